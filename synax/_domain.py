@@ -1,0 +1,106 @@
+"""Domains: the part of space a sightline is integrated over, or that a field is cut to."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from ._parameters import parameter
+from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
+
+Span = tuple[Float[Array, "*rays"], Float[Array, "*rays"]]
+
+
+class AbstractDomain(AbstractSurface):
+    """A convex region of space. As a surface it is its own boundary (two crossings a ray)."""
+
+    @abc.abstractmethod
+    def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
+        """True inside or on the boundary; `position` in kpc."""
+
+    def span(self, origin: Rays, direction: Rays) -> Span:
+        """Distances (kpc, >= 0) at which each ray enters and leaves; equal if it misses."""
+        near, far = self.crossings(origin, direction)
+        missed = ~jnp.isfinite(far)
+        far = jnp.where(missed, 0.0, jnp.maximum(far, 0.0))
+        near = jnp.where(missed, 0.0, jnp.clip(near, 0.0, far))
+        return near, far
+
+    def __and__(self, other: "AbstractDomain") -> "Intersection":
+        return Intersection((self, other))
+
+
+class Box(AbstractDomain):
+    """The box |x - centre| <= half_lengths (kpc), axes along the frame's."""
+
+    half_lengths: Float[Array, "3"] = parameter(..., "kpc", "half-lengths along x, y, z")
+    center: Float[Array, "3"] = parameter((0.0, 0.0, 0.0), "kpc", "centre")
+
+    def __check_init__(self):
+        _check_shape("Box", "half_lengths", self.half_lengths, (3,))
+        _check_shape("Box", "center", self.center, (3,))
+        _check_positive("Box", "half_lengths", self.half_lengths)
+
+    def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
+        offset = jnp.abs(position - _column(self.center, position))
+        return jnp.all(offset <= _column(self.half_lengths, position), axis=0)
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        half, center = _column(self.half_lengths, direction), _column(self.center, direction)
+        offset = origin - center
+        parallel = jnp.abs(direction) < 1e-14
+        safe = jnp.where(parallel, 1.0, direction)
+        a, b = (-half - offset) / safe, (half - offset) / safe
+        outside = jnp.abs(offset) > half
+        low = jnp.where(parallel, jnp.where(outside, jnp.inf, -jnp.inf), jnp.minimum(a, b))
+        high = jnp.where(parallel, jnp.where(outside, -jnp.inf, jnp.inf), jnp.maximum(a, b))
+        near, far = jnp.max(low, axis=0), jnp.min(high, axis=0)
+        return jnp.where(near < far, jnp.stack([near, far]), jnp.inf)
+
+
+class Sphere(AbstractDomain):
+    """The ball |x - center| <= radius (kpc)."""
+
+    radius: Float[Array, ""] = parameter(..., "kpc", "radius")
+    center: Float[Array, "3"] = parameter((0.0, 0.0, 0.0), "kpc", "centre")
+
+    def __check_init__(self):
+        _check_shape("Sphere", "radius", self.radius, ())
+        _check_shape("Sphere", "center", self.center, (3,))
+        _check_positive("Sphere", "radius", self.radius)
+
+    def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
+        offset = position - _column(self.center, position)
+        return jnp.sum(offset * offset, axis=0) <= self.radius**2
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        axes = self.radius * jnp.ones(3, dtype=self.radius.dtype)
+        return Ellipsoid(self.center, axes).crossings(origin, direction)
+
+
+class Intersection(AbstractDomain):
+    """The part common to several convex domains (`a & b`)."""
+
+    parts: tuple[AbstractDomain, ...]
+
+    def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
+        return jnp.all(jnp.stack([part.contains(position) for part in self.parts]), axis=0)
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        pairs = jnp.stack([part.crossings(origin, direction) for part in self.parts])
+        missed = ~jnp.all(jnp.isfinite(pairs[:, 1]), axis=0)
+        near, far = jnp.max(pairs[:, 0], axis=0), jnp.min(pairs[:, 1], axis=0)
+        return jnp.where(missed | (near >= far), jnp.inf, jnp.stack([near, far]))
+
+
+def _check_shape(owner: str, name: str, value: Array, shape: tuple[int, ...]) -> None:
+    if eqx.is_array(value) and value.shape != shape:
+        raise ValueError(f"{owner}: {name} must have shape {shape}, got {value.shape}")
+
+
+def _check_positive(owner: str, name: str, value: Array) -> None:
+    import jax
+
+    if eqx.is_array(value) and not isinstance(value, jax.core.Tracer) and not (value > 0).all():
+        raise ValueError(f"{owner}: {name} must be positive, got {value.tolist()}")

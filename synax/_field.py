@@ -1,0 +1,231 @@
+"""Fields: maps from Galactocentric position (kpc) to a physical value, and their algebra.
+
+A field is an `eqx.Module` whose parameters are its leaves. It is a pure function of position:
+it never sees the ray, the frequency or the observer. Components come first, so one position is
+`(3,)`, a batch is `(3, *points)`, and a vector field answers in the shape it was asked.
+"""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._parameters import as_parameter, parameter
+from ._surfaces import AbstractSurface, Moved
+
+Value = Float[Array, "..."]
+Position = Float[Array, "3 *points"]
+
+
+class AbstractField(eqx.Module):
+    """Anything that can be evaluated at positions.
+
+    Subclass `AbstractScalarField` or `AbstractVectorField`, declare the parameters as module
+    fields and write `__call__`. Name the places where the field jumps or bends sharply in
+    `surfaces()`: the integrator then puts cell faces there.
+    """
+
+    @abc.abstractmethod
+    def __call__(self, position: Position) -> Value:
+        """Value at `position` (Galactocentric, kpc, components first)."""
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        """Surfaces where the field is discontinuous or bends sharply (none by default)."""
+        return ()
+
+    def __add__(self, other: "AbstractField") -> "Sum":
+        if not isinstance(other, AbstractField):
+            return NotImplemented
+        return Sum((*_parts(self), *_parts(other)))
+
+    def __sub__(self, other: "AbstractField") -> "Sum":
+        if not isinstance(other, AbstractField):
+            return NotImplemented
+        return self + (-1.0) * other
+
+    def __mul__(self, factor: Any) -> "Scaled":
+        return Scaled(self, factor)
+
+    __rmul__ = __mul__
+
+    def __truediv__(self, factor: Any) -> "Scaled":
+        return Scaled(self, 1.0 / factor)
+
+    def __neg__(self) -> "Scaled":
+        return Scaled(self, -1.0)
+
+    def rotated(self, rotation_vector: Any) -> "Rotated":
+        """The field turned bodily about the Galactic Centre by a rotation vector (rad)."""
+        return Rotated(self, rotation_vector)
+
+    def shifted(self, offset: Any) -> "Shifted":
+        """The field moved by `offset` (3,) kpc: value(x) = original(x - offset)."""
+        return Shifted(self, offset)
+
+    def inside(self, domain: Any) -> "Inside":
+        """The field cut off (0) outside a domain such as `synax.Sphere` or `synax.Box`."""
+        return Inside(self, domain)
+
+    def permuted(self, *components: int) -> "Permuted":
+        """A vector field with its components re-ordered, at the same position."""
+        return Permuted(self, components)
+
+
+class AbstractScalarField(AbstractField):
+    """A field with one value per point: position (3, *points) kpc -> (*points,)."""
+
+
+class AbstractVectorField(AbstractField):
+    """A field with a vector per point: position (3, *points) kpc -> (3, *points)."""
+
+
+def is_vector_value(value: Value, position: Position) -> bool:
+    """Whether a value returned for `position` is a vector (3, *points) rather than (*points,)."""
+    return value.ndim == position.ndim
+
+
+def check_rank(field: Any, rank: str, name: str) -> None:
+    """Raise `TypeError` naming the argument unless `field` is a field of rank 'scalar' or 'vector'.
+
+    Decided by the shape of its value (traced abstractly, nothing is computed), so a sum or a
+    grid is judged like a user's own class.
+    """
+    if not isinstance(field, AbstractField):
+        raise TypeError(
+            f"{name} must be a {rank} field (a synax.AbstractField), got {type(field).__name__}"
+        )
+    probe = jax.ShapeDtypeStruct((3, 2), jnp.result_type(float))
+    shape = eqx.filter_eval_shape(lambda f, x: f(x), field, probe).shape
+    expected = (3, 2) if rank == "vector" else (2,)
+    if shape != expected:
+        raise TypeError(
+            f"{name} must be a {rank} field: {type(field).__name__} gave a value of shape {shape} "
+            f"for positions of shape (3, 2), expected {expected}"
+        )
+
+
+def _parts(field: AbstractField) -> tuple[AbstractField, ...]:
+    return field.parts if isinstance(field, Sum) else (field,)
+
+
+class Sum(AbstractField):
+    """The sum of several fields (all scalar or all vector)."""
+
+    parts: tuple[AbstractField, ...]
+
+    def __call__(self, position: Position) -> Value:
+        total = self.parts[0](position)
+        for part in self.parts[1:]:
+            total = total + part(position)
+        return total
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return tuple(s for part in self.parts for s in part.surfaces())
+
+
+class Scaled(AbstractField):
+    """A field times a number, or times a scalar field (a profile)."""
+
+    field: AbstractField
+    factor: Any = eqx.field(converter=as_parameter)
+
+    def __call__(self, position: Position) -> Value:
+        factor = self.factor(position) if isinstance(self.factor, AbstractField) else self.factor
+        return factor * self.field(position)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        own = self.factor.surfaces() if isinstance(self.factor, AbstractField) else ()
+        return (*self.field.surfaces(), *own)
+
+
+def rotation_matrix(rotation_vector: Float[Array, "3"]) -> Float[Array, "3 3"]:
+    """Matrix of the rotation by |v| rad about v (Rodrigues), smooth through v = 0."""
+    v = rotation_vector
+    angle2 = jnp.sum(v * v)
+    small = angle2 < 1e-8
+    angle = jnp.sqrt(jnp.where(small, 1.0, angle2))
+    a = jnp.where(small, 1.0 - angle2 / 6.0, jnp.sin(angle) / angle)
+    b = jnp.where(small, 0.5 - angle2 / 24.0, (1.0 - jnp.cos(angle)) / (angle * angle))
+    zero = jnp.zeros_like(v[0])
+    cross = jnp.stack(
+        [
+            jnp.stack([zero, -v[2], v[1]]),
+            jnp.stack([v[2], zero, -v[0]]),
+            jnp.stack([-v[1], v[0], zero]),
+        ]
+    )
+    return jnp.eye(3, dtype=v.dtype) + a * cross + b * (cross @ cross)
+
+
+def _apply(matrix: Float[Array, "3 3"], vector: Position) -> Position:
+    x, y, z = vector
+    return jnp.stack([row[0] * x + row[1] * y + row[2] * z for row in matrix])
+
+
+class Rotated(AbstractField):
+    """A field turned bodily: value(x) = R original(R^T x) (scalars: original(R^T x))."""
+
+    field: AbstractField
+    rotation_vector: Float[Array, "3"] = parameter(..., "rad", "axis times angle")
+
+    def __call__(self, position: Position) -> Value:
+        matrix = rotation_matrix(self.rotation_vector).astype(position.dtype)
+        value = self.field(_apply(matrix.T, position))
+        return _apply(matrix, value) if is_vector_value(value, position) else value
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        matrix = rotation_matrix(self.rotation_vector)
+        zero = jnp.zeros_like(self.rotation_vector)
+        return tuple(Moved(s, matrix, zero) for s in self.field.surfaces())
+
+
+class Shifted(AbstractField):
+    """A field moved by an offset (kpc): value(x) = original(x - offset)."""
+
+    field: AbstractField
+    offset: Float[Array, "3"] = parameter(..., "kpc", "displacement")
+
+    def __call__(self, position: Position) -> Value:
+        offset = self.offset.reshape((3,) + (1,) * (position.ndim - 1))
+        return self.field(position - offset.astype(position.dtype))
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        eye = jnp.eye(3, dtype=self.offset.dtype)
+        return tuple(Moved(s, eye, self.offset) for s in self.field.surfaces())
+
+
+class Inside(AbstractField):
+    """A field cut off outside a domain; the domain's boundary becomes one of its surfaces."""
+
+    field: AbstractField
+    domain: AbstractSurface
+
+    def __call__(self, position: Position) -> Value:
+        value = self.field(position)
+        return jnp.where(self.domain.contains(position), value, 0.0)  # type: ignore[attr-defined]
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return (*self.field.surfaces(), self.domain)
+
+
+class Permuted(AbstractField):
+    """A vector field with its components re-ordered (the paper's 16-parameter test uses this)."""
+
+    field: AbstractField
+    components: tuple[int, ...] = eqx.field(static=True)
+
+    def __check_init__(self):
+        if sorted(self.components) != [0, 1, 2]:
+            raise ValueError(
+                f"components must be a permutation of (0, 1, 2), got {self.components}"
+            )
+
+    def __call__(self, position: Position) -> Value:
+        value = self.field(position)
+        return jnp.stack([value[i] for i in self.components])
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return self.field.surfaces()

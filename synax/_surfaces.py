@@ -1,0 +1,206 @@
+"""Surfaces where a field jumps or bends, and where a straight ray cuts them.
+
+`crossings(origin, direction)` gives signed distances along the ray (kpc); a crossing that does
+not exist is `inf`. They are differentiable with respect to the surface's parameters and the
+ray, so the integrator can put cell faces there and derivatives with respect to an edge come out
+right.
+"""
+
+import abc
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._math import safe_sqrt
+from ._parameters import parameter
+
+Rays = Float[Array, "3 *rays"]
+Distances = Float[Array, "n_crossings *rays"]
+
+
+class AbstractSurface(eqx.Module):
+    """A surface that knows where a ray cuts it."""
+
+    @abc.abstractmethod
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        """Signed distances (kpc) of the crossings, `inf` where there are fewer; fixed number.
+
+        **Arguments:** `origin`: (3, *rays) kpc. `direction`: unit vectors (3, *rays).
+        """
+
+
+def _quadratic(a: Array, b: Array, c: Array) -> Distances:
+    """Both real roots of a t^2 + 2 b t + c = 0, or inf, inf; finite derivatives everywhere."""
+    discriminant = b * b - a * c
+    tiny = jnp.finfo(a.dtype).eps ** 2
+    hit = (discriminant > 0) & (a > tiny)
+    a_safe = jnp.where(hit, a, 1.0)
+    root = jnp.sqrt(jnp.where(hit, discriminant, 1.0))
+    # q = b +- root without cancellation; the two roots are -q/a and -c/q
+    q = jnp.where(b > 0, b + root, b - root)
+    q_safe = jnp.where(hit & (q != 0), q, 1.0)
+    t1, t2 = -q / a_safe, -c / q_safe
+    near, far = jnp.minimum(t1, t2), jnp.maximum(t1, t2)
+    return jnp.where(hit, jnp.stack([near, far]), jnp.inf)
+
+
+def _column(vector: Array, like: Array) -> Array:
+    return vector.astype(like.dtype).reshape((3,) + (1,) * (like.ndim - 1))
+
+
+class Plane(AbstractSurface):
+    """The plane z = `height` (kpc)."""
+
+    height: Float[Array, ""] = parameter(0.0, "kpc", "height above the Galactic plane")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        slope = direction[2]
+        parallel = jnp.abs(slope) < 1e-12
+        t = (self.height - origin[2]) / jnp.where(parallel, 1.0, slope)
+        return jnp.where(parallel, jnp.inf, t)[None]
+
+
+class Cylinder(AbstractSurface):
+    """The infinite cylinder of `radius` (kpc) about the z axis through `centre` (x, y)."""
+
+    radius: Float[Array, ""] = parameter(..., "kpc", "cylindrical radius")
+    centre: Float[Array, "2"] = parameter((0.0, 0.0), "kpc", "position of the axis")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        x, y = origin[0] - self.centre[0], origin[1] - self.centre[1]
+        u, v = direction[0], direction[1]
+        return _quadratic(u * u + v * v, x * u + y * v, x * x + y * y - self.radius**2)
+
+
+class Ellipsoid(AbstractSurface):
+    """An ellipsoid with axes along x, y, z."""
+
+    centre: Float[Array, "3"] = parameter(..., "kpc", "centre")
+    semi_axes: Float[Array, "3"] = parameter(..., "kpc", "semi-axes")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        axes = _column(self.semi_axes, origin)
+        p, d = (origin - _column(self.centre, origin)) / axes, direction / axes
+        return _quadratic(jnp.sum(d * d, 0), jnp.sum(p * d, 0), jnp.sum(p * p, 0) - 1.0)
+
+
+class Quadric(AbstractSurface):
+    """The general quadric (x - c)^T A (x - c) = 1 (tilted ellipsoids, slanted cylinders)."""
+
+    centre: Float[Array, "3"] = parameter(..., "kpc", "centre")
+    matrix: Float[Array, "3 3"] = parameter(..., "kpc-2", "symmetric matrix A")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        matrix = self.matrix.astype(origin.dtype)
+        p = origin - _column(self.centre, origin)
+        ap, ad = (jnp.einsum("ij,j...->i...", matrix, v) for v in (p, direction))
+        return _quadratic(jnp.sum(direction * ad, 0), jnp.sum(p * ad, 0), jnp.sum(p * ap, 0) - 1.0)
+
+
+class LogarithmicSpirals(AbstractSurface):
+    """Walls r = radius_j exp(phi tan(pitch)), any winding, between two cylindrical radii.
+
+    All walls share one pitch angle. Along a straight ray at distance t from its closest approach
+    b to the axis, ln r - phi tan(pitch) has exactly one turning point, t = b tan(pitch): on
+    each side it is monotone, so every winding of every wall is met at most once there and a
+    safeguarded Newton iteration finds it; one last step carries the derivative.
+    """
+
+    radii: Float[Array, "n_walls"] = parameter(..., "kpc", "radius of each wall at phi = 0")
+    pitch: Float[Array, ""] = parameter(..., "rad", "pitch angle, > 0 where r grows with phi")
+    r_min: Float[Array, ""] = parameter(..., "kpc", "inner end of the walls")
+    r_max: Float[Array, ""] = parameter(..., "kpc", "outer end of the walls")
+    windings: int = eqx.field(static=True, default=2)
+    """How many windings of one wall a ray can meet on one side of its turning point."""
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        k = jnp.tan(self.pitch).astype(origin.dtype)
+        u, v = direction[0], direction[1]
+        norm2 = u * u + v * v
+        vertical = norm2 < 1e-12
+        norm = jnp.sqrt(jnp.where(vertical, 1.0, norm2))
+        u, v = u / norm, v / norm
+        closest = -(origin[0] * u + origin[1] * v)  # horizontal path to closest approach
+        impact = origin[0] * v - origin[1] * u  # signed: > 0 when moving anticlockwise
+        phi0 = jnp.arctan2(-u * impact, v * impact)  # azimuth of the point of closest approach
+        phi0 = jnp.where(impact == 0, 0.0, phi0)
+        b = jnp.abs(impact) + 1e-9
+        # moving along +t the azimuth turns by sense * atan(t / b)
+        sense = jnp.where(impact > 0, 1.0, -1.0)
+        turn = sense * k * b
+
+        def phase(t: Array) -> Array:
+            return 0.5 * jnp.log(b * b + t * t) - k * (phi0 + sense * jnp.arctan(t / b))
+
+        t_end = safe_sqrt(self.r_max**2 - b * b)
+        t_start = safe_sqrt(self.r_min**2 - b * b)
+        period = 2.0 * math.pi * jnp.abs(k)
+        level = jnp.log(self.radii).astype(origin.dtype)
+        level = level.reshape((-1,) + (1,) * b.ndim)
+        found = []
+        for side in (-1.0, 1.0):
+            end = side * jnp.maximum(t_end, 1e-9)
+            start = jnp.where(jnp.abs(turn) > t_start, turn, side * t_start)
+            start = jnp.clip(start, -jnp.abs(end), jnp.abs(end))
+            low, high = phase(start), phase(end)
+            first = jnp.ceil((jnp.minimum(low, high) - level) / period)
+            winding = first + jnp.arange(self.windings).reshape((-1, 1) + (1,) * b.ndim)
+            target = level + winding * period
+            exists = (target <= jnp.maximum(low, high)) & (t_end > 0) & ~vertical
+            found.append(self._solve(phase, target, exists, start, end, b, k, sense))
+        t = jnp.concatenate([f.reshape((-1, *b.shape)) for f in found])
+        radius2 = b * b + jnp.where(jnp.isfinite(t), t, 0.0) ** 2
+        valid = jnp.isfinite(t) & (radius2 > self.r_min**2) & (radius2 < self.r_max**2)
+        s = jnp.where(valid, (closest + t) / norm, jnp.inf)
+        return jnp.sort(s, axis=0)
+
+    def _solve(
+        self,
+        phase: Any,
+        target: Array,
+        exists: Array,
+        start: Array,
+        end: Array,
+        b: Array,
+        k: Array,
+        sense: Array,
+    ) -> Array:
+        """Root of phase(t) = target between start and end (monotone there), or inf."""
+        rising = phase(end) > phase(start)
+        fixed = jax.lax.stop_gradient
+        low = jnp.broadcast_to(fixed(start), target.shape)
+        high = jnp.broadcast_to(fixed(end), target.shape)
+
+        def slope(t: Array) -> Array:
+            return (t - sense * k * b) / (b * b + t * t)
+
+        def step(_: int, bounds: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+            low, high, t = bounds
+            beyond = (fixed(phase(t)) > fixed(target)) == fixed(rising)
+            high, low = jnp.where(beyond, t, high), jnp.where(beyond, low, t)
+            newton = t - fixed((phase(t) - target) / slope(t))
+            inside = (newton - low) * (newton - high) < 0
+            return low, high, jnp.where(inside, newton, 0.5 * (low + high))
+
+        _, _, t = jax.lax.fori_loop(0, 24, step, (low, high, 0.5 * (low + high)))
+        t = jnp.where(exists, fixed(t), 2.0 * b)
+        t = t - (phase(t) - target) / jnp.where(exists, slope(t), 1.0)
+        return jnp.where(exists, t, jnp.inf)
+
+
+class Moved(AbstractSurface):
+    """Another surface, turned by `rotation` about the origin and then shifted by `offset`."""
+
+    surface: AbstractSurface
+    rotation: Float[Array, "3 3"]
+    offset: Float[Array, "3"]
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        back = self.rotation.T.astype(origin.dtype)
+        shifted = origin - _column(self.offset, origin)
+        turn = lambda v: jnp.einsum("ij,j...->i...", back, v)  # noqa: E731
+        return self.surface.crossings(turn(shifted), turn(direction))

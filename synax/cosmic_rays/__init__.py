@@ -1,0 +1,7 @@
+"""Models of cosmic-ray electrons: normalisation C (cm^-3) and index p of N = C gamma^-p."""
+
+from ._base import (
+    AbstractCosmicRays as AbstractCosmicRays,
+    AbstractPowerLaw as AbstractPowerLaw,
+)
+from ._wmap import WMAP as WMAP
