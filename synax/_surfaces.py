@@ -202,5 +202,5 @@ class Moved(AbstractSurface):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         back = self.rotation.T.astype(origin.dtype)
         shifted = origin - _column(self.offset, origin)
-        turn = lambda v: jnp.einsum("ij,j...->i...", back, v)  # noqa: E731
+        turn = lambda v: jnp.einsum("ij,j...->i...", back, v)
         return self.surface.crossings(turn(shifted), turn(direction))

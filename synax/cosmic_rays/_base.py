@@ -20,7 +20,7 @@ class AbstractCosmicRays(AbstractField):
     @abc.abstractmethod
     def spectrum(
         self, gamma: Float[Array, "*energies"], position: Float[Array, "3 *points"]
-    ) -> Float[Array, "*energies *points"]:
+    ) -> Float[Array, "..."]:
         """N(gamma) dgamma in cm^-3 (all directions together) at each Lorentz factor."""
 
 
@@ -40,7 +40,7 @@ class AbstractPowerLaw(AbstractScalarField, AbstractCosmicRays):
 
     def spectrum(
         self, gamma: Float[Array, "*energies"], position: Float[Array, "3 *points"]
-    ) -> Float[Array, "*energies *points"]:
+    ) -> Float[Array, "..."]:
         gamma = gamma.reshape(gamma.shape + (1,) * (position.ndim - 1))
         return self(position) * gamma ** (-self.index(position))
 

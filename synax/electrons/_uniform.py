@@ -12,7 +12,7 @@ from .._surfaces import AbstractSurface
 
 
 class Uniform(AbstractScalarField):
-    """n_e = `value` inside a sphere of `radius` around `center`, 0 outside (no radius: everywhere)."""
+    """n_e = `value` inside a sphere of `radius` around `center`; no radius: everywhere."""
 
     value: Scalar = parameter(0.01, "cm-3", "density")
     radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge")
