@@ -73,6 +73,49 @@ def _sincos_jvp(primals, tangents):
     return (s, c), (c * dx, -s * dx)
 
 
+# Chebyshev interpolants in w = t^2 of (arctan(t)/t - 1)/w on |t| <= tan(pi/8); relative error
+# of arctan 1.3e-16 (ten terms) and 2.4e-9 (five terms).
+_ATAN64 = (
+    -0.3333333333333325, 0.1999999999989834, -0.14285714266084615, 0.11111109635728997,
+    -0.09090852530438077, 0.07691054665297893, -0.06649608403607653, 0.05736299323019215,
+    -0.04483225390414698, 0.022749021143478994,
+)  # fmt: skip
+_ATAN32 = (
+    -0.33333331760434554, 0.19999540314957973, -0.14263949753605792, 0.10743668324830666,
+    -0.06451718869360486,
+)  # fmt: skip
+
+
+@jax.custom_jvp
+def atan2(y: Float[Array, "*shape"], x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Angle of (x, y) in (-pi, pi], rad; 0 with zero derivative at the origin.
+
+    About the cost of two exponentials where `jnp.arctan2` costs ten. Error below 5e-16
+    (float64), 4e-7 (float32). A negative zero y counts as 0.
+    """
+    ax, ay = jnp.abs(x), jnp.abs(y)
+    low, high = jnp.minimum(ax, ay), jnp.maximum(ax, ay)
+    # arctan a = pi/4 + arctan((a - 1)/(a + 1)) brings the argument below tan(pi/8)
+    upper = low > 0.41421356237309503 * high
+    above = jnp.where(upper, low - high, low)
+    below = jnp.where(upper, low + high, high)
+    t = above / jnp.where(below == 0, 1.0, below)
+    w = t * t
+    series = _horner(w, _ATAN64 if t.dtype == jnp.float64 else _ATAN32)
+    angle = t + t * w * series + jnp.where(upper, 0.25 * math.pi, 0.0).astype(t.dtype)
+    angle = jnp.where(ay > ax, 0.5 * math.pi - angle, angle)
+    angle = jnp.where(x < 0, math.pi - angle, angle)
+    return jnp.where(y < 0, -angle, angle)
+
+
+@atan2.defjvp
+def _atan2_jvp(primals, tangents):
+    (y, x), (dy, dx) = primals, tangents
+    r2 = x * x + y * y
+    inverse = jnp.where(r2 > 0, 1.0, 0.0) / jnp.where(r2 > 0, r2, 1.0)
+    return atan2(y, x), (x * dy - y * dx) * inverse
+
+
 def sech2(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """sech^2 x = 4 e / (1 + e)^2 with e = exp(-2|x|): one exponential, no overflow."""
     e = jnp.exp(-2.0 * jnp.abs(x))
@@ -107,8 +150,7 @@ def cylindrical_radius(
 
 def azimuth(x: Float[Array, "*points"], y: Float[Array, "*points"]) -> Float[Array, "*points"]:
     """atan2(y, x) in (-pi, pi], 0 with zero derivative on the axis."""
-    on_axis = (x == 0) & (y == 0)
-    return jnp.where(on_axis, 0.0, jnp.arctan2(y, jnp.where(on_axis, 1.0, x)))
+    return atan2(y, x)
 
 
 def sinc(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:

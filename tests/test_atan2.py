@@ -1,0 +1,39 @@
+"""The fast arctangent against NumPy's, its derivatives, and its behaviour at the origin."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from synax._math import atan2, azimuth
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])
+def test_matches_numpy_all_round_the_circle(dtype, tolerance):
+    angle = np.linspace(-np.pi, np.pi, 20001)[1:]
+    y, x = np.sin(angle).astype(dtype), np.cos(angle).astype(dtype)
+    got = jax.jit(atan2)(jnp.asarray(y), jnp.asarray(x))
+    assert got.dtype == dtype
+    np.testing.assert_allclose(got, np.arctan2(y, x), rtol=0, atol=tolerance)
+
+
+def test_axes_diagonals_and_origin():
+    x = jnp.array([1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0, 1.0, 0.0])
+    y = jnp.array([0.0, 1.0, 1.0, 1.0, 0.0, -1.0, -1.0, -1.0, 0.0])
+    np.testing.assert_allclose(atan2(y, x), np.arctan2(y, x), atol=5e-16)
+    assert jax.grad(atan2)(x[-1], y[-1]) == 0.0
+    assert jax.grad(azimuth, argnums=1)(x[-1], y[-1]) == 0.0
+
+
+def test_first_and_second_derivatives():
+    y, x = jnp.array(0.3), jnp.array(-1.2)
+    for k in (0, 1):
+        np.testing.assert_allclose(
+            jax.grad(atan2, argnums=k)(y, x), jax.grad(jnp.arctan2, argnums=k)(y, x), rtol=1e-14
+        )
+    np.testing.assert_allclose(jax.hessian(atan2)(y, x), jax.hessian(jnp.arctan2)(y, x), rtol=1e-13)
+
+
+def test_scale_does_not_matter():
+    scale = jnp.array([1e-150, 1e-20, 1.0, 1e20, 1e150])
+    np.testing.assert_allclose(atan2(scale * 2.0, -scale), np.arctan2(2.0, -1.0), rtol=4e-16)
