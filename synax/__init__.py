@@ -13,5 +13,6 @@ from ._field import (
     AbstractVectorField as AbstractVectorField,
 )
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
+from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
 from ._surfaces import AbstractSurface as AbstractSurface
