@@ -1,4 +1,13 @@
 """Models of the Galactic magnetic field: position (3, *points) kpc -> (3, *points) microgauss."""
 
+from ._archimedean import ArchimedeanSpiral as ArchimedeanSpiral
+from ._cmz import CMZ as CMZ
+from ._helix import Helix as Helix
+from ._jaffe13 import Jaffe13 as Jaffe13
+from ._kst24 import KST24 as KST24
+from ._logarithmic_spiral import LogarithmicSpiral as LogarithmicSpiral
+from ._pt11 import PT11 as PT11
+from ._tf17 import TF17 as TF17
+from ._toroidal_halo import ToroidalHalo as ToroidalHalo
 from ._uniform import Uniform as Uniform
 from ._wmap import WMAP as WMAP

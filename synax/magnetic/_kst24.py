@@ -1,0 +1,237 @@
+"""The piecewise model of Korochkin, Semikoz & Tinyakov (2024)."""
+
+import math
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._field import AbstractVectorField
+from .._math import azimuth, cylindrical_radius, safe_divide, safe_sqrt, sincos
+from .._parameters import ModelInfo, Scalar, parameter
+from .._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, Rays
+
+PerArm = Float[Array, "5"]
+
+
+def _degrees(*values: float) -> tuple[float, ...]:
+    return tuple(math.radians(v) for v in values)
+
+
+class KST24(AbstractVectorField):
+    """Spiral arms, toroidal halo rings, an X field and the wall of the Local Bubble.
+
+    Above z = north_z_min and below z = south_z_max: halo ring plus X field. Inside the outer
+    radius of the Local Bubble: the bubble field alone (0 within its inner radius). Elsewhere:
+    the sum of the arms plus the X field. The parts are
+
+    - rings: B = -b e_phi between two radii and two heights;
+    - X field: B = x_b (R0/r) [sign(z) sin(theta) e_r + cos(theta) e_z], R0 = r - |z| tan(theta)
+      between x_r_min and x_r_max, |z| <= x_z_max;
+    - bubble wall: B = b A [n - e (e.n)] between R and R + t, A = 1 + R^2/(2 R t + t^2), with e the
+      unit vector from the centre and n the direction of the undisturbed field;
+    - arms (in the order Scutum, Carina-Sagittarius, Local, Perseus 1, Perseus 2): B along the
+      logarithmic spiral through the nearest point of its axis (one Newton correction), inside a
+      tube (d/R_p)^eps + (|z|/R_z)^eps <= 1 about it; divergence widens the tube, flux is kept.
+
+    **Reference:** Korochkin, Semikoz & Tinyakov 2024, A&A 693, A284 (2025), tables 1 and 2. The
+    tubes of the arms are the only edges that `surfaces()` leaves out.
+    """
+
+    arms: bool = eqx.field(static=True, default=True)
+    """Whether the spiral arms are included."""
+    toroidal: bool = eqx.field(static=True, default=True)
+    """Whether the two toroidal rings are included."""
+    x_field: bool = eqx.field(static=True, default=True)
+    """Whether the X field is included."""
+    bubble: bool = eqx.field(static=True, default=True)
+    """Whether the Local Bubble is included."""
+
+    north_b: Scalar = parameter(-3.2, "uG", "strength of the northern ring (clockwise)")
+    north_z_min: Scalar = parameter(1.185, "kpc", "base of the northern ring, top of the disc")
+    north_z_max: Scalar = parameter(2.1, "kpc", "top of the northern ring")
+    north_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the northern ring")
+    north_r_max: Scalar = parameter(9.1, "kpc", "outer radius of the northern ring")
+    south_b: Scalar = parameter(3.2, "uG", "strength of the southern ring (clockwise)")
+    south_z_min: Scalar = parameter(-2.5, "kpc", "bottom of the southern ring")
+    south_z_max: Scalar = parameter(-1.22, "kpc", "top of the southern ring, bottom of the disc")
+    south_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the southern ring")
+    south_r_max: Scalar = parameter(14.0, "kpc", "outer radius of the southern ring")
+
+    x_b: Scalar = parameter(1.8, "uG", "strength of the X field at the plane")
+    x_theta: Scalar = parameter(math.radians(28.0), "rad", "angle of the X field from the z axis")
+    x_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the X field at the plane")
+    x_r_max: Scalar = parameter(6.2, "kpc", "outer radius of the X field at the plane")
+    x_z_max: Scalar = parameter(10.0, "kpc", "height at which the X field ends")
+
+    bubble_center: Float[Array, "3"] = parameter((-8.2, 0.095, -0.05), "kpc", "bubble centre")
+    bubble_radius: Scalar = parameter(0.2, "kpc", "inner radius R of the bubble's wall")
+    bubble_width: Scalar = parameter(0.03, "kpc", "thickness t of the bubble's wall")
+    bubble_b: Scalar = parameter(-3.5, "uG", "strength of the undisturbed field")
+    bubble_longitude: Scalar = parameter(
+        math.radians(50.0), "rad", "direction of n from the x axis"
+    )
+    bubble_latitude: Scalar = parameter(math.radians(2.0), "rad", "direction of n from the plane")
+
+    arm_b: PerArm = parameter((4.9, 1.3, -3.5, -2.0, -3.5), "uG", "strength of each arm")
+    arm_phase: PerArm = parameter(_degrees(-134, -80, -2.2, 46, 46), "rad", "phi0 of each arm")
+    arm_shift: PerArm = parameter(
+        (1.0, 1.37, -0.15, -1.0, -1.0), "kpc", "x of the spiral's centre, sign reversed"
+    )
+    arm_height: PerArm = parameter((0.8, 1.0, 0.73, 0.4, 1.2), "kpc", "vertical radius of the tube")
+    arm_width: PerArm = parameter((1.0, 0.79, 1.0, 1.1, 1.1), "kpc", "radius along the plane")
+    arm_exponent: PerArm = parameter((2.0, 2.3, 1.45, 2.0, 2.0), "", "shape eps of the tube")
+    arm_divergence: PerArm = parameter(_degrees(0, 3, 0, 0, 0), "rad kpc-1", "growth with length")
+    arm_r_min: PerArm = parameter((3.0, 3.0, 3.3, 3.0, 3.0), "kpc", "inner end")
+    arm_r_max: PerArm = parameter((16.0, 15.0, 14.0, 17.0, 17.0), "kpc", "outer end")
+    arm_z_max: PerArm = parameter((1.0, 1.2, 1.0, 1.0, 2.0), "kpc", "vertical end")
+    arm_pitch: Scalar = parameter(math.radians(20.0), "rad", "pitch angle of all arms")
+    arm_pivot: Scalar = parameter(3.0, "kpc", "radius a of every spiral at phi = -phi0")
+    arm_start: Scalar = parameter(5.0, "kpc", "radius from which a diverging arm widens")
+    arm_cap: Scalar = parameter(1.2, "kpc", "largest radius of a tube")
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        paper="Korochkin, Semikoz & Tinyakov 2024, A&A 693, A284, tables 1-2",
+        sun=(-8.2, 0.0, 0.0),
+        notes="piecewise: hard edges everywhere, B = 0 at the Sun; away from them rms of div B "
+        "is 0.007 |B|/kpc, from the arms",
+    )
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
+        x, y, z = position
+        disc = (z <= self.north_z_min) & (z >= self.south_z_max)
+        total = 0.0 * position
+        if self.arms:
+            total = total + self._arms(x, y, z, disc)
+        if self.toroidal:
+            total = total + self._rings(x, y, z)
+        if self.x_field:
+            total = total + self._x(x, y, z)
+        if self.bubble:
+            wall, inside = self._bubble(x, y, z)
+            total = jnp.where(inside & disc, wall, total)
+        return total
+
+    def _rings(self, x: Array, y: Array, z: Array) -> Float[Array, "3 *points"]:
+        r = cylindrical_radius(x, y)
+        north = (z > self.north_z_min) & (z < self.north_z_max)
+        north = north & (r >= self.north_r_min) & (r <= self.north_r_max)
+        south = (z > self.south_z_min) & (z < self.south_z_max)
+        south = south & (r >= self.south_r_min) & (r <= self.south_r_max)
+        strength = jnp.where(north, self.north_b, 0.0) + jnp.where(south, self.south_b, 0.0)
+        strength = safe_divide(strength, r)
+        return jnp.stack([strength * y, -strength * x, 0.0 * z])
+
+    def _x(self, x: Array, y: Array, z: Array) -> Float[Array, "3 *points"]:
+        r = cylindrical_radius(x, y)
+        r_plane = r - jnp.abs(z) * jnp.tan(self.x_theta)
+        inside = (r_plane >= self.x_r_min) & (r_plane <= self.x_r_max)
+        inside = inside & (jnp.abs(z) <= self.x_z_max)
+        inverse = 1.0 / jnp.where(inside, r, 1.0)
+        strength = jnp.where(inside, self.x_b * r_plane, 0.0) * inverse
+        radial = strength * jnp.sin(self.x_theta) * jnp.where(z < 0, -inverse, inverse)
+        return jnp.stack([radial * x, radial * y, strength * jnp.cos(self.x_theta)])
+
+    def _bubble(
+        self, x: Array, y: Array, z: Array
+    ) -> tuple[Float[Array, "3 *points"], Bool[Array, "*points"]]:
+        offset = jnp.stack([p - c for p, c in zip((x, y, z), self.bubble_center, strict=True)])
+        d2 = jnp.sum(offset * offset, axis=0)
+        radius, outer = self.bubble_radius, self.bubble_radius + self.bubble_width
+        inside = d2 < outer * outer
+        wall = inside & (d2 >= radius * radius)
+        squeeze = 1.0 + radius**2 / (outer * outer - radius**2)
+        cos_b = jnp.cos(self.bubble_latitude)
+        n = (
+            cos_b * jnp.cos(self.bubble_longitude),
+            cos_b * jnp.sin(self.bubble_longitude),
+            jnp.sin(self.bubble_latitude),
+        )
+        along = sum(o * k for o, k in zip(offset, n, strict=True)) / jnp.where(wall, d2, 1.0)
+        strength = jnp.where(wall, self.bubble_b * squeeze, 0.0)
+        value = jnp.stack([strength * (k - o * along) for o, k in zip(offset, n, strict=True)])
+        return value, inside
+
+    def _arms(
+        self, x: Array, y: Array, z: Array, disc: Bool[Array, "*points"]
+    ) -> Float[Array, "3 *points"]:
+        def column(value: PerArm) -> Array:
+            return value.reshape((-1,) + (1,) * z.ndim)
+
+        x, y = x + column(self.arm_shift), y + 0.0 * column(self.arm_shift)
+        r = cylindrical_radius(x, y)
+        inside = (r >= column(self.arm_r_min)) & (r <= column(self.arm_r_max))
+        inside = inside & (jnp.abs(z) <= column(self.arm_z_max)) & disc
+        r = jnp.where(inside, r, 1.0)
+        cos_phi, sin_phi = jnp.where(inside, x, 1.0) / r, jnp.where(inside, y, 0.0) / r
+        sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
+        k = sin_p / cos_p
+        phase = azimuth(cos_phi, sin_phi) + column(self.arm_phase)
+        windings = (jnp.log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
+        # radius on the winding just inside the point, or just outside where that is nearer
+        inner = r * jnp.exp(-2.0 * math.pi * k * (windings - jnp.floor(windings)))
+        outer = inner * jnp.exp(2.0 * math.pi * k)
+        axis = jnp.where(r - inner > outer - r, outer, inner)
+        turn = (r / axis - 1.0) * sin_p * cos_p
+        axis = axis * jnp.exp(k * turn)
+        sin_t, cos_t = sincos(turn)
+        grown = 1.0 + (axis - self.arm_start) / sin_p * column(self.arm_divergence)
+        grown = jnp.maximum(grown, 1.0)
+        width = jnp.minimum(column(self.arm_width) * grown, self.arm_cap)
+        height = jnp.minimum(column(self.arm_height) * grown, self.arm_cap)
+        distance2 = (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
+        # used in a comparison only, so log 0 does no harm once derivatives are cut off
+        half = 0.5 * column(self.arm_exponent)
+        across2, above2 = jax.lax.stop_gradient((distance2 / width**2, (z / height) ** 2))
+        power = jnp.exp(half * jnp.log(across2)) + jnp.exp(half * jnp.log(above2))
+        strength = column(self.arm_b * self.arm_height * self.arm_width) / (width * height)
+        strength = jnp.where(inside & (power <= 1.0), strength, 0.0)
+        along_r = strength * (sin_p * cos_t - cos_p * sin_t)
+        along_phi = strength * (sin_p * sin_t + cos_p * cos_t)
+        b_x = jnp.sum(along_r * cos_phi - along_phi * sin_phi, axis=0)
+        b_y = jnp.sum(along_r * sin_phi + along_phi * cos_phi, axis=0)
+        return jnp.stack([b_x, b_y, 0.0 * z])
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        named: list[AbstractSurface] = [Plane(self.north_z_min), Plane(self.south_z_max)]
+        if self.toroidal:
+            named += [Plane(self.north_z_max), Plane(self.south_z_min)]
+            radii = (self.north_r_min, self.north_r_max, self.south_r_min, self.south_r_max)
+            named += [Cylinder(radius) for radius in radii]
+        if self.x_field:
+            named += [Plane(), Plane(self.x_z_max), Plane(-self.x_z_max)]
+            slope = jnp.tan(self.x_theta)
+            named += [_Funnel(self.x_r_min, slope), _Funnel(self.x_r_max, slope)]
+        if self.bubble:
+            for radius in (self.bubble_radius, self.bubble_radius + self.bubble_width):
+                named.append(
+                    Ellipsoid(self.bubble_center, radius * jnp.ones_like(self.bubble_center))
+                )
+        return tuple(named)
+
+
+class _Funnel(AbstractSurface):
+    """The surface r = radius + slope |z|."""
+
+    radius: Scalar
+    slope: Scalar
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        (x, y, z), (u, v, w) = origin, direction
+        found = []
+        for side in (1.0, -1.0):
+            edge, growth = self.radius + side * self.slope * z, side * self.slope * w
+            a = u * u + v * v - growth * growth
+            b = x * u + y * v - edge * growth
+            c = x * x + y * y - edge * edge
+            discriminant = b * b - a * c
+            hit = discriminant > 0
+            root = safe_sqrt(discriminant)
+            q = -b - jnp.where(b < 0, -root, root)
+            for above, below in ((q, a), (c, q)):
+                exists = hit & (jnp.abs(below) > 1e-12)
+                t = above / jnp.where(exists, below, 1.0)
+                found.append(jnp.where(exists & (side * (z + t * w) >= 0), t, jnp.inf))
+        return jnp.sort(jnp.stack(found), axis=0)
