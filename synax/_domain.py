@@ -1,11 +1,13 @@
 """Domains: the part of space a sightline is integrated over, or that a field is cut to."""
 
 import abc
+import functools
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from ._math import larger, smaller
 from ._parameters import parameter
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
 
@@ -53,9 +55,10 @@ class Box(AbstractDomain):
         safe = jnp.where(parallel, 1.0, direction)
         a, b = (-half - offset) / safe, (half - offset) / safe
         outside = jnp.abs(offset) > half
-        low = jnp.where(parallel, jnp.where(outside, jnp.inf, -jnp.inf), jnp.minimum(a, b))
-        high = jnp.where(parallel, jnp.where(outside, -jnp.inf, jnp.inf), jnp.maximum(a, b))
-        near, far = jnp.max(low, axis=0), jnp.min(high, axis=0)
+        low = jnp.where(parallel, jnp.where(outside, jnp.inf, -jnp.inf), smaller(a, b))
+        high = jnp.where(parallel, jnp.where(outside, -jnp.inf, jnp.inf), larger(a, b))
+        near = larger(larger(low[0], low[1]), low[2])
+        far = smaller(smaller(high[0], high[1]), high[2])
         return jnp.where(near < far, jnp.stack([near, far]), jnp.inf)
 
 
@@ -90,7 +93,8 @@ class Intersection(AbstractDomain):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         pairs = jnp.stack([part.crossings(origin, direction) for part in self.parts])
         missed = ~jnp.all(jnp.isfinite(pairs[:, 1]), axis=0)
-        near, far = jnp.max(pairs[:, 0], axis=0), jnp.min(pairs[:, 1], axis=0)
+        near = functools.reduce(larger, pairs[:, 0])
+        far = functools.reduce(smaller, pairs[:, 1])
         return jnp.where(missed | (near >= far), jnp.inf, jnp.stack([near, far]))
 
 

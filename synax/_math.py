@@ -116,6 +116,21 @@ def _atan2_jvp(primals, tangents):
     return atan2(y, x), (x * dy - y * dx) * inverse
 
 
+def smaller(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The smaller of two values, with a derivative that survives compilation.
+
+    JAX differentiates `jnp.minimum` by asking which argument equals the result. A compiler that
+    evaluates the argument twice, rounded differently (fused multiply-add), finds neither equal
+    and the derivative comes out 0; a comparison of the arguments has no such trap.
+    """
+    return jnp.where(a < b, a, b)
+
+
+def larger(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
+    """The larger of two values, safe to differentiate under `jit` (see `smaller`)."""
+    return jnp.where(a > b, a, b)
+
+
 def sech2(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """sech^2 x = 4 e / (1 + e)^2 with e = exp(-2|x|): one exponential, no overflow."""
     e = jnp.exp(-2.0 * jnp.abs(x))

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._math import safe_sqrt
+from ._math import larger, safe_sqrt, smaller
 from ._parameters import parameter
 
 Rays = Float[Array, "3 *rays"]
@@ -44,7 +44,7 @@ def _quadratic(a: Array, b: Array, c: Array) -> Distances:
     q = jnp.where(b > 0, b + root, b - root)
     q_safe = jnp.where(hit & (q != 0), q, 1.0)
     t1, t2 = -q / a_safe, -c / q_safe
-    near, far = jnp.minimum(t1, t2), jnp.maximum(t1, t2)
+    near, far = smaller(t1, t2), larger(t1, t2)
     return jnp.where(hit, jnp.stack([near, far]), jnp.inf)
 
 

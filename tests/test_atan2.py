@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synax._math import atan2, azimuth
+from synax._math import atan2, azimuth, larger, smaller
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])
@@ -37,3 +37,19 @@ def test_first_and_second_derivatives():
 def test_scale_does_not_matter():
     scale = jnp.array([1e-150, 1e-20, 1.0, 1e20, 1e150])
     np.testing.assert_allclose(atan2(scale * 2.0, -scale), np.arctan2(2.0, -1.0), rtol=4e-16)
+
+
+def test_smaller_and_larger_keep_their_derivative_when_compiled():
+    """A minimum whose arguments the compiler may evaluate twice, rounded differently."""
+    r = jnp.linspace(1.0, 20.0, 997)
+
+    def gap(scale):
+        first = jnp.abs(r - scale * jnp.exp(0.2 * jnp.log(r)))
+        return smaller(first, jnp.abs(r - scale * jnp.exp(0.2 * jnp.log(r) + 1.0)))
+
+    slope = lambda f: lambda s: jax.jvp(f, (s,), (jnp.ones_like(s),))[1]
+    scale = jnp.array(3.3)
+    for f in (gap, lambda s: larger(gap(s), 0.5 * r)):
+        np.testing.assert_allclose(jax.jit(slope(f))(scale), slope(f)(scale), rtol=1e-12)
+    assert float(jax.grad(lambda a: smaller(a, jnp.array(2.0)))(jnp.array(1.0))) == 1.0
+    assert float(jax.grad(lambda a: larger(a, jnp.array(2.0)))(jnp.array(1.0))) == 0.0

@@ -1,3 +1,4 @@
 """Models of the thermal-electron density: position (3, *points) kpc -> (*points,) cm^-3."""
 
 from ._uniform import Uniform as Uniform
+from ._ymw16 import YMW16 as YMW16

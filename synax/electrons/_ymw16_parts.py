@@ -1,0 +1,190 @@
+"""Components of YMW16 as functions of the model's leaves and of position (kpc, cm^-3).
+
+Symbols follow Yao, Manchester & Wang 2017, ApJ 835, 29. Azimuth is theirs: counted anticlockwise
+from the direction of l = 90 deg, so that the Sun is at 90 deg. Every component ends at six scale
+lengths (or widths), as in the authors' program.
+"""
+
+import math
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Bool, Float
+
+from .._math import atan2, cylindrical_radius, safe_divide, safe_sqrt, smaller
+from .._surfaces import AbstractSurface
+
+Points = Float[Array, "*points"]
+Position = Float[Array, "3 *points"]
+Mask = Bool[Array, "*points"]
+
+_TURN = 2.0 * math.pi
+_CUT = 6.0  # scale lengths kept by the authors' program
+
+
+class DiscFrame(NamedTuple):
+    """What thick disc, thin disc and arms share."""
+
+    radius: Points
+    azimuth: Points
+    """In [0, 2 pi)."""
+    height: Points
+    """|z| above the warped mid-plane."""
+    flare: Points
+    """H(R), kpc."""
+
+
+def sech2_product(*arguments: Points) -> Points:
+    """Product of sech^2 of the arguments: one exponential each, one division together."""
+    numerator, denominator = 1.0, 1.0
+    for u in arguments:
+        e = jnp.exp(-2.0 * jnp.abs(u))
+        numerator = numerator * (4.0 * e)
+        denominator = denominator * (1.0 + e)
+    return numerator / (denominator * denominator)
+
+
+def disc_frame(p: Any, position: Position) -> DiscFrame:
+    x, y, z = position
+    radius = cylindrical_radius(x, y)
+    angle = atan2(-x, y)
+    warp = jnp.where(
+        radius > p.warp_radius,
+        p.warp_slope * (radius - p.warp_radius) * safe_divide(y, radius),
+        0.0,
+    )
+    flare = p.flare[0] + radius * (p.flare[1] + radius * p.flare[2])
+    return DiscFrame(radius, jnp.where(angle < 0, angle + _TURN, angle), jnp.abs(z - warp), flare)
+
+
+def thick_disc(p: Any, position: Position, disc: DiscFrame) -> tuple[Points, Points]:
+    """Thick disc n1, and the radial taper g(R) that thin disc and arms share."""
+    beyond = (disc.radius - p.taper_radius) / p.taper_length
+    beyond = jnp.where(beyond > 0, beyond, 0.0)
+    taper = jnp.where(beyond <= _CUT, sech2_product(beyond), 0.0)
+    u = disc.height / p.thick_height
+    thick = jnp.where(u <= _CUT, p.thick_density * sech2_product(u), 0.0) * taper
+    x, y, z = position
+    across = (x * x + y * y) / p.fermi_radius**2
+    along = jnp.abs(z) / p.fermi_height - 1.0
+    return jnp.where(across + along * along < 1.0, p.fermi_thick, 1.0) * thick, taper
+
+
+def thin_disc(p: Any, disc: DiscFrame, taper: Points) -> Points:
+    """Thin disc n2, a ring."""
+    u = (disc.radius - p.thin_radius) / p.thin_width
+    v = disc.height / (p.thin_height * disc.flare)
+    return jnp.where((u <= _CUT) & (v <= _CUT), p.thin_density * taper * sech2_product(u, v), 0.0)
+
+
+def spiral_arms(p: Any, disc: DiscFrame, taper: Points) -> Points:
+    """Four logarithmic spirals and the Local Arm, n3."""
+    radius, azimuth = disc.radius, disc.azimuth
+    total = 0.0
+    for j in range(5):
+        tangent, width = p.arm_tan_pitch[j], p.arm_width[j]
+        phase = azimuth - p.arm_azimuth[j]
+        before = phase < 0
+        if j == 4:
+            ridge = p.arm_radius[j] * jnp.exp(tangent * phase)
+            distance = jnp.abs(radius - ridge)
+            exists = ~before & (azimuth < p.local_arm_end)
+        else:
+            ridge = p.arm_radius[j] * jnp.exp(tangent * jnp.where(before, phase + _TURN, phase))
+            outer = jnp.abs(radius - ridge * jnp.exp(_TURN * tangent))
+            # arms 0 and 1 have no second winding ahead of their starting azimuth
+            outer = jnp.where(before, jnp.inf, outer) if j < 2 else outer
+            distance = smaller(jnp.abs(radius - ridge), outer)
+            exists = azimuth < 6.28
+        exists = exists & (distance <= _CUT * width)
+        distance = jnp.where(exists, distance, 0.0)
+        density = p.arm_density[j] * sech2_product(p.arm_cos_pitch[j] / width * distance)
+        if j == 2:
+            density = density * carina_sagittarius(p, disc)
+        total = total + jnp.where(exists, density, 0.0)
+    u = (radius - p.arm_taper_radius) / p.arm_taper_length
+    v = disc.height / (p.arm_height * disc.flare)
+    near = (disc.height < 3.0) & (v <= _CUT)
+    return jnp.where(near, taper * sech2_product(u, v) * total, 0.0)
+
+
+def carina_sagittarius(p: Any, disc: DiscFrame) -> Points:
+    """Over-density of Carina and under-density of Sagittarius along their common arm."""
+    u = (disc.azimuth - p.sagittarius_azimuth) / p.sagittarius_width
+    v = (disc.azimuth - p.carina_azimuth) / p.carina_width
+    v = jnp.where((v > 0) & (disc.radius > p.carina_radius), 0.0, v)
+    dip = 1.0 - p.sagittarius_deficit * jnp.exp(-u * u)
+    return dip * (1.0 + p.carina_excess * jnp.exp(-v * v))
+
+
+def galactic_center(p: Any, position: Position) -> Points:
+    x, y, z = position
+    x0, y0, z0 = p.center_position
+    rho2 = ((x - x0) ** 2 + (y - y0) ** 2) / p.center_radius**2
+    inside = (rho2 <= _CUT**2) & (jnp.abs(z) <= _CUT * p.center_height)
+    density = p.center_density * jnp.exp(-rho2) * sech2_product((z - z0) / p.center_height)
+    return jnp.where(inside, density, 0.0)
+
+
+def gum_nebula(p: Any, position: Position) -> Points:
+    """Gaussian shell about a prolate ellipsoid of semi-axes A and K A.
+
+    The distance from the shell is measured along the normal: with q and v the horizontal and
+    vertical offsets and S^2 = K^2 q^2 + v^2, it is |S - K A| S / sqrt(K^4 q^2 + v^2).
+    """
+    x, y, z = position
+    x0, y0, z0 = p.gum_position
+    k2 = p.gum_axis_ratio**2
+    q2, v2 = (x - x0) ** 2 + (y - y0) ** 2, (z - z0) ** 2
+    s2 = k2 * q2 + v2
+    gap = safe_sqrt(s2) - p.gum_axis_ratio * p.gum_radius
+    d2 = safe_divide(gap * gap * s2, (k2 * k2 * q2 + v2) * p.gum_width**2)
+    return jnp.where((d2 <= _CUT**2) & (s2 > 0), p.gum_density * jnp.exp(-d2), 0.0)
+
+
+def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
+    """The two walls of the Local Bubble, n6, and where a point is inside the bubble."""
+    x, y, z = position
+    a, c = p.bubble_tilt
+    slanted = a * (x - p.bubble_axis) + c * z
+    gap = safe_sqrt(slanted * slanted + y * y) - p.bubble_radius
+    to_sun = p.sun[0] - x
+    longitude = atan2(y, -to_sun)
+    longitude = jnp.where(longitude < 0, longitude + _TURN, longitude)
+    height = jnp.abs(z)
+    walls, kept = [], []
+    for i in range(2):
+        turn = jnp.abs(longitude - p.bubble_longitude[i])
+        turn = smaller(turn, jnp.abs(longitude + _TURN - p.bubble_longitude[i]))
+        u = turn / p.bubble_spread[i]
+        v, w = gap / p.bubble_width[i], height / p.bubble_height[i]
+        walls.append(jnp.where(u <= _CUT, p.bubble_density[i] * sech2_product(u, v, w), 0.0))
+        kept.append((v <= _CUT) & (w <= _CUT))
+    first = jnp.where(kept[0], walls[0], 0.0)
+    second = jnp.where(kept[1] | (first > 0), walls[1], 0.0)
+    # angle, seen from the point, between the Sun and the slanted axis at the same height
+    to_axis = p.bubble_axis - c / a * z - x
+    dot = y * y + to_sun * to_axis
+    norm2 = (y * y + to_sun * to_sun) * (y * y + to_axis * to_axis)
+    narrow = (dot >= 0) & (dot * dot >= 0.5 * norm2)
+    return jnp.where(narrow, first, 0.0) + second, gap <= 0
+
+
+def loop_i(p: Any, position: Position) -> Points:
+    """Spherical cap of Loop I, n7."""
+    x, y, z = position
+    x0, y0, z0 = p.loop_position
+    dx, dy, dz = x - x0, y - y0, z - z0
+    s2 = dx * dx + dy * dy + dz * dz
+    cos_tilt, sin_tilt = jnp.cos(p.loop_tilt), jnp.sin(p.loop_tilt)
+    along = dy * cos_tilt + dz * sin_tilt
+    across = dz * cos_tilt - dy * sin_tilt
+    angle = atan2(safe_sqrt(dx * dx + across * across), along) / p.loop_spread
+    u = (safe_sqrt(s2) - p.loop_radius) / p.loop_width
+    density = p.loop_density * jnp.exp(-(u * u + angle * angle))
+    return jnp.where(jnp.abs(u) <= _CUT, density, 0.0)
+
+
+def shells(p: Any) -> tuple[AbstractSurface, ...]:
+    """Thin local shells: the integrator's cells end there."""
+    return ()
