@@ -12,7 +12,26 @@ from ._field import (
     AbstractScalarField as AbstractScalarField,
     AbstractVectorField as AbstractVectorField,
 )
+from ._observables import (
+    AbstractSimulator as AbstractSimulator,
+    DispersionMeasure as DispersionMeasure,
+    EmissionMeasure as EmissionMeasure,
+    RotationMeasure as RotationMeasure,
+    Synchrotron as Synchrotron,
+)
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
+from ._sightlines import Sightlines as Sightlines
 from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
 from ._surfaces import AbstractSurface as AbstractSurface
+from .transfer import (
+    AbstractAdjoint as AbstractAdjoint,
+    DirectAdjoint as DirectAdjoint,
+    ForwardMode as ForwardMode,
+    GaussLegendre as GaussLegendre,
+    GradedSteps as GradedSteps,
+    Midpoint as Midpoint,
+    RecomputeAdjoint as RecomputeAdjoint,
+    ReversibleAdjoint as ReversibleAdjoint,
+    UniformSteps as UniformSteps,
+)

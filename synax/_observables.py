@@ -1,0 +1,315 @@
+"""Simulators: fields integrated along sightlines into what a telescope measures."""
+
+import abc
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from . import _constants as const
+from ._field import AbstractField, check_rank
+from ._parameters import as_parameter
+from ._sampled import (
+    check_same_cells,
+    localise,
+    per_ray_filter,
+    sampled_fields,
+)
+from ._sightlines import Sightlines
+from ._stokes import Stokes
+from .cosmic_rays import AbstractPowerLaw
+from .emission import field_power, polarised_fraction, spectral_factor
+from .transfer import (
+    AbstractAdjoint,
+    AbstractMedium,
+    AbstractQuadrature,
+    AbstractSteps,
+    Arguments,
+    Cells,
+    Frame,
+    GaussLegendre,
+    March,
+    Medium,
+    Place,
+    ReversibleAdjoint,
+    Totals,
+    UniformSteps,
+    place_cells,
+)
+
+DEFAULT_BLOCK = 4096
+
+
+def as_steps(steps: Any) -> AbstractSteps:
+    """Converter: an integer means that many equal steps."""
+    if isinstance(steps, AbstractSteps):
+        return steps
+    return UniformSteps(steps)
+
+
+def _dot(a: Array, b: Array) -> Array:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+class _SynchrotronMedium(AbstractMedium):
+    magnetic: AbstractField
+    electrons: AbstractField | None
+    cosmic_rays: AbstractPowerLaw
+    frequency: Float[Array, " n_freq"]
+
+    def coefficients(
+        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+    ) -> Medium:
+        here = localise(self, place)
+        b = here.magnetic(position)
+        b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
+        index = here.cosmic_rays.index(position)
+        b_perp_squared = b_l * b_l + b_b * b_b
+        strength = here.cosmic_rays(position) * field_power(b_perp_squared, index)
+        # E is perpendicular to B: exp(2i chi_0) = -(B_b + i B_l)^2 / B_perp^2
+        rows = jnp.stack([b_perp_squared, (b_l - b_b) * (b_l + b_b), -2.0 * b_b * b_l])
+        rows = (strength * rows)[:, None]
+        if index.ndim:
+            factor = spectral_factor(here.frequency[:, None], index)
+            rows = rows * factor
+            fraction = polarised_fraction(index)
+            rows = jnp.stack([rows[0], fraction * rows[1], fraction * rows[2]])
+        rotation = None
+        if here.electrons is not None:
+            rotation = -const.FARADAY_CONSTANT * here.electrons(position) * b_away
+        return Medium(rows[0], (rows[1], rows[2]), rotation)
+
+
+class _ColumnMedium(AbstractMedium):
+    """Integrands without polarisation: n_e, n_e^2, n_e B_par."""
+
+    electrons: AbstractField
+    magnetic: AbstractField | None
+    power: int = eqx.field(static=True)
+
+    def coefficients(
+        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+    ) -> Medium:
+        here = localise(self, place)
+        density = here.electrons(position) ** self.power
+        if here.magnetic is not None:
+            density = -density * _dot(here.magnetic(position), frame.direction)
+        return Medium(density[None], None, None)
+
+
+class AbstractSimulator(eqx.Module):
+    """Fields, and how they are integrated along sightlines."""
+
+    steps: eqx.AbstractVar[AbstractSteps]
+    quadrature: eqx.AbstractVar[AbstractQuadrature]
+    adjoint: eqx.AbstractVar[AbstractAdjoint]
+    faces: eqx.AbstractVar[bool]
+    block: eqx.AbstractVar[int]
+
+    @abc.abstractmethod
+    def fields(self) -> tuple[AbstractField, ...]:
+        """The fields that are evaluated, in a fixed order."""
+
+    def cells(self, rays: Sightlines) -> tuple[Cells, int]:
+        """Where the cells lie on each ray, and how many there are."""
+        near, far = rays.span()
+        surfaces = [s for f in self.fields() for s in f.surfaces()] if self.faces else []
+        origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
+        crossings = [s.crossings(origin, rays.direction) for s in surfaces]
+        stacked = jnp.concatenate(crossings) if crossings else jnp.zeros((0, rays.n_rays))
+        return place_cells(near, far, stacked.astype(near.dtype), self.steps)
+
+
+def _integrate(
+    simulator: AbstractSimulator,
+    medium: AbstractMedium,
+    rays: Sightlines,
+    lambda_squared: Array | None = None,
+) -> Totals:
+    sample = check_same_cells(sampled_fields(medium), rays)
+    if sample is None:
+        steps, rule = simulator.steps, simulator.quadrature
+        cells, n_cells = simulator.cells(rays)
+    else:
+        steps, rule, cells = sample.steps, sample.quadrature, sample.cells
+        n_cells = sample.values.shape[0]
+    rays_part, shared_part = eqx.partition(medium, per_ray_filter(medium))
+    shared_origin = None if rays.observer.ndim == 2 else rays.origin
+    own_origin = rays.origin if shared_origin is None else None
+    frame = Frame(own_origin, rays.direction, rays.east, rays.north)
+    arguments = Arguments(
+        (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
+    )
+    march = March(n_cells, rule, simulator.block, 4)
+    return simulator.adjoint.run(march, arguments)
+
+
+class Synchrotron(AbstractSimulator):
+    """Synchrotron emission with Faraday rotation: fields and sightlines to Stokes parameters.
+
+    I = int j_I ds,  Q + iU = int j_P exp(2i chi_0) exp(2i lambda^2 RM(s)) ds
+
+    **Arguments:**
+
+    - `magnetic`: vector field (microgauss).
+    - `electrons`: thermal-electron density (cm^-3), or None for no Faraday rotation.
+    - `cosmic_rays`: power-law electrons (normalisation in cm^-3, and index).
+    - `steps`: cells per ray: an integer, or a rule such as `GradedSteps(256)`. Every named
+      surface of a field that a ray can cross adds one cell.
+    - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
+    - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
+    - `faces`: put cell faces where rays cross the fields' surfaces.
+    - `block`: rays advanced together; sets the working memory, not the result.
+
+    **Reference:** Rybicki & Lightman 1979, ch. 6; Burn 1966, MNRAS 133, 67.
+    """
+
+    magnetic: AbstractField
+    electrons: AbstractField | None
+    cosmic_rays: AbstractPowerLaw
+    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
+    adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
+    faces: bool = eqx.field(static=True, default=True)
+    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+
+    def __check_init__(self):
+        check_rank(self.magnetic, "vector", "magnetic")
+        if self.electrons is not None:
+            check_rank(self.electrons, "scalar", "electrons")
+        check_rank(self.cosmic_rays, "scalar", "cosmic_rays")
+        _check_block(self.block)
+
+    def fields(self) -> tuple[AbstractField, ...]:
+        electrons = () if self.electrons is None else (self.electrons,)
+        return (self.magnetic, *electrons, self.cosmic_rays)
+
+    def __call__(self, rays: Sightlines, frequency: Any) -> Stokes:
+        """Brightness temperatures along `rays`.
+
+        **Arguments:** `rays`: sightlines. `frequency`: GHz, a number or (n_freq,), or an astropy
+        Quantity.
+
+        **Returns** `Stokes` in K (Rayleigh-Jeans), IAU sign of U, each of shape
+        (*frequency.shape, n_rays).
+
+        **Raises** `ValueError` for frequencies that are not positive or not one-dimensional.
+        """
+        frequency = as_parameter(frequency, "GHz")
+        if frequency.ndim > 1:
+            raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
+        if not isinstance(frequency, jax.core.Tracer) and not bool(jnp.all(frequency > 0)):
+            raise ValueError(f"frequency must be positive (GHz), got {frequency}")
+        return _simulate(self, rays, frequency)
+
+
+@eqx.filter_jit
+def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array) -> Stokes:
+    shape = (*frequency.shape, rays.n_rays)
+    dtype = rays.direction.dtype
+    flat = frequency.reshape(-1).astype(dtype)
+    lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
+    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat)
+    totals = _integrate(sky, medium, rays, lambda_squared)
+    intensity, (q, u) = totals.emission, totals.polarised
+    index = sky.cosmic_rays.spectral_index
+    if not isinstance(index, AbstractField):
+        factor = spectral_factor(flat, index)[:, None]
+        polarised = factor * polarised_fraction(index)
+        intensity, q, u = factor * intensity, polarised * q, polarised * u
+    return Stokes(intensity.reshape(shape), q.reshape(shape), u.reshape(shape))
+
+
+@eqx.filter_jit
+def _column(
+    simulator: AbstractSimulator,
+    electrons: AbstractField,
+    magnetic: AbstractField | None,
+    power: int,
+    rays: Sightlines,
+) -> Float[Array, " n_rays"]:
+    medium = _ColumnMedium(electrons, magnetic, power)
+    return _integrate(simulator, medium, rays).emission[0]
+
+
+class RotationMeasure(AbstractSimulator):
+    """RM = 0.812 int n_e B_par ds, rad m^-2; positive for a field that points to the observer.
+
+    Arguments as in `Synchrotron`. To a finite distance: give the sightlines one.
+    """
+
+    magnetic: AbstractField
+    electrons: AbstractField
+    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
+    adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
+    faces: bool = eqx.field(static=True, default=True)
+    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+
+    def __check_init__(self):
+        check_rank(self.magnetic, "vector", "magnetic")
+        check_rank(self.electrons, "scalar", "electrons")
+        _check_block(self.block)
+
+    def fields(self) -> tuple[AbstractField, ...]:
+        return (self.magnetic, self.electrons)
+
+    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+        """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
+        return const.FARADAY_CONSTANT * _column(self, self.electrons, self.magnetic, 1, rays)
+
+
+class DispersionMeasure(AbstractSimulator):
+    """DM = int n_e ds, pc cm^-3. Arguments as in `Synchrotron`."""
+
+    electrons: AbstractField
+    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
+    adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
+    faces: bool = eqx.field(static=True, default=True)
+    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+
+    def __check_init__(self):
+        check_rank(self.electrons, "scalar", "electrons")
+        _check_block(self.block)
+
+    def fields(self) -> tuple[AbstractField, ...]:
+        return (self.electrons,)
+
+    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+        """Dispersion measure of each sightline, pc cm^-3 (n_rays,)."""
+        return const.PC_PER_KPC * _column(self, self.electrons, None, 1, rays)
+
+
+class EmissionMeasure(AbstractSimulator):
+    """EM = int n_e^2 / f ds, pc cm^-6. Arguments as in `Synchrotron`.
+
+    `filling_factor` f: volume fraction of the clumps whose mean density n_e is, in (0, 1].
+    """
+
+    electrons: AbstractField
+    filling_factor: Float[Array, ""] = eqx.field(default=1.0, converter=as_parameter)
+    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
+    adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
+    faces: bool = eqx.field(static=True, default=True)
+    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+
+    def __check_init__(self):
+        check_rank(self.electrons, "scalar", "electrons")
+        _check_block(self.block)
+
+    def fields(self) -> tuple[AbstractField, ...]:
+        return (self.electrons,)
+
+    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+        """Emission measure of each sightline, pc cm^-6 (n_rays,)."""
+        column = const.PC_PER_KPC * _column(self, self.electrons, None, 2, rays)
+        return column / self.filling_factor
+
+
+def _check_block(block: int) -> None:
+    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+        raise ValueError(f"block must be a positive integer number of rays, got {block!r}")

@@ -1,0 +1,31 @@
+"""Radiative transfer along rays: cells, quadrature, the march and its adjoints."""
+
+from ._adjoint import (
+    AbstractAdjoint as AbstractAdjoint,
+    DirectAdjoint as DirectAdjoint,
+    ForwardMode as ForwardMode,
+    RecomputeAdjoint as RecomputeAdjoint,
+    ReversibleAdjoint as ReversibleAdjoint,
+)
+from ._cells import (
+    AbstractSteps as AbstractSteps,
+    Cells as Cells,
+    GradedSteps as GradedSteps,
+    UniformSteps as UniformSteps,
+    cell_bounds as cell_bounds,
+    place_cells as place_cells,
+)
+from ._march import (
+    AbstractMedium as AbstractMedium,
+    Arguments as Arguments,
+    Frame as Frame,
+    March as March,
+    Place as Place,
+    Totals as Totals,
+)
+from ._quadrature import (
+    AbstractQuadrature as AbstractQuadrature,
+    GaussLegendre as GaussLegendre,
+    Medium as Medium,
+    Midpoint as Midpoint,
+)
