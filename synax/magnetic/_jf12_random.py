@@ -1,0 +1,91 @@
+"""Strength of the random field of Jansson & Farrar (2012b)."""
+
+from typing import Any, ClassVar
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._domain import Sphere
+from .._field import AbstractScalarField
+from .._math import safe_sqrt
+from .._parameters import ModelInfo, Scalar, parameter
+from .._surfaces import AbstractSurface, Cylinder
+from . import _jf12_parts as parts
+
+
+class JF12RandomStrength(AbstractScalarField):
+    """Rms strength (all three components together) of the JF12b small-scale random field.
+
+    With b(r, phi) = b_inner for r < 5 kpc, and b_j (5 kpc / r) in arm j of `JF12`:
+
+    rms^2 = [b exp(-z^2 / 2 z_disk^2)]^2 + [b_halo exp(-r / r_halo) exp(-z^2 / 2 z_halo^2)]^2
+
+    inside `r_max`, zero outside. Multiply an isotropic random field of unit rms with it.
+    `planck()` has the numbers of the Planck re-fit, `hammurabi()` that program's profile.
+
+    **Returns** microgauss, (*points,).
+
+    **Reference:** Jansson & Farrar 2012, ApJ 761, L11 (JF12b), eqs. 1-3, table 1.
+    """
+
+    b_arms: Float[Array, "8"] = parameter(
+        (10.81, 6.96, 9.59, 6.96, 1.96, 16.34, 37.29, 10.35), "uG", "arm rms at 5 kpc, b_1..b_8"
+    )
+    b_inner: Scalar = parameter(7.63, "uG", "rms of the disk inside 5 kpc, b_int")
+    z_disk: Scalar = parameter(0.61, "kpc", "Gaussian scale height of the disk, z_0^disk")
+    b_halo: Scalar = parameter(4.68, "uG", "rms of the halo, B_0")
+    r_halo: Scalar = parameter(10.97, "kpc", "exponential scale of the halo, r_0")
+    z_halo: Scalar = parameter(2.84, "kpc", "scale height of the halo, z_0")
+    r_arms: Float[Array, "8"] = parameter(
+        parts.R_ARMS, "kpc", "radii of the arms' outer walls on the negative x axis"
+    )
+    pitch: Scalar = parameter(parts.PITCH, "rad", "pitch angle of the arms (11.5 deg)")
+    r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the arms")
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_hole: Scalar = parameter(1.0, "kpc", "radius of the empty sphere of the hammurabiX variant")
+    hammurabi_profile: bool = eqx.field(static=True, default=False)
+    """Halo exp(-|z| / z_halo), cylindrical outer edge, empty inside r_hole (hammurabiX)."""
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        paper="Jansson & Farrar 2012, ApJ 761, L11, eqs. 1-3, table 1",
+        sun=(-8.5, 0.0, 0.0),
+        notes="total rms of three components; jumps at the arm walls and at r = 5 kpc",
+    )
+
+    @classmethod
+    def planck(cls, **changes: Any) -> "JF12RandomStrength":
+        """The re-fit of Planck Collaboration 2016 XLII, A&A 596, A103 ("Jansson12b")."""
+        defaults = {"b_arms": (3.12, 6.24) * 4, "b_inner": 3.90, "b_halo": 7.332}
+        return cls(**{**defaults, **changes})
+
+    @classmethod
+    def hammurabi(cls, **changes: Any) -> "JF12RandomStrength":
+        """The profile of hammurabiX: exponential in |z|, cylinder r <= 20 kpc, 1-kpc hole."""
+        return cls(hammurabi_profile=True, **changes)
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        x, y, z = position
+        r2 = x * x + y * y
+        rho2 = r2 + z * z
+        in_arms = r2 >= self.r_disk**2
+        r2_safe = jnp.where(in_arms, r2, 1.0)
+        angle = parts.angle_in_arms(x, y, r2_safe, self.r_arms, self.pitch)
+        b = parts.in_arm(self.b_arms, angle, parts.arm_ends(self.r_arms, self.pitch))
+        b = jnp.where(in_arms, 5.0 * b / jnp.sqrt(r2_safe), self.b_inner)
+        disk = b * jnp.exp(-0.5 * (z / self.z_disk) ** 2)
+        fall = jnp.abs(z) / self.z_halo if self.hammurabi_profile else 0.5 * (z / self.z_halo) ** 2
+        halo = self.b_halo * jnp.exp(-safe_sqrt(r2) / self.r_halo - fall)
+        if self.hammurabi_profile:
+            within = (r2 <= self.r_max**2) & (rho2 >= self.r_hole**2)
+        else:
+            within = rho2 <= self.r_max**2
+        return jnp.where(within, safe_sqrt(disk * disk + halo * halo), 0.0)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        if self.hammurabi_profile:
+            edges = (Cylinder(self.r_max), Sphere(self.r_hole))
+        else:
+            edges = (Sphere(self.r_max),)
+        walls = parts.arm_walls(self.r_arms, self.pitch, self.r_disk, self.r_max)
+        return (*edges, Cylinder(self.r_disk), walls)
