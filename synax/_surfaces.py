@@ -76,6 +76,28 @@ class Cylinder(AbstractSurface):
         return _quadratic(u * u + v * v, x * u + y * v, x * x + y * y - self.radius**2)
 
 
+class FlaredCylinder(AbstractSurface):
+    """The surface r = radius + slope |z|: two cones about the z axis that meet in the plane."""
+
+    radius: Float[Array, ""] = parameter(..., "kpc", "cylindrical radius in the plane z = 0")
+    slope: Float[Array, ""] = parameter(..., "", "growth of the radius with height, >= 0")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        (x, y, z), (u, v, w) = origin, direction
+        halves = []
+        for slope in (self.slope, -self.slope):
+            apex = self.radius + slope * z
+            a = u * u + v * v - (slope * w) ** 2
+            b = x * u + y * v - slope * w * apex
+            c = x * x + y * y - apex * apex
+            # one half's cone goes on beyond the plane, and as a mirrored cone beyond its apex
+            turned = jnp.where(a < 0, -1.0, 1.0)
+            t = _quadratic(turned * a, turned * b, turned * c)
+            there = z + jnp.where(jnp.isfinite(t), t, 0.0) * w
+            halves.append(jnp.where(slope * there >= 0, t, jnp.inf))
+        return jnp.concatenate(halves)
+
+
 class Ellipsoid(AbstractSurface):
     """An ellipsoid with axes along x, y, z."""
 
@@ -178,7 +200,7 @@ class LogarithmicSpirals(AbstractSurface):
         def slope(t: Array) -> Array:
             return (t - sense * k * b) / (b * b + t * t)
 
-        def step(_: int, bounds: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
+        def step(_: Any, bounds: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             low, high, t = bounds
             beyond = (fixed(phase(t)) > fixed(target)) == fixed(rising)
             high, low = jnp.where(beyond, t, high), jnp.where(beyond, low, t)

@@ -4,6 +4,9 @@ from ._archimedean import ArchimedeanSpiral as ArchimedeanSpiral
 from ._cmz import CMZ as CMZ
 from ._helix import Helix as Helix
 from ._jaffe13 import Jaffe13 as Jaffe13
+from ._jf12 import JF12 as JF12, JF12b as JF12b
+from ._jf12_random import JF12RandomStrength as JF12RandomStrength
+from ._jf12_solenoidal import JF12Solenoidal as JF12Solenoidal
 from ._kst24 import KST24 as KST24
 from ._logarithmic_spiral import LogarithmicSpiral as LogarithmicSpiral
 from ._pt11 import PT11 as PT11

@@ -10,7 +10,7 @@ from .._domain import Sphere
 from .._field import AbstractVectorField
 from .._math import safe_divide, safe_sqrt, sincos
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Plane
+from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
 
 
@@ -24,7 +24,8 @@ class JF12(AbstractVectorField):
     - toroidal halo (`toroidal`): exp(-|z| / z_halo) L(|z|; h_disk, w_disk) times
       b_north [1 - L(r; r_north, w_halo)] for z >= 0, likewise the south, along e_phi;
     - X field (`x_field`): in the meridional plane, at elevation theta_x outside
-      r_p = r_x_core, steepening to vertical on the axis.
+      r_p = r_x_core, steepening to vertical on the axis; its strength has a step on the cone
+      r = r_x_core + |z| / tan(theta_x) between the two regions.
 
     The three switches are static. Zero for rho = sqrt(r^2 + z^2) >= `r_max`; the halo parts are
     zero for rho <= `r_hole` too. `JF12.hammurabi()` gives the variant of that code, `JF12b()`
@@ -74,9 +75,9 @@ class JF12(AbstractVectorField):
         sun=(-8.5, 0.0, 0.0),
         notes=(
             "conventions of CRPropa3 (sphere of 20 kpc, r_s 17 kpc); JF12.hammurabi(): cylinder, "
-            "r_s 16.7 kpc, b_8 of zero net flux; JF12b(): Planck 2016 XLII re-fit. div B = 0 in "
-            "each region, not across: flux is created at the arm walls, at r = 5 kpc, at the "
-            "edges and in the X field's transition at z = 0"
+            "r_s 16.7 kpc, b_8 of zero net flux; JF12b(): Planck 2016 XLII re-fit. div B = 0 to "
+            "rounding in each region and across the arm walls and the plane; flux ends on the "
+            "cylinder r = 5 kpc, the 1-kpc sphere and the outer edge"
         ),
     )
 
@@ -165,6 +166,8 @@ class JF12(AbstractVectorField):
             found = (*found, Cylinder(self.r_ring), Cylinder(self.r_disk), walls)
         if self.toroidal or self.x_field:
             found = (*found, Sphere(self.r_hole), Plane())
+        if self.x_field:
+            found = (*found, FlaredCylinder(self.r_x_core, 1.0 / jnp.tan(self.theta_x)))
         return found
 
 
@@ -173,7 +176,7 @@ def JF12b(**changes: Any) -> JF12:
 
     `changes` are further arguments of `JF12`.
 
-    **Reference:** Planck Collaboration 2016 XLII, A&A 596, A103, section 4.2 ("Jansson12b").
+    **Reference:** Planck Collaboration 2016 XLII, A&A 596, A103 ("Jansson12b").
     """
     b_arms = (0.1, 3.0, -0.9, -0.8, -2.0, -3.5, 0.0, 2.7)
     return JF12(**{"b_arms": b_arms, "b_x": 1.8, **changes})

@@ -26,7 +26,7 @@ class JF12RandomStrength(AbstractScalarField):
 
     **Returns** microgauss, (*points,).
 
-    **Reference:** Jansson & Farrar 2012, ApJ 761, L11 (JF12b), eqs. 1-3, table 1.
+    **Reference:** Jansson & Farrar 2012, ApJ 761, L11 (JF12b), table 1.
     """
 
     b_arms: Float[Array, "8"] = parameter(
@@ -48,7 +48,7 @@ class JF12RandomStrength(AbstractScalarField):
     """Halo exp(-|z| / z_halo), cylindrical outer edge, empty inside r_hole (hammurabiX)."""
 
     info: ClassVar[ModelInfo] = ModelInfo(
-        paper="Jansson & Farrar 2012, ApJ 761, L11, eqs. 1-3, table 1",
+        paper="Jansson & Farrar 2012, ApJ 761, L11, table 1",
         sun=(-8.5, 0.0, 0.0),
         notes="total rms of three components; jumps at the arm walls and at r = 5 kpc",
     )
