@@ -16,7 +16,7 @@ from .._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, 
 PerArm = Float[Array, "5"]
 
 
-def _degrees(*values: float) -> tuple[float, ...]:
+def _degrees(*values: int | float) -> tuple[float, ...]:
     return tuple(math.radians(v) for v in values)
 
 
