@@ -12,6 +12,7 @@ from ._field import (
     AbstractScalarField as AbstractScalarField,
     AbstractVectorField as AbstractVectorField,
 )
+from ._grid import GridField as GridField
 from ._observables import (
     AbstractSimulator as AbstractSimulator,
     DispersionMeasure as DispersionMeasure,

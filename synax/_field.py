@@ -36,6 +36,13 @@ class AbstractField(eqx.Module):
         """Surfaces where the field is discontinuous or bends sharply (none by default)."""
         return ()
 
+    def prepare(self) -> "AbstractField":
+        """An equivalent field whose parameter-only work is done (the field itself by default).
+
+        The integrator calls it once before it evaluates the field many times.
+        """
+        return self
+
     def __add__(self, other: "AbstractField") -> "Sum":
         if not isinstance(other, AbstractField):
             return NotImplemented
@@ -125,6 +132,9 @@ class Sum(AbstractField):
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return tuple(s for part in self.parts for s in part.surfaces())
 
+    def prepare(self) -> "Sum":
+        return Sum(tuple(part.prepare() for part in self.parts))
+
 
 class Scaled(AbstractField):
     """A field times a number, or times a scalar field (a profile)."""
@@ -139,6 +149,10 @@ class Scaled(AbstractField):
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         own = self.factor.surfaces() if isinstance(self.factor, AbstractField) else ()
         return (*self.field.surfaces(), *own)
+
+    def prepare(self) -> "Scaled":
+        factor = self.factor.prepare() if isinstance(self.factor, AbstractField) else self.factor
+        return Scaled(self.field.prepare(), factor)
 
 
 def rotation_matrix(rotation_vector: Float[Array, "3"]) -> Float[Array, "3 3"]:
@@ -181,6 +195,9 @@ class Rotated(AbstractField):
         zero = jnp.zeros_like(self.rotation_vector)
         return tuple(Moved(s, matrix, zero) for s in self.field.surfaces())
 
+    def prepare(self) -> "Rotated":
+        return Rotated(self.field.prepare(), self.rotation_vector)
+
 
 class Shifted(AbstractField):
     """A field moved by an offset (kpc): value(x) = original(x - offset)."""
@@ -196,6 +213,9 @@ class Shifted(AbstractField):
         eye = jnp.eye(3, dtype=self.offset.dtype)
         return tuple(Moved(s, eye, self.offset) for s in self.field.surfaces())
 
+    def prepare(self) -> "Shifted":
+        return Shifted(self.field.prepare(), self.offset)
+
 
 class Inside(AbstractField):
     """A field cut off outside a domain; the domain's boundary becomes one of its surfaces."""
@@ -209,6 +229,9 @@ class Inside(AbstractField):
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (*self.field.surfaces(), self.domain)
+
+    def prepare(self) -> "Inside":
+        return Inside(self.field.prepare(), self.domain)
 
 
 class Permuted(AbstractField):
@@ -229,3 +252,6 @@ class Permuted(AbstractField):
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return self.field.surfaces()
+
+    def prepare(self) -> "Permuted":
+        return Permuted(self.field.prepare(), self.components)

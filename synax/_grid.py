@@ -1,0 +1,210 @@
+"""Fields given by their values on a uniform grid."""
+
+from typing import Any, Literal
+
+import equinox as eqx
+import jax.numpy as jnp
+from jax import lax
+from jaxtyping import Array, Float
+
+from ._domain import Box
+from ._field import AbstractField, Position, Value
+from ._gather import Shape3, pack, trilinear
+from ._parameters import as_parameter, parameter
+from ._surfaces import AbstractSurface
+
+Centering = Literal["node", "cell"]
+Outside = Literal["zero", "nearest", "linear"]
+Order = Literal["linear", "cubic"]
+
+
+class GridField(AbstractField):
+    """A scalar or vector field interpolated from a uniform grid in a box.
+
+    Axis by axis, with N values in a box of half-length h about c, value i sits at
+
+    - `centering="node"`: c - h + 2 h i / (N - 1): the first and last ones lie on the faces;
+    - `centering="cell"`: c - h + 2 h (i + 1/2) / N: the middles of N equal cells.
+
+    Outside the box (faces belong to it) the field is, by `outside`,
+
+    - `"zero"` (default): 0, and the box becomes one of the field's `surfaces()`;
+    - `"nearest"`: the value at the nearest point of the grid;
+    - `"linear"`: extrapolated linearly from the outermost cell.
+
+    In the outer half cell of a cell-centred grid, which lies inside the box but beyond the
+    outermost values, `"zero"` and `"nearest"` hold the outermost value. hammurabiX's grids are
+    node-centred and zero outside; it puts the zero on the faces themselves too, a difference on a
+    set of measure zero.
+
+    **Arguments:**
+
+    - `values`: (nx, ny, nz) for a scalar, (3, nx, ny, nz) for a vector field; at least two along
+      each axis. The trainable leaf; keep it as an array and every cell is a parameter.
+    - `box`: a `synax.Box` (kpc).
+    - `centering`, `outside`: see above (static).
+    - `order`: `"linear"` (trilinear) or `"cubic"` (local cubic splines, by `interpax`; needs
+      `outside` other than `"linear"`) (static).
+    - `unit`: unit of the values, 'uG' for vectors and 'cm-3' for scalars if not given (static).
+      Values given as an astropy Quantity are converted to it.
+    """
+
+    values: Float[Array, "..."] = parameter(..., "", "values on the grid")
+    box: Box
+    centering: Centering = eqx.field(static=True)
+    outside: Outside = eqx.field(static=True)
+    order: Order = eqx.field(static=True)
+    unit: str = eqx.field(static=True)
+
+    def __init__(
+        self,
+        values: Any,
+        box: Box,
+        *,
+        centering: Centering = "node",
+        outside: Outside = "zero",
+        order: Order = "linear",
+        unit: str | None = None,
+    ):
+        _check_choice("centering", centering, ("node", "cell"))
+        _check_choice("outside", outside, ("zero", "nearest", "linear"))
+        _check_choice("order", order, ("linear", "cubic"))
+        if order == "cubic" and outside == "linear":
+            raise ValueError("GridField: order='cubic' needs outside='zero' or 'nearest'")
+        if not isinstance(box, Box):
+            raise TypeError(f"GridField: box must be a synax.Box, got {type(box).__name__}")
+        shape = jnp.shape(values)
+        if not (len(shape) == 3 or (len(shape) == 4 and shape[0] == 3)):
+            raise ValueError(
+                f"GridField: values must have shape (nx, ny, nz) or (3, nx, ny, nz), got {shape}"
+            )
+        _check_shape(shape[-3:])
+        self.unit = unit if unit is not None else ("uG" if len(shape) == 4 else "cm-3")
+        self.values = as_parameter(values, self.unit)
+        self.box = box
+        self.centering = centering
+        self.outside = outside
+        self.order = order
+
+    @classmethod
+    def from_field(
+        cls,
+        field: AbstractField,
+        box: Box,
+        shape: Shape3 = (256, 256, 64),
+        *,
+        centering: Centering = "node",
+        outside: Outside = "zero",
+        order: Order = "linear",
+        unit: str | None = None,
+    ) -> "GridField":
+        """Sample another field on a grid, one slab of constant x at a time (little memory).
+
+        **Arguments:** `field` any scalar or vector field, `shape` the number of values along
+        x, y, z; the rest as for the constructor. Differentiable in the field's parameters.
+        """
+        _check_choice("centering", centering, ("node", "cell"))
+        _check_shape(shape)
+        values = _sample(field, box, tuple(shape), centering)
+        return cls(values, box, centering=centering, outside=outside, order=order, unit=unit)
+
+    @property
+    def shape(self) -> Shape3:
+        """Number of values along x, y, z."""
+        nx, ny, nz = self.values.shape[-3:]
+        return nx, ny, nz
+
+    def axes(self) -> tuple[Float[Array, " nx"], Float[Array, " ny"], Float[Array, " nz"]]:
+        """Coordinates (kpc) of the values along x, y, z."""
+        return _axes(self.box, self.shape, self.centering)
+
+    def prepare(self) -> AbstractField:
+        """The same field with its values packed for the look-up."""
+        if self.order == "cubic":
+            return self
+        vector = self.values.ndim == 4
+        table = pack(self.values)
+        return PackedGrid(table, self.box, self.shape, vector, self.centering, self.outside)
+
+    def __call__(self, position: Position) -> Value:
+        if self.order == "linear":
+            return self.prepare()(position)
+        return self._cubic(position)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return (self.box,) if self.outside == "zero" else ()
+
+    def _cubic(self, position: Position) -> Value:
+        import interpax
+
+        flat = position.reshape(3, -1)
+        ends = [(a[0], a[-1]) for a in self.axes()]
+        query = [jnp.clip(x, low, high) for x, (low, high) in zip(flat, ends, strict=True)]
+        last = jnp.moveaxis(self.values, 0, -1) if self.values.ndim == 4 else self.values
+        value = interpax.interp3d(*query, *self.axes(), last, method="cubic", extrap=True)
+        value = value.T.reshape(self.values.shape[:-3] + position.shape[1:])
+        return _cut(value, position, self.box, self.outside)
+
+
+class PackedGrid(AbstractField):
+    """What `GridField.prepare` returns: the values flat, components fastest."""
+
+    table: Float[Array, " size"]
+    box: Box
+    shape: Shape3 = eqx.field(static=True)
+    vector: bool = eqx.field(static=True)
+    centering: Centering = eqx.field(static=True)
+    outside: Outside = eqx.field(static=True)
+
+    def __call__(self, position: Position) -> Value:
+        flat = position.reshape(3, -1)
+        half = self.box.half_lengths[:, None].astype(flat.dtype)
+        low = self.box.center[:, None].astype(flat.dtype) - half
+        count = jnp.asarray(self.shape, dtype=flat.dtype)[:, None]
+        if self.centering == "node":
+            coordinate = (flat - low) * ((count - 1.0) / (2.0 * half))
+        else:
+            coordinate = (flat - low) * (count / (2.0 * half)) - 0.5
+        clamp = self.outside != "linear"
+        components = 3 if self.vector else 1
+        value = trilinear(self.table, coordinate, self.shape, components, clamp)
+        value = value.reshape((3,) * self.vector + position.shape[1:])
+        return _cut(value, position, self.box, self.outside)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return (self.box,) if self.outside == "zero" else ()
+
+
+def _cut(value: Value, position: Position, box: Box, outside: Outside) -> Value:
+    return jnp.where(box.contains(position), value, 0.0) if outside == "zero" else value
+
+
+def _axes(box: Box, shape: Shape3, centering: Centering) -> tuple[Array, Array, Array]:
+    def axis(n: int, half: Array, center: Array) -> Array:
+        i = jnp.arange(n, dtype=half.dtype)
+        unit = i / (n - 1) if centering == "node" else (i + 0.5) / n
+        return center + half * (2.0 * unit - 1.0)
+
+    x, y, z = (axis(n, box.half_lengths[k], box.center[k]) for k, n in enumerate(shape))
+    return x, y, z
+
+
+@eqx.filter_jit
+def _sample(field: AbstractField, box: Box, shape: Shape3, centering: Centering) -> Value:
+    xs, ys, zs = _axes(box, shape, centering)
+    y, z = jnp.meshgrid(ys, zs, indexing="ij")
+    ready = field.prepare()
+    slabs = lax.map(lambda x: ready(jnp.stack([jnp.full_like(y, x), y, z])), xs)
+    return jnp.moveaxis(slabs, 0, -3)
+
+
+def _check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
+    if value not in allowed:
+        raise ValueError(f"GridField: {name} must be one of {allowed}, got {value!r}")
+
+
+def _check_shape(shape: Any) -> None:
+    if len(shape) != 3 or not all(int(n) >= 2 for n in shape):
+        raise ValueError(f"GridField: shape must be three numbers >= 2, got {tuple(shape)}")
+    if 3 * int(shape[0]) * int(shape[1]) * int(shape[2]) >= 2**31:
+        raise ValueError(f"GridField: shape {tuple(shape)} is too large for 32-bit indices")
