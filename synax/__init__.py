@@ -25,6 +25,18 @@ from ._sightlines import Sightlines as Sightlines
 from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
 from ._surfaces import AbstractSurface as AbstractSurface
+from .inference import (
+    AbstractLikelihood as AbstractLikelihood,
+    AbstractPrior as AbstractPrior,
+    DispersionMeasureLikelihood as DispersionMeasureLikelihood,
+    EmpiricalPrior as EmpiricalPrior,
+    GaussianLikelihood as GaussianLikelihood,
+    JointLikelihood as JointLikelihood,
+    LowRankNoise as LowRankNoise,
+    Posterior as Posterior,
+    RotationMeasureLikelihood as RotationMeasureLikelihood,
+    StudentTLikelihood as StudentTLikelihood,
+)
 from .transfer import (
     AbstractAdjoint as AbstractAdjoint,
     DirectAdjoint as DirectAdjoint,

@@ -6,6 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from . import _constants as const
@@ -200,7 +201,7 @@ class Synchrotron(AbstractSimulator):
         frequency = as_parameter(frequency, "GHz")
         if frequency.ndim > 1:
             raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
-        if not isinstance(frequency, jax.core.Tracer) and not bool(jnp.all(frequency > 0)):
+        if not isinstance(frequency, jax.core.Tracer) and not np.all(np.asarray(frequency) > 0):
             raise ValueError(f"frequency must be positive (GHz), got {frequency}")
         return _simulate(self, rays, frequency)
 

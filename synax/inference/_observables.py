@@ -1,0 +1,72 @@
+"""What a likelihood compares data with: functions of the model that return one array."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._field import AbstractField
+from .._observables import AbstractSimulator, DispersionMeasure, RotationMeasure
+from .._parameters import as_parameter
+from .._sightlines import Sightlines
+
+
+def _frequency(value: Any) -> Any:
+    value = as_parameter(value, "GHz")
+    if value.ndim > 1 or not np.all(np.asarray(value) > 0):
+        raise ValueError(f"frequency must be positive (GHz), a number or (n_freq,), got {value}")
+    return value
+
+
+class SkyMaps(eqx.Module):
+    """Stokes parameters of `model(rays, frequency)`, stacked: (n_stokes, *freq, n_rays) K."""
+
+    rays: Sightlines
+    frequency: Float[Array, "*freq"]
+    stokes: tuple[str, ...] = eqx.field(static=True)
+
+    def __init__(self, rays: Sightlines, frequency: Any, stokes: tuple[str, ...]):
+        if not stokes or any(s not in ("I", "Q", "U", "P") for s in stokes):
+            raise ValueError(f"stokes must be among 'I', 'Q', 'U', 'P', got {stokes}")
+        self.rays, self.frequency, self.stokes = rays, _frequency(frequency), stokes
+
+    def __call__(self, model: Any) -> Float[Array, "n_stokes *freq n_rays"]:
+        maps = model(self.rays, self.frequency)
+        return jnp.stack([getattr(maps, s) for s in self.stokes])
+
+
+def _settings(model: AbstractSimulator) -> dict[str, Any]:
+    names = ("steps", "quadrature", "adjoint", "faces", "block")
+    return {name: getattr(model, name) for name in names}
+
+
+class RotationMeasures(eqx.Module):
+    """Rotation measures (rad m^-2) of `rays` through the magnetic field and electrons of a model.
+
+    `magnetic`, `electrons`: fields in place of the model's, or None.
+    """
+
+    rays: Sightlines
+    magnetic: AbstractField | None = None
+    electrons: AbstractField | None = None
+
+    def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
+        magnetic = model.magnetic if self.magnetic is None else self.magnetic
+        electrons = model.electrons if self.electrons is None else self.electrons
+        return RotationMeasure(magnetic, electrons, **_settings(model))(self.rays)
+
+
+class DispersionMeasures(eqx.Module):
+    """Dispersion measures (pc cm^-3) of `rays` through the electrons of a model.
+
+    `electrons`: a field in place of the model's, or None.
+    """
+
+    rays: Sightlines
+    electrons: AbstractField | None = None
+
+    def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
+        electrons = model.electrons if self.electrons is None else self.electrons
+        return DispersionMeasure(electrons, **_settings(model))(self.rays)

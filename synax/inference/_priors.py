@@ -1,0 +1,362 @@
+"""Priors as maps between a flat latent vector and parameter values.
+
+A prior whose map from standard normal variates is known is *standardised*: its latents are N(0, 1)
+before any data, so steps and curvatures have a common scale. Other distributions use numpyro's
+unconstraining bijector and its Jacobian.
+"""
+
+import abc
+import math
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.scipy.special import ndtr, ndtri
+from jaxtyping import Array, Float, PRNGKeyArray
+
+Latent = Float[Array, " n"]
+
+
+class AbstractPrior(eqx.Module):
+    """The distribution of one block of parameters. Subclass it for priors on fields or grids."""
+
+    shape: eqx.AbstractVar[tuple[int, ...]]
+    """Shape of a value."""
+
+    @property
+    @abc.abstractmethod
+    def size(self) -> int:
+        """Number of latents."""
+
+    @abc.abstractmethod
+    def value(self, latent: Latent) -> Float[Array, "..."]:
+        """Parameter value for a latent vector (n,)."""
+
+    @abc.abstractmethod
+    def latent(self, value: Float[Array, "..."]) -> Latent:
+        """The inverse of `value`."""
+
+    @abc.abstractmethod
+    def log_latent(self, latent: Latent) -> Float[Array, ""]:
+        """Log density of the latent vector (with the Jacobian of `value`)."""
+
+    @abc.abstractmethod
+    def log_value(self, value: Float[Array, "..."]) -> Float[Array, ""]:
+        """Log density of a parameter value."""
+
+    @abc.abstractmethod
+    def sample(self, key: PRNGKeyArray, dtype: Any) -> Latent:
+        """A random latent vector."""
+
+    @property
+    def standard(self) -> bool:
+        """Whether the latents are N(0, 1), so that the curvature of -log_latent is exactly 1."""
+        return False
+
+
+def standard_normal_logpdf(z: Latent) -> Float[Array, ""]:
+    """sum of log N(z; 0, 1)."""
+    return -0.5 * (jnp.sum(z * z) + z.size * math.log(2.0 * math.pi))
+
+
+class AbstractMap(eqx.Module):
+    """A one-to-one map from standard normal variates (in the shape of a value) to values."""
+
+    @abc.abstractmethod
+    def forward(self, z: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Value."""
+
+    @abc.abstractmethod
+    def inverse(self, value: Float[Array, "..."]) -> Float[Array, "..."]:
+        """Standard normal variates."""
+
+
+class NormalMap(AbstractMap):
+    """loc + scale z."""
+
+    loc: Any
+    scale: Any
+
+    def forward(self, z):
+        return self.loc + self.scale * z
+
+    def inverse(self, value):
+        return (value - self.loc) / self.scale
+
+
+class UniformMap(AbstractMap):
+    """low + (high - low) Phi(z), accurate in both tails."""
+
+    low: Any
+    high: Any
+
+    def forward(self, z):
+        tail = (self.high - self.low) * ndtr(-jnp.abs(z))
+        return jnp.where(z < 0, self.low + tail, self.high - tail)
+
+    def inverse(self, value):
+        return ndtri((value - self.low) / (self.high - self.low))
+
+
+class CorrelatedMap(AbstractMap):
+    """loc + L z."""
+
+    loc: Any
+    cholesky: Any
+
+    def forward(self, z):
+        return self.loc + jnp.einsum("...ij,...j->...i", self.cholesky, z)
+
+    def inverse(self, value):
+        return jnp.linalg.solve(self.cholesky, (value - self.loc)[..., None])[..., 0]
+
+
+class Chained(AbstractMap):
+    """Another map followed by numpyro transforms (exp, affine, ...)."""
+
+    base: AbstractMap
+    transforms: tuple[Any, ...]
+
+    def forward(self, z):
+        value = self.base.forward(z)
+        for transform in self.transforms:
+            value = transform(value)
+        return value
+
+    def inverse(self, value):
+        for transform in reversed(self.transforms):
+            value = transform.inv(value)
+        return self.base.inverse(value)
+
+
+def _standard_map(distribution: Any) -> AbstractMap | None:
+    """The map from normal variates for a numpyro distribution, or None where none is known."""
+    import numpyro.distributions as dist
+
+    kind = type(distribution)
+    if kind in (dist.ExpandedDistribution, dist.Independent):
+        return _standard_map(distribution.base_dist)
+    if kind is dist.Normal:
+        return NormalMap(distribution.loc, distribution.scale)
+    if kind is dist.Uniform:
+        return UniformMap(distribution.low, distribution.high)
+    if kind is dist.MultivariateNormal:
+        return CorrelatedMap(distribution.loc, distribution.scale_tril)
+    if isinstance(distribution, dist.TransformedDistribution):
+        base = _standard_map(distribution.base_dist)
+        same = all(t.domain.event_dim == t.codomain.event_dim for t in distribution.transforms)
+        if base is not None and same:
+            return Chained(base, tuple(distribution.transforms))
+    return None
+
+
+class StandardPrior(AbstractPrior):
+    """A numpyro distribution with N(0, 1) latents."""
+
+    distribution: Any
+    map: AbstractMap
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.shape)
+
+    def value(self, latent):
+        return self.map.forward(latent.reshape(self.shape)).astype(latent.dtype)
+
+    def latent(self, value):
+        return self.map.inverse(value).astype(value.dtype).reshape(-1)
+
+    def log_latent(self, latent):
+        return standard_normal_logpdf(latent)
+
+    def log_value(self, value):
+        return jnp.sum(self.distribution.log_prob(value))
+
+    def sample(self, key, dtype):
+        return jax.random.normal(key, (self.size,), dtype)
+
+    @property
+    def standard(self) -> bool:
+        return True
+
+
+class UnconstrainedPrior(AbstractPrior):
+    """A numpyro distribution with the latents of its unconstraining bijector."""
+
+    distribution: Any
+    shape: tuple[int, ...] = eqx.field(static=True)
+    latent_shape: tuple[int, ...] = eqx.field(static=True)
+
+    def _bijector(self) -> Any:
+        from numpyro.distributions import biject_to
+
+        return biject_to(self.distribution.support)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.latent_shape)
+
+    def value(self, latent):
+        return self._bijector()(latent.reshape(self.latent_shape)).astype(latent.dtype)
+
+    def latent(self, value):
+        return self._bijector().inv(value).astype(value.dtype).reshape(-1)
+
+    def log_latent(self, latent):
+        bijector, x = self._bijector(), latent.reshape(self.latent_shape)
+        value = bijector(x)
+        jacobian = jnp.sum(bijector.log_abs_det_jacobian(x, value))
+        return (jnp.sum(self.distribution.log_prob(value)) + jacobian).astype(latent.dtype)
+
+    def log_value(self, value):
+        return jnp.sum(self.distribution.log_prob(value))
+
+    def sample(self, key, dtype):
+        return self.latent(jnp.asarray(self.distribution.sample(key), dtype))
+
+
+class EmpiricalPrior(AbstractPrior):
+    """A prior made from samples, for instance of another posterior.
+
+    A Gaussian copula: each margin follows the quantiles of the samples (monotone cubic through
+    `knots` of them, straight beyond), and the normal scores have the correlations of the samples.
+
+    **Arguments:** `samples`: (n,) or (n, k). `knots`: quantiles per margin.
+
+    **Raises** `ValueError` for fewer than ten samples, or samples that are constant or not finite.
+
+    **Reference:** Fritsch & Carlson 1980, SIAM J. Numer. Anal. 17, 238 (the interpolant).
+    """
+
+    scores: Float[Array, " knots"]
+    quantiles: Float[Array, "k knots"]
+    slopes: Float[Array, "k knots"]
+    cholesky: Float[Array, "k k"]
+    shape: tuple[int, ...] = eqx.field(static=True)
+
+    def __init__(self, samples: Any, knots: int = 32):
+        from scipy.interpolate import PchipInterpolator
+        from scipy.stats import norm, rankdata
+
+        table = np.asarray(samples, float)
+        if table.ndim not in (1, 2) or table.shape[0] < 10 or not np.all(np.isfinite(table)):
+            raise ValueError(
+                f"samples must be (n,) or (n, k), finite, n >= 10, got shape {table.shape}"
+            )
+        if np.any(np.ptp(table, axis=0) == 0):
+            raise ValueError("samples must not be constant")
+        columns = table.reshape(table.shape[0], -1)
+        n, k = columns.shape
+        probability = (np.arange(min(knots, n)) + 0.5) / min(knots, n)
+        scores = norm.ppf(probability)
+        rows = np.quantile(columns, probability, axis=0).T
+        # equal samples would make a step; a straight line through them keeps the map invertible
+        rows = np.maximum.accumulate(rows, axis=1)
+        rows = rows + 1e-9 * np.ptp(columns, axis=0)[:, None] * scores
+        slopes = np.stack([PchipInterpolator(scores, row).derivative()(scores) for row in rows])
+        chords = np.diff(rows, axis=1) / np.diff(scores)
+        slopes[:, 0], slopes[:, -1] = chords[:, 0], chords[:, -1]
+        normal = norm.ppf(rankdata(columns, axis=0) / (n + 1.0))
+        correlation = np.eye(1) if k == 1 else np.corrcoef(normal.T)
+        correlation = (correlation + 1e-6 * np.eye(k)) / (1.0 + 1e-6)
+        real = jnp.result_type(float)
+        self.scores, self.quantiles, self.slopes = (
+            jnp.asarray(a, real) for a in (scores, rows, slopes)
+        )
+        self.cholesky = jnp.asarray(np.linalg.cholesky(correlation), real)
+        self.shape = table.shape[1:]
+
+    @property
+    def size(self) -> int:
+        return self.cholesky.shape[0]
+
+    def _margins(self, w: Latent) -> Latent:
+        """Value of each margin at normal scores w: cubic Hermite pieces, straight outside."""
+        x = self.scores.astype(w.dtype)
+        inside = jnp.clip(w, x[0], x[-1])
+        i = jnp.clip(jnp.searchsorted(x, inside) - 1, 0, x.size - 2)
+        row = jnp.arange(w.size)
+        h = x[i + 1] - x[i]
+        t = (inside - x[i]) / h
+        y0, y1 = (self.quantiles[row, j].astype(w.dtype) for j in (i, i + 1))
+        m0, m1 = (self.slopes[row, j].astype(w.dtype) for j in (i, i + 1))
+        u = 1.0 - t
+        cubic = y0 * u * u * (1.0 + 2.0 * t) + y1 * t * t * (3.0 - 2.0 * t)
+        cubic = cubic + h * t * u * (m0 * u - m1 * t)
+        end = jnp.where(w < inside, self.slopes[:, 0], self.slopes[:, -1]).astype(w.dtype)
+        return cubic + end * (w - inside)
+
+    def _correlated(self, z: Latent) -> Latent:
+        return self.cholesky.astype(z.dtype) @ z
+
+    def value(self, latent):
+        return self._margins(self._correlated(latent)).reshape(self.shape)
+
+    def latent(self, value):
+        target = value.reshape(-1)
+
+        def halve(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+            low, high = bounds
+            middle = 0.5 * (low + high)
+            below = self._margins(middle) < target
+            return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+        start = (jnp.full_like(target, -1e3), jnp.full_like(target, 1e3))
+        low, high = jax.lax.fori_loop(0, 70, halve, start)
+        w = 0.5 * (low + high)
+        return jax.scipy.linalg.solve_triangular(self.cholesky.astype(w.dtype), w, lower=True)
+
+    def log_latent(self, latent):
+        return standard_normal_logpdf(latent)
+
+    def log_value(self, value):
+        z = self.latent(value)
+        w = self._correlated(z)
+        slope = jax.jvp(self._margins, (w,), (jnp.ones_like(w),))[1]
+        diagonal = jnp.diagonal(self.cholesky).astype(w.dtype)
+        return standard_normal_logpdf(z) - jnp.sum(jnp.log(slope)) - jnp.sum(jnp.log(diagonal))
+
+    def sample(self, key, dtype):
+        return jax.random.normal(key, (self.size,), dtype)
+
+    @property
+    def standard(self) -> bool:
+        return True
+
+
+def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPrior:
+    """Turn a numpyro distribution (or an `AbstractPrior`) into a prior for values of `shape`.
+
+    A scalar distribution serves every element of an array.
+
+    **Raises** `TypeError` for something else, `ValueError` for a shape that does not fit.
+    """
+    if isinstance(distribution, AbstractPrior):
+        prior = distribution
+        if prior.shape != shape:
+            raise ValueError(
+                f"the prior of {name} gives values of shape {prior.shape}, needed {shape}"
+            )
+        return prior
+    import numpyro.distributions as dist
+
+    if not isinstance(distribution, dist.Distribution):
+        raise TypeError(
+            f"the prior of {name} must be a numpyro distribution or a synax prior, "
+            f"got {type(distribution).__name__}"
+        )
+    if distribution.support.is_discrete:
+        raise ValueError(f"the prior of {name} is discrete; parameters are continuous")
+    own = tuple(distribution.batch_shape) + tuple(distribution.event_shape)
+    if own != shape:
+        if distribution.event_shape or np.broadcast_shapes(own, shape) != shape:
+            raise ValueError(f"the prior of {name} gives values of shape {own}, needed {shape}")
+        distribution = distribution.expand(shape)
+    known = _standard_map(distribution)
+    if known is not None:
+        return StandardPrior(distribution, known, shape)
+    latent_shape = dist.biject_to(distribution.support).inverse_shape(shape)
+    return UnconstrainedPrior(distribution, shape, tuple(latent_shape))
