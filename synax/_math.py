@@ -4,6 +4,7 @@ All are elementwise, keep the dtype of their argument, and are differentiable to
 """
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -38,6 +39,15 @@ def _horner(x: Array, coefficients: tuple[float, ...]) -> Array:
     return total
 
 
+def stored(x: Any) -> Any:
+    """Ask the CPU compiler to compute the arrays in `x` once and keep them (identity elsewhere).
+
+    XLA's CPU fusion otherwise repeats a producer inside every consumer; a GPU keeps the values
+    in registers and must not be stopped from fusing.
+    """
+    return jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
+
+
 @jax.custom_jvp
 def sincos(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Array, "*shape"]]:
     """Sine and cosine (radians) from one range reduction; about the cost of one exponential.
@@ -63,7 +73,7 @@ def sincos(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Arr
     swap = odd > 0.5
     sin_x = sign_s * jnp.where(swap, c, s)
     cos_x = sign_s * jnp.where(swap, -s, c)
-    return sin_x, cos_x
+    return stored((sin_x, cos_x))
 
 
 @sincos.defjvp

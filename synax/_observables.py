@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from . import _constants as const
 from ._field import AbstractField, check_rank
+from ._math import stored
 from ._parameters import as_parameter
 from ._sampled import (
     check_same_cells,
@@ -59,28 +60,32 @@ class _SynchrotronMedium(AbstractMedium):
     electrons: AbstractField | None
     cosmic_rays: AbstractPowerLaw
     frequency: Float[Array, " n_freq"]
+    index_is_three: bool = eqx.field(static=True)
+    """Known while tracing: then no power of B_perp is needed."""
 
     def coefficients(
         self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
     ) -> Medium:
         here = localise(self, place)
-        b = here.magnetic(position)
+        b = stored(here.magnetic(position))
         b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
         index = here.cosmic_rays.index(position)
         b_perp_squared = b_l * b_l + b_b * b_b
-        strength = here.cosmic_rays(position) * field_power(b_perp_squared, index)
+        strength = here.cosmic_rays(position)
+        if not self.index_is_three:
+            strength = strength * field_power(b_perp_squared, index)
         # E is perpendicular to B: exp(2i chi_0) = -(B_b + i B_l)^2 / B_perp^2
-        rows = jnp.stack([b_perp_squared, (b_l - b_b) * (b_l + b_b), -2.0 * b_b * b_l])
-        rows = (strength * rows)[:, None]
+        total = (strength * b_perp_squared)[None]
+        q = (strength * ((b_l - b_b) * (b_l + b_b)))[None]
+        u = (strength * (-2.0 * b_b * b_l))[None]
         if index.ndim:
             factor = spectral_factor(here.frequency[:, None], index)
-            rows = rows * factor
-            fraction = polarised_fraction(index)
-            rows = jnp.stack([rows[0], fraction * rows[1], fraction * rows[2]])
+            polarised = factor * polarised_fraction(index)
+            total, q, u = factor * total, polarised * q, polarised * u
         rotation = None
         if here.electrons is not None:
             rotation = -const.FARADAY_CONSTANT * here.electrons(position) * b_away
-        return Medium(rows[0], (rows[1], rows[2]), rotation)
+        return Medium(total, (q, u), rotation)
 
 
 class _ColumnMedium(AbstractMedium):
@@ -203,16 +208,18 @@ class Synchrotron(AbstractSimulator):
             raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
         if not isinstance(frequency, jax.core.Tracer) and not np.all(np.asarray(frequency) > 0):
             raise ValueError(f"frequency must be positive (GHz), got {frequency}")
-        return _simulate(self, rays, frequency)
+        index = self.cosmic_rays.spectral_index
+        index_is_three = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
+        return _simulate(self, rays, frequency, index_is_three and bool(index == 3.0))
 
 
 @eqx.filter_jit
-def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array) -> Stokes:
+def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array, index_is_three: bool) -> Stokes:
     shape = (*frequency.shape, rays.n_rays)
     dtype = rays.direction.dtype
     flat = frequency.reshape(-1).astype(dtype)
     lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
-    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat)
+    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, index_is_three)
     totals = _integrate(sky, medium, rays, lambda_squared)
     intensity, (q, u) = totals.emission, totals.polarised
     index = sky.cosmic_rays.spectral_index

@@ -12,7 +12,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import sincos
+from .._math import sincos, stored
 
 
 class Medium(NamedTuple):
@@ -68,6 +68,7 @@ def integrate_cell(
     lambda_squared: Array | None,
 ) -> CellIntegral:
     """Add up one cell from the medium at the nodes."""
+    media = tuple(stored(m) for m in media)
     share = length / len(media)
     emission = share * sum((m.emission for m in media[1:]), media[0].emission)
     if media[0].rotation is None:
