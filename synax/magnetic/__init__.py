@@ -12,5 +12,6 @@ from ._logarithmic_spiral import LogarithmicSpiral as LogarithmicSpiral
 from ._pt11 import PT11 as PT11
 from ._tf17 import TF17 as TF17
 from ._toroidal_halo import ToroidalHalo as ToroidalHalo
+from ._uf23 import UF23 as UF23
 from ._uniform import Uniform as Uniform
 from ._wmap import WMAP as WMAP
