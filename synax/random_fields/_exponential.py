@@ -1,0 +1,25 @@
+"""Positive fields: the exponential of another."""
+
+from .._field import AbstractScalarField, AbstractField, Position, Value
+from .._surfaces import AbstractSurface
+import jax.numpy as jnp
+
+
+class Exponential(AbstractScalarField):
+    """exp(f(x)) of a scalar field f: with a `GaussianField`, a log-normal field of median one.
+
+    As a factor it modulates a model without changing its sign:
+    `synax.electrons.YMW16() * synax.Exponential(g)`.
+    """
+
+    field: AbstractField
+
+    def __call__(self, position: Position) -> Value:
+        return jnp.exp(self.field(position))
+
+    def prepare(self) -> "Exponential":
+        """With the field inside prepared."""
+        return Exponential(self.field.prepare())
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return self.field.surfaces()

@@ -1,0 +1,115 @@
+"""Random magnetic fields without divergence: the curl of a vector potential on a grid."""
+
+from typing import Any
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._domain import Box
+from .._field import AbstractVectorField, Position
+from .._grid import GridField
+from .._parameters import parameter
+from .._surfaces import AbstractSurface
+from ._gaussian import check_latent, white
+from ._modes import Shape3, hartley, mode_amplitudes, padded, spacings, wavevectors
+from ._spectra import AbstractSpectrum
+
+
+class SolenoidalField(AbstractVectorField):
+    """A Gaussian random magnetic field that is exactly free of divergence on its grid.
+
+    B = curl A, with A a Gaussian random field at the centres of the cells and B at the nodes.
+    The derivative along x of a quantity at the centres is, at a node, the difference of the
+    means over the four cells on either side,
+
+    (D_x A) = [mean(A at x + dx/2) - mean(A at x - dx/2)] / dx,
+
+    and so for y and z. With it, the flux of the trilinearly interpolated B out of every cell of
+    the grid is zero to rounding (`flux_divergence`), whatever the modes are: D_x, D_y, D_z from
+    centres to nodes and the flux from nodes to centres commute as all shift-invariant operators
+    do. The modes of A have the power P(k) / k^2, so that B has the spectrum P(k) on scales that
+    the grid resolves; the mean field, which no vector potential on a periodic grid gives, is added
+    as a model of its own: `synax.magnetic.Uniform(...) + SolenoidalField...`.
+
+    **Arguments:** as for `GaussianField`; `latent` (3, mx, my, mz) with at least one mode more
+    than `shape` along each axis; `spectrum.rms` is that of a component of B (microgauss).
+    """
+
+    latent: Float[Array, "3 mx my mz"] = parameter(..., "", "white modes of A, N(0, 1)")
+    spectrum: AbstractSpectrum
+    box: Box
+    shape: Shape3 = eqx.field(static=True)
+    outside: str = eqx.field(static=True, default="zero")
+
+    def __check_init__(self):
+        nx, ny, nz = self.shape
+        check_latent(self.latent, (nx + 1, ny + 1, nz + 1))
+        if eqx.is_array(self.latent) and self.latent.ndim != 4:
+            raise ValueError(f"latent must have shape (3, mx, my, mz), got {self.latent.shape}")
+
+    @staticmethod
+    def on_grid(
+        box: Box,
+        shape: Shape3,
+        spectrum: AbstractSpectrum,
+        *,
+        key: Any = None,
+        padding: float = 0.25,
+        outside: str = "zero",
+    ) -> "SolenoidalField":
+        """The field that is zero everywhere, or a random one drawn with `key`."""
+        nx, ny, nz = shape
+        modes = (3, *padded((nx + 1, ny + 1, nz + 1), padding))
+        return SolenoidalField(white(modes, key), spectrum, box, (nx, ny, nz), outside)
+
+    def potential(self) -> Float[Array, "3 cx cy cz"]:
+        """The vector potential (microgauss kpc) at the centres of the cells, one ring outside."""
+        wavevector = wavevectors(self.box, self.shape, self.latent.shape[-3:])
+        k2 = jnp.sum(wavevector**2, axis=0)
+        safe = jnp.where(k2 > 0.0, k2, 1.0)
+        sigma = jnp.where(k2 > 0.0, mode_amplitudes(self.spectrum, wavevector), 0.0)
+        # of three components of A two give B: their variances add up to 2/3 each without this
+        sigma = jnp.sqrt(1.5 / safe) * sigma
+        nx, ny, nz = self.shape
+        return hartley(sigma.astype(self.latent.dtype) * self.latent)[:, : nx + 1, : ny + 1, : nz + 1]
+
+    def values(self) -> Float[Array, "3 nx ny nz"]:
+        """B (microgauss) at the nodes."""
+        a, spacing = self.potential(), spacings(self.box, self.shape)
+        d = lambda axis, component: _derivative(a[component], axis, spacing[axis])
+        return jnp.stack([d(1, 2) - d(2, 1), d(2, 0) - d(0, 2), d(0, 1) - d(1, 0)])
+
+    def grid(self) -> GridField:
+        """The same field as a `GridField`."""
+        return GridField(self.values(), self.box, outside=self.outside)
+
+    def prepare(self) -> Any:
+        """The field on its grid, ready for the look-up."""
+        return self.grid().prepare()
+
+    def __call__(self, position: Position) -> Float[Array, "3 *points"]:
+        return self.grid()(position)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return (self.box,) if self.outside == "zero" else ()
+
+
+def _derivative(values: Array, axis: int, spacing: Array) -> Array:
+    """Difference along one axis of the means along the others: one value fewer along each."""
+    for other in range(3):
+        low = jnp.delete(values, -1, axis=other, assume_unique_indices=True)
+        high = jnp.delete(values, 0, axis=other, assume_unique_indices=True)
+        values = (high - low) / spacing if other == axis else 0.5 * (high + low)
+    return values
+
+
+def flux_divergence(field: GridField) -> Float[Array, "cx cy cz"]:
+    """Flux out of every cell of a node-centred vector grid, divided by the cell's volume.
+
+    Exact for the trilinearly interpolated field; in the field's unit per kpc.
+    """
+    if field.values.ndim != 4 or field.centering != "node":
+        raise ValueError("flux_divergence needs a vector GridField with centering='node'")
+    spacing = spacings(field.box, field.shape)
+    return sum(_derivative(field.values[i], i, spacing[i]) for i in range(3))
