@@ -37,6 +37,15 @@ from .inference import (
     RotationMeasureLikelihood as RotationMeasureLikelihood,
     StudentTLikelihood as StudentTLikelihood,
 )
+from .random_fields import (
+    AbstractSpectrum as AbstractSpectrum,
+    Exponential as Exponential,
+    GaussianField as GaussianField,
+    Matern as Matern,
+    PowerLaw as PowerLaw,
+    SolenoidalField as SolenoidalField,
+    roughness as roughness,
+)
 from .transfer import (
     AbstractAdjoint as AbstractAdjoint,
     DirectAdjoint as DirectAdjoint,

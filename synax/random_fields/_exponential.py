@@ -1,8 +1,9 @@
 """Positive fields: the exponential of another."""
 
-from .._field import AbstractScalarField, AbstractField, Position, Value
-from .._surfaces import AbstractSurface
 import jax.numpy as jnp
+
+from .._field import AbstractField, AbstractScalarField, Position, Value
+from .._surfaces import AbstractSurface
 
 
 class Exponential(AbstractScalarField):

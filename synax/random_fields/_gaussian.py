@@ -63,6 +63,7 @@ class GaussianField(AbstractField):
         modes = (3,) * vector + padded(shape, padding)
         return GaussianField(white(modes, key), spectrum, box, tuple(shape), outside)
 
+    @eqx.filter_jit
     def values(self) -> Float[Array, "*components nx ny nz"]:
         """The field at the nodes."""
         wavevector = wavevectors(self.box, self.shape, self.latent.shape[-3:])

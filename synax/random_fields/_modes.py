@@ -35,7 +35,7 @@ def spacings(box: Box, shape: Shape3) -> list[Float[Array, ""]]:
 def mode_amplitudes(
     spectrum: AbstractSpectrum, wavevector: Float[Array, "3 mx my mz"]
 ) -> Float[Array, "mx my mz"]:
-    """Standard deviations of the modes; their mean square is rms^2, so a node has variance rms^2."""
+    """Standard deviations of the modes; their mean square, the variance of a node, is rms^2."""
     power = spectrum.power(wavevector)
     return spectrum.rms * jnp.sqrt(power / jnp.mean(power))
 
@@ -46,5 +46,5 @@ def padded(shape: Shape3, padding: float) -> Shape3:
 
     if not padding >= 0.0:
         raise ValueError(f"padding must be zero or a positive fraction, got {padding!r}")
-    x, y, z = (next_fast_len(int(round(n * (1.0 + padding)))) for n in shape)
+    x, y, z = (next_fast_len(round(n * (1.0 + padding))) for n in shape)
     return x, y, z

@@ -4,6 +4,7 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float
 
 from .._domain import Box
@@ -72,8 +73,11 @@ class SolenoidalField(AbstractVectorField):
         # of three components of A two give B: their variances add up to 2/3 each without this
         sigma = jnp.sqrt(1.5 / safe) * sigma
         nx, ny, nz = self.shape
-        return hartley(sigma.astype(self.latent.dtype) * self.latent)[:, : nx + 1, : ny + 1, : nz + 1]
+        return hartley(sigma.astype(self.latent.dtype) * self.latent)[
+            :, : nx + 1, : ny + 1, : nz + 1
+        ]
 
+    @eqx.filter_jit
     def values(self) -> Float[Array, "3 nx ny nz"]:
         """B (microgauss) at the nodes."""
         a, spacing = self.potential(), spacings(self.box, self.shape)
@@ -98,8 +102,9 @@ class SolenoidalField(AbstractVectorField):
 def _derivative(values: Array, axis: int, spacing: Array) -> Array:
     """Difference along one axis of the means along the others: one value fewer along each."""
     for other in range(3):
-        low = jnp.delete(values, -1, axis=other, assume_unique_indices=True)
-        high = jnp.delete(values, 0, axis=other, assume_unique_indices=True)
+        n = values.shape[other]
+        low = lax.slice_in_dim(values, 0, n - 1, axis=other)
+        high = lax.slice_in_dim(values, 1, n, axis=other)
         values = (high - low) / spacing if other == axis else 0.5 * (high + low)
     return values
 
