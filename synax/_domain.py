@@ -11,7 +11,7 @@ from ._math import larger, smaller
 from ._parameters import parameter
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
 
-Span = tuple[Float[Array, "*rays"], Float[Array, "*rays"]]
+Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
 
 
 class AbstractDomain(AbstractSurface):

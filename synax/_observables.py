@@ -128,12 +128,19 @@ class AbstractSimulator(eqx.Module):
         return place_cells(near, far, stacked.astype(near.dtype), self.steps)
 
 
+def _prepared(medium: AbstractMedium) -> AbstractMedium:
+    """The medium with the parameter-only work of its fields done, once for all points."""
+    is_field = lambda x: isinstance(x, AbstractField)
+    return jax.tree.map(lambda x: x.prepare() if is_field(x) else x, medium, is_leaf=is_field)
+
+
 def _integrate(
     simulator: AbstractSimulator,
     medium: AbstractMedium,
     rays: Sightlines,
     lambda_squared: Array | None = None,
 ) -> Totals:
+    medium = _prepared(medium)
     sample = check_same_cells(sampled_fields(medium), rays)
     if sample is None:
         steps, rule = simulator.steps, simulator.quadrature

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 from ._math import larger, safe_sqrt, smaller
 from ._parameters import parameter
 
-Rays = Float[Array, "3 *rays"]
+Rays = Float[Array, "3 *#rays"]
 Distances = Float[Array, "n_crossings *rays"]
 
 

@@ -72,7 +72,12 @@ def integrate_cell(
     share = length / len(media)
     emission = share * sum((m.emission for m in media[1:]), media[0].emission)
     if media[0].rotation is None:
-        return CellIntegral(emission, None, None)
+        plain = None
+        if media[0].polarised is not None:
+            plain = tuple(
+                share * sum(part) for part in zip(*(m.polarised for m in media), strict=True)
+            )
+        return CellIntegral(emission, plain, None)
     rotation = tuple(m.rotation for m in media)
     depth = rule.depth(rotation, length)
     if media[0].polarised is None:
