@@ -20,6 +20,7 @@ Mask = Bool[Array, "*points"]
 
 _TURN = 2.0 * math.pi
 _CUT = 6.0  # scale lengths kept by the authors' program
+_VOID = 400.0  # sech^2 of it is 0
 
 
 class DiscFrame(NamedTuple):
@@ -82,26 +83,24 @@ def spiral_arms(p: Any, disc: DiscFrame, taper: Points) -> Points:
     radius, azimuth = disc.radius, disc.azimuth
     total = 0.0
     for j in range(5):
-        tangent, width = p.arm_tan_pitch[j], p.arm_width[j]
+        tangent = p.arm_tan_pitch[j]
         phase = azimuth - p.arm_azimuth[j]
         before = phase < 0
         if j == 4:
-            ridge = p.arm_radius[j] * jnp.exp(tangent * phase)
-            distance = jnp.abs(radius - ridge)
-            exists = ~before & (azimuth < p.local_arm_end)
+            gap = jnp.abs(radius - p.arm_radius[j] * jnp.exp(tangent * phase))
+            missing = before | (azimuth >= p.local_arm_end)
         else:
             ridge = p.arm_radius[j] * jnp.exp(tangent * jnp.where(before, phase + _TURN, phase))
-            outer = jnp.abs(radius - ridge * jnp.exp(_TURN * tangent))
+            inner = jnp.abs(radius - ridge)
+            outer = jnp.abs(radius - jnp.exp(_TURN * tangent) * ridge)
             # arms 0 and 1 have no second winding ahead of their starting azimuth
-            outer = jnp.where(before, jnp.inf, outer) if j < 2 else outer
-            distance = smaller(jnp.abs(radius - ridge), outer)
-            exists = azimuth < 6.28
-        exists = exists & (distance <= _CUT * width)
-        distance = jnp.where(exists, distance, 0.0)
-        density = p.arm_density[j] * sech2_product(p.arm_cos_pitch[j] / width * distance)
-        if j == 2:
-            density = density * carina_sagittarius(p, disc)
-        total = total + jnp.where(exists, density, 0.0)
+            use_inner = (inner < outer) | before if j < 2 else inner < outer
+            gap = jnp.where(use_inner, inner, outer)
+            missing = azimuth >= 6.28
+        missing = missing | (gap > _CUT * p.arm_width[j])
+        u = jnp.where(missing, _VOID, gap * (p.arm_cos_pitch[j] / p.arm_width[j]))
+        density = p.arm_density[j] * sech2_product(u)
+        total = total + (density * carina_sagittarius(p, disc) if j == 2 else density)
     u = (radius - p.arm_taper_radius) / p.arm_taper_length
     v = disc.height / (p.arm_height * disc.flare)
     near = (disc.height < 3.0) & (v <= _CUT)
