@@ -1,6 +1,6 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
-from . import cosmic_rays as cosmic_rays, electrons as electrons, magnetic as magnetic
+from . import cosmic_rays as cosmic_rays, electrons as electrons, io as io, magnetic as magnetic
 from ._domain import (
     AbstractDomain as AbstractDomain,
     Box as Box,

@@ -1,6 +1,6 @@
 """Fields given by their values on a uniform grid."""
 
-from typing import Any, Literal
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -12,10 +12,6 @@ from ._field import AbstractField, Position, Value
 from ._gather import Shape3, pack, trilinear
 from ._parameters import as_parameter, parameter
 from ._surfaces import AbstractSurface
-
-Centering = Literal["node", "cell"]
-Outside = Literal["zero", "nearest", "linear"]
-Order = Literal["linear", "cubic"]
 
 
 class GridField(AbstractField):
@@ -51,19 +47,19 @@ class GridField(AbstractField):
 
     values: Float[Array, "..."] = parameter(..., "", "values on the grid")
     box: Box
-    centering: Centering = eqx.field(static=True)
-    outside: Outside = eqx.field(static=True)
-    order: Order = eqx.field(static=True)
+    centering: str = eqx.field(static=True)
+    outside: str = eqx.field(static=True)
+    order: str = eqx.field(static=True)
     unit: str = eqx.field(static=True)
 
     def __init__(
         self,
         values: Any,
-        box: Box,
+        box: Any,
         *,
-        centering: Centering = "node",
-        outside: Outside = "zero",
-        order: Order = "linear",
+        centering: str = "node",
+        outside: str = "zero",
+        order: str = "linear",
         unit: str | None = None,
     ):
         _check_choice("centering", centering, ("node", "cell"))
@@ -93,9 +89,9 @@ class GridField(AbstractField):
         box: Box,
         shape: Shape3 = (256, 256, 64),
         *,
-        centering: Centering = "node",
-        outside: Outside = "zero",
-        order: Order = "linear",
+        centering: str = "node",
+        outside: str = "zero",
+        order: str = "linear",
         unit: str | None = None,
     ) -> "GridField":
         """Sample another field on a grid, one slab of constant x at a time (little memory).
@@ -153,8 +149,8 @@ class PackedGrid(AbstractField):
     box: Box
     shape: Shape3 = eqx.field(static=True)
     vector: bool = eqx.field(static=True)
-    centering: Centering = eqx.field(static=True)
-    outside: Outside = eqx.field(static=True)
+    centering: str = eqx.field(static=True)
+    outside: str = eqx.field(static=True)
 
     def __call__(self, position: Position) -> Value:
         flat = position.reshape(3, -1)
@@ -175,11 +171,11 @@ class PackedGrid(AbstractField):
         return (self.box,) if self.outside == "zero" else ()
 
 
-def _cut(value: Value, position: Position, box: Box, outside: Outside) -> Value:
+def _cut(value: Value, position: Position, box: Box, outside: str) -> Value:
     return jnp.where(box.contains(position), value, 0.0) if outside == "zero" else value
 
 
-def _axes(box: Box, shape: Shape3, centering: Centering) -> tuple[Array, Array, Array]:
+def _axes(box: Box, shape: Shape3, centering: str) -> tuple[Array, Array, Array]:
     def axis(n: int, half: Array, center: Array) -> Array:
         i = jnp.arange(n, dtype=half.dtype)
         unit = i / (n - 1) if centering == "node" else (i + 0.5) / n
@@ -190,7 +186,7 @@ def _axes(box: Box, shape: Shape3, centering: Centering) -> tuple[Array, Array, 
 
 
 @eqx.filter_jit
-def _sample(field: AbstractField, box: Box, shape: Shape3, centering: Centering) -> Value:
+def _sample(field: AbstractField, box: Box, shape: Shape3, centering: str) -> Value:
     xs, ys, zs = _axes(box, shape, centering)
     y, z = jnp.meshgrid(ys, zs, indexing="ij")
     ready = field.prepare()

@@ -1,0 +1,237 @@
+"""Grids on disk, by the ending of the file's name: .npz, .h5, .fits, .vti, and raw .bin.
+
+All but `.bin` carry the box, centring, behaviour outside, order, unit and name of the quantity,
+and give back the same bits. `.bin` is hammurabiX's headerless binary.
+"""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._domain import Box
+from .._grid import GridField
+from ._atomic import atomic, check_target
+from ._hammurabi_grids import read_raw, write_raw
+from ._vti import read_vti, write_vti
+
+_TEXT = ("quantity", "unit", "centering", "outside", "order")
+_NUMBERS = ("half_lengths", "center")
+
+Contents = tuple[np.ndarray, dict[str, Any]]
+
+
+class _Format(NamedTuple):
+    write: Callable[[Path, np.ndarray, dict[str, Any]], None]
+    read: Callable[[Path], Contents]
+
+
+def save_grid(
+    path: str | os.PathLike,
+    grid: GridField,
+    *,
+    quantity: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a grid to a file; the ending of the name says how.
+
+    **Arguments:**
+
+    - `path`: `.npz`, `.h5` or `.hdf5` (HDF5), `.fits` (axes z, y, x[, component] in FITS order,
+      coordinates in kpc), `.vti` (VTK image data, for ParaView), or `.bin`: hammurabiX's raw
+      little-endian float64 (x slowest, z fastest, the components of a vector interleaved, in
+      gauss; scalars in cm^-3), which takes node-centred grids only and keeps no box.
+    - `quantity`: name stored with the values; 'magnetic field' or 'density' by default.
+    - `overwrite`: replace an existing file. The file appears whole or not at all.
+
+    **Raises** `FileExistsError` naming the path; `ValueError` for an unknown ending or a unit
+    that astropy does not know; for `.bin` also for other units or cell-centred grids.
+    """
+    if not isinstance(grid, GridField):
+        raise TypeError(f"save_grid: grid must be a synax.GridField, got {type(grid).__name__}")
+    path = Path(path)
+    ending = _ending(path)
+    check_target(path, overwrite)
+    _unit(grid.unit)
+    values = np.asarray(grid.values)
+    if ending == ".bin":
+        if grid.centering != "node":
+            raise ValueError(f"'{path}': a hammurabiX grid is node-centred, this one is not")
+        scale = _factor(grid.unit, "G" if values.ndim == 4 else "cm-3", path)
+        with atomic(path, overwrite) as temporary:
+            write_raw(temporary, values, scale)
+        return
+    default = "magnetic field" if values.ndim == 4 else "density"
+    facts = {"quantity": quantity or default, "unit": grid.unit, "centering": grid.centering}
+    facts |= {"outside": grid.outside, "order": grid.order}
+    facts |= {name: np.asarray(getattr(grid.box, name), dtype=np.float64) for name in _NUMBERS}
+    with atomic(path, overwrite) as temporary:
+        _FORMATS[ending].write(temporary, values, facts)
+
+
+def load_grid(
+    path: str | os.PathLike,
+    *,
+    unit: str | None = None,
+    quantity: str | None = None,
+    shape: tuple[int, int, int] | None = None,
+    box: Box | None = None,
+) -> GridField:
+    """Read a grid that `save_grid` wrote, or a hammurabiX `.bin`.
+
+    **Arguments:**
+
+    - `unit`: convert to this unit (an error if the file's cannot be); as stored if not given.
+    - `quantity`: if given, the name that the file must carry.
+    - `shape`, `box`: needed for `.bin`, which knows neither; forbidden otherwise. A file of three
+      times as many numbers as nodes is a vector. Values come back in microgauss or cm^-3, with
+      `outside="zero"`.
+
+    **Raises** `FileNotFoundError`, or `ValueError` naming the file and what is wrong with it.
+    """
+    path = Path(path)
+    ending = _ending(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"no file '{path}'")
+    if ending == ".bin":
+        if shape is None or box is None:
+            raise ValueError(f"'{path}': a raw binary has no header: give shape and box")
+        values, found = read_raw(path, tuple(shape)), {"outside": "zero", "centering": "node"}
+        found |= {"order": "linear", "unit": "uG" if values.ndim == 4 else "cm-3"}
+    else:
+        if shape is not None or box is not None:
+            raise ValueError(f"'{path}': shape and box are in the file; do not give them")
+        values, found, box = _read(path, ending, quantity)
+    target = unit or found["unit"]
+    factor = _factor(found["unit"], target, path)
+    # multiplied only when needed, so that a round trip keeps the bits
+    values = values if factor == 1.0 else values * np.asarray(factor, dtype=values.dtype)
+    settings = {name: found[name] for name in ("centering", "outside", "order")}
+    try:
+        return GridField(jnp.asarray(values), box, unit=target, **settings)
+    except ValueError as problem:
+        raise ValueError(f"'{path}': {problem}") from None
+
+
+def _read(path: Path, ending: str, quantity: str | None) -> tuple[np.ndarray, dict[str, Any], Box]:
+    try:
+        values, facts = _FORMATS[ending].read(path)
+    except Exception as problem:
+        raise ValueError(f"'{path}' is not a readable grid: {problem}") from problem
+    missing = [name for name in (*_TEXT, *_NUMBERS) if name not in facts]
+    if missing:
+        raise ValueError(f"'{path}' is not a grid written by synax: it lacks {missing}")
+    if values.dtype.kind != "f":
+        raise ValueError(f"'{path}': values must be floating-point numbers, not {values.dtype}")
+    if quantity is not None and facts["quantity"] != quantity:
+        raise ValueError(f"'{path}' holds '{facts['quantity']}', expected '{quantity}'")
+    half, center = (np.asarray(facts[name], dtype=np.float64) for name in _NUMBERS)
+    try:
+        return values, facts, Box(half, center)
+    except ValueError as problem:
+        raise ValueError(f"'{path}': {problem}") from None
+
+
+def _ending(path: Path) -> str:
+    ending = path.suffix.lower()
+    if ending not in _FORMATS and ending != ".bin":
+        raise ValueError(f"'{path}': unknown ending '{ending}', use one of {[*_FORMATS, '.bin']}")
+    return ending
+
+
+def _unit(name: str) -> Any:
+    from astropy import units
+
+    try:
+        return units.Unit(name)
+    except ValueError:
+        raise ValueError(f"unit '{name}' is not known to astropy") from None
+
+
+def _factor(old: str, new: str, path: Path) -> float:
+    from astropy import units
+
+    if old == new:
+        return 1.0
+    try:
+        return float(_unit(old).to(_unit(new)))
+    except units.UnitConversionError:
+        raise ValueError(f"'{path}': cannot convert unit '{old}' to '{new}'") from None
+
+
+def _write_npz(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
+    with open(path, "wb") as file:
+        np.savez(file, values=values, **facts)
+
+
+def _read_npz(path: Path) -> Contents:
+    with np.load(path, allow_pickle=False) as file:
+        facts = {k: file[k] for k in file.files}
+    values = facts.pop("values")
+    return values, {k: str(v) if k in _TEXT else v for k, v in facts.items()}
+
+
+def _write_hdf5(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
+    import h5py
+
+    with h5py.File(path, "w") as file:
+        data = file.create_dataset("values", data=values)
+        data.attrs["axes"] = "x, y, z" if values.ndim == 3 else "component, x, y, z"
+        for name, value in facts.items():
+            data.attrs[name] = value
+
+
+def _read_hdf5(path: Path) -> Contents:
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        data = file["values"]
+        return data[()], dict(data.attrs)
+
+
+def _write_fits(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
+    from astropy.io import fits
+
+    image = fits.PrimaryHDU(values)
+    header = image.header
+    header["BUNIT"] = facts["unit"]
+    for name in ("quantity", "centering", "outside", "order"):
+        header[name[:8].upper()] = facts[name]
+    box = np.stack([facts["half_lengths"], facts["center"]])
+    node = facts["centering"] == "node"
+    for number, axis in enumerate((2, 1, 0), start=1):
+        n = values.shape[axis - 3]
+        header[f"CTYPE{number}"], header[f"CUNIT{number}"] = "xyz"[axis].upper(), "kpc"
+        header[f"CRPIX{number}"] = 0.5 * (n + 1)
+        header[f"CRVAL{number}"] = box[1, axis]
+        header[f"CDELT{number}"] = 2.0 * box[0, axis] / (n - 1 if node else n)
+    # decimal header cards would lose the last bit of the box
+    exact = fits.ImageHDU(box, name="BOX")
+    fits.HDUList([image, exact]).writeto(path, overwrite=True)
+
+
+def _read_fits(path: Path) -> Contents:
+    from astropy.io import fits
+
+    with fits.open(path, memmap=False) as file:
+        values, header = file[0].data, file[0].header
+        if values is None:
+            raise ValueError("no image in the first unit")
+        names = {"unit": "BUNIT"} | {n: n[:8].upper() for n in _TEXT if n != "unit"}
+        facts = {name: header[key] for name, key in names.items() if key in header}
+        if "BOX" in file:
+            half, center = file["BOX"].data.astype(np.float64)
+            facts |= {"half_lengths": half, "center": center}
+    return values.astype(values.dtype.newbyteorder("=")), facts
+
+
+_FORMATS = {
+    ".npz": _Format(_write_npz, _read_npz),
+    ".h5": _Format(_write_hdf5, _read_hdf5),
+    ".hdf5": _Format(_write_hdf5, _read_hdf5),
+    ".fits": _Format(_write_fits, _read_fits),
+    ".vti": _Format(write_vti, read_vti),
+}
