@@ -31,7 +31,7 @@ class _Format(NamedTuple):
 
 def save_grid(
     path: str | os.PathLike,
-    grid: GridField,
+    grid: Any,
     *,
     quantity: str | None = None,
     overwrite: bool = False,
@@ -168,7 +168,8 @@ def _write_npz(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
 
 
 def _read_npz(path: Path) -> Contents:
-    with np.load(path, allow_pickle=False) as file:
+    # opened here, since np.load leaves a broken archive open
+    with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
         facts = {k: file[k] for k in file.files}
     values = facts.pop("values")
     return values, {k: str(v) if k in _TEXT else v for k, v in facts.items()}
