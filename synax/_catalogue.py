@@ -1,0 +1,150 @@
+"""The catalogue of models, made from the code: paper, Sun, parameters, units and defaults.
+
+Used by the command line and by the documentation; a new model appears in both by itself.
+"""
+
+import dataclasses
+import inspect
+from types import ModuleType
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from . import cosmic_rays, electrons, magnetic
+from ._parameters import ModelInfo
+
+GROUPS: tuple[tuple[str, ModuleType, str], ...] = (
+    ("magnetic", magnetic, "magnetic field, microgauss"),
+    ("electrons", electrons, "thermal-electron density, cm^-3"),
+    ("cosmic_rays", cosmic_rays, "cosmic-ray electrons, cm^-3"),
+)
+"""The three kinds of model: name, module, what they give."""
+
+
+class ParameterEntry(NamedTuple):
+    """One argument of a model's constructor."""
+
+    name: str
+    unit: str
+    default: Any
+    """Number, nested list, string or None; '(required)' where there is none."""
+    text: str
+    trainable: bool
+    """Whether it is a leaf (a number that can be fitted) rather than a static switch."""
+
+
+class ModelEntry(NamedTuple):
+    """One model of the catalogue."""
+
+    group: str
+    name: str
+    cls: type
+    info: ModelInfo
+    summary: str
+    parameters: tuple[ParameterEntry, ...]
+    variants: tuple[str, ...]
+    """Alternative constructors: class methods such as `JF12.planck`."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain data, ready for JSON."""
+        return {
+            "group": self.group,
+            "name": self.name,
+            "summary": self.summary,
+            "paper": self.info.paper,
+            "sun_kpc": None if self.info.sun is None else list(self.info.sun),
+            "notes": self.info.notes,
+            "variants": list(self.variants),
+            "parameters": [p._asdict() for p in self.parameters],
+        }
+
+
+REQUIRED = "(required)"
+
+
+def models(group: str | None = None) -> list[ModelEntry]:
+    """All models, or those of one group ('magnetic', 'electrons', 'cosmic_rays')."""
+    entries = []
+    for name, module, _ in GROUPS:
+        if group not in (None, name):
+            continue
+        for public, cls in sorted(vars(module).items()):
+            named = isinstance(cls, type) and not public.startswith("_")
+            if named and isinstance(getattr(cls, "info", None), ModelInfo):
+                entries.append(_entry(name, public, cls))
+    return entries
+
+
+def _entry(group: str, name: str, cls: type) -> ModelEntry:
+    doc = inspect.getdoc(cls) or ""
+    summary = doc.split("\n\n")[0].replace("\n", " ")
+    return ModelEntry(group, name, cls, cls.info, summary, constructor(cls), variants(cls))
+
+
+def variants(cls: type) -> tuple[str, ...]:
+    """Names of the class methods of a model's own class that build it."""
+    own = {k for base in cls.__mro__ if hasattr(base, "info") for k in vars(base)}
+    found = [k for k in own if isinstance(inspect.getattr_static(cls, k), classmethod)]
+    return tuple(sorted(k for k in found if not k.startswith("_")))
+
+
+def constructor(cls: type) -> tuple[ParameterEntry, ...]:
+    """What the constructor of a field class takes, with units and defaults."""
+    fields = {f.name: f for f in dataclasses.fields(cls)}
+    arguments = inspect.signature(cls).parameters
+    built = _try_build(cls)
+    entries = []
+    for name, argument in arguments.items():
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            continue
+        field = fields.get(name)
+        metadata = {} if field is None else field.metadata
+        default = argument.default
+        if default is inspect.Parameter.empty:
+            default = REQUIRED
+        elif built is not None and field is not None:
+            default = getattr(built, name)
+        trainable = field is not None and not metadata.get("static", False)
+        entries.append(
+            ParameterEntry(
+                name, metadata.get("unit", ""), plain(default), metadata.get("text", ""), trainable
+            )
+        )
+    return tuple(entries)
+
+
+def _try_build(cls: type) -> Any:
+    needed = [
+        p
+        for p in inspect.signature(cls).parameters.values()
+        if p.default is p.empty and p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)
+    ]
+    return None if needed else cls()
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON-ready data: arrays become numbers or lists, large ones their shape."""
+    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+        return {"key": np.asarray(jax.random.key_data(value)).tolist()}
+    if eqx.is_array(value) or isinstance(value, np.ndarray | np.generic):
+        array = np.asarray(value)
+        if array.size > 64:
+            return {"shape": list(array.shape), "dtype": str(array.dtype)}
+        return array.tolist()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, eqx.Module):
+        return describe(value)
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)
+
+
+def describe(module: eqx.Module) -> dict[str, Any]:
+    """A built field, domain or rule as plain data: its class and every one of its values."""
+    values = {f.name: plain(getattr(module, f.name)) for f in dataclasses.fields(module)}
+    return {"class": type(module).__name__, **values}

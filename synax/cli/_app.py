@@ -1,0 +1,40 @@
+"""The application: one file a verb, put together here."""
+
+import typer
+
+from . import _benchmark, _compare, _convert, _info, _models, _simulate
+
+app = typer.Typer(
+    name="synax",
+    help="The Galaxy's synchrotron sky: simulate it, look at it, compare it with the real one.",
+    epilog="Start with: [bold]synax simulate[/]. Every verb has its own --help with an example.",
+    no_args_is_help=True,
+    rich_markup_mode="rich",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+for verb in (_simulate, _models, _info, _convert, _compare, _benchmark):
+    verb.register(app)
+
+
+def _version(value: bool) -> None:
+    if value:
+        from ._record import version
+
+        typer.echo(f"synax {version()}")
+        raise typer.Exit()
+
+
+@app.callback()
+def _root(
+    version: bool = typer.Option(
+        False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
+    ),
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Entry point of the `synax` command."""
+    app()

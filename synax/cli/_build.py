@@ -1,0 +1,226 @@
+"""From a checked configuration to fields, sightlines and simulators."""
+
+import importlib.util
+import inspect
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import _catalogue
+from .._field import AbstractField, check_rank
+from ..cosmic_rays import AbstractPowerLaw
+from . import _values as v
+from ._console import BadInput, suggestion
+
+_COMMON = ("scale", "rotate", "shift")
+_RANKS = {"magnetic": "vector", "electrons": "scalar", "cosmic_rays": "scalar"}
+
+
+def build_field(group: str, parts: list[dict[str, Any]], seed: int) -> Any:
+    """The field of one group: a model, a user's class, a grid, or the sum of several."""
+    built = []
+    for k, part in enumerate(parts):
+        name = group if len(parts) == 1 else f"{group}.{k}"
+        built.append(_one(group, name, part, seed + k))
+    field = built[0]
+    for part in built[1:]:
+        field = field + part
+    if group == "cosmic_rays" and not isinstance(field, AbstractPowerLaw):
+        raise BadInput(
+            f"[{group}] must be one cosmic-ray model with a spectral index: sums, grids and "
+            "scaled models have none"
+        )
+    try:
+        check_rank(field, _RANKS[group], group)
+    except Exception as error:
+        raise BadInput(f"[{group}] cannot be used: {_line(error)}") from None
+    return field
+
+
+def _one(group: str, name: str, part: dict[str, Any], seed: int) -> Any:
+    part = dict(part)
+    common = {key: part.pop(key) for key in _COMMON if key in part}
+    if "grid" in part:
+        field = _grid(name, part)
+    else:
+        cls, make = _model(group, name, part) if "model" in part else _user_class(name, part)
+        field = _call(name, cls, make, part, seed)
+    if "scale" in common:
+        field = v.quantity("")(f"{name}.scale", common["scale"]) * field
+    if "rotate" in common:
+        field = field.rotated(v.vector(3, "rad")(f"{name}.rotate", common["rotate"]))
+    if "shift" in common:
+        field = field.shifted(v.vector(3, "kpc")(f"{name}.shift", common["shift"]))
+    return field
+
+
+def _model(group: str, name: str, part: dict[str, Any]) -> tuple[type, Any]:
+    given = part.pop("model")
+    classes = {entry.name: entry for entry in _catalogue.models(group)}
+    allowed = {key: (entry.cls, entry.cls) for key, entry in classes.items()}
+    for key, entry in classes.items():
+        for variant in entry.variants:
+            allowed[f"{key}.{variant}"] = (entry.cls, getattr(entry.cls, variant))
+    if given not in allowed:
+        hint = suggestion(given, allowed)
+        raise BadInput(f"{name}.model = {given!r}: must be one of {', '.join(allowed)}{hint}")
+    return allowed[given]
+
+
+def _user_class(name: str, part: dict[str, Any]) -> tuple[type, Any]:
+    given = part.pop("class")
+    file, colon, cls_name = given.rpartition(":")
+    if not colon or not file or not cls_name:
+        raise BadInput(f"{name}.class = {given!r}: must be 'FILE.py:ClassName'")
+    path = Path(file)
+    if not path.is_file():
+        raise BadInput(f"{name}.class = {given!r}: there is no file '{path}'")
+    spec = importlib.util.spec_from_file_location(f"_synax_user_{path.stem}", path)
+    if spec is None or spec.loader is None:
+        raise BadInput(f"{name}.class = {given!r}: '{path}' is not a Python file (.py)")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise BadInput(f"{name}.class: running '{path}' failed: {_line(error)}") from None
+    fields = [
+        key
+        for key, value in vars(module).items()
+        if isinstance(value, type)
+        and issubclass(value, AbstractField)
+        and not inspect.isabstract(value)
+    ]
+    if cls_name not in fields:
+        found = ", ".join(fields) or "none"
+        raise BadInput(
+            f"{name}.class = {given!r}: '{path}' has no field class '{cls_name}' "
+            f"(a subclass of synax.AbstractVectorField or AbstractScalarField); it has {found}"
+        )
+    cls = getattr(module, cls_name)
+    return cls, cls
+
+
+def _call(name: str, cls: type, make: Any, part: dict[str, Any], seed: int) -> Any:
+    entries = {entry.name: entry for entry in _catalogue.constructor(cls)}
+    allowed = [key for key in entries if key != "key"] + list(_COMMON)
+    arguments: dict[str, Any] = {}
+    if "key" in entries:
+        import jax
+
+        arguments["key"] = jax.random.key(seed)
+    for key, value in part.items():
+        if key not in allowed:
+            raise BadInput(
+                f"unknown parameter {name}.{key} = {value!r}: {cls.__name__} has "
+                f"{', '.join(allowed)}{suggestion(key, allowed)}"
+            )
+        arguments[key] = _argument(f"{name}.{key}", value, entries[key], seed)
+    missing = [
+        key
+        for key, entry in entries.items()
+        if entry.default == _catalogue.REQUIRED and key not in arguments
+    ]
+    if missing and make is cls:
+        raise BadInput(f"{name}.{missing[0]} is missing: {cls.__name__} has no default for it")
+    try:
+        return make(**arguments)
+    except Exception as error:
+        raise BadInput(f"[{name}] {cls.__name__}: {_line(error)}") from None
+
+
+def _argument(key: str, value: Any, entry: _catalogue.ParameterEntry, seed: int) -> Any:
+    if isinstance(value, dict):
+        return build_field("electrons", [value], seed)
+    if not entry.trainable:
+        return tuple(value) if isinstance(value, list) else value
+    number = v.in_unit(key, value, entry.unit)
+    if entry.default in (_catalogue.REQUIRED, None) or isinstance(entry.default, dict):
+        return number
+    expected, given = np.shape(entry.default), np.shape(number)
+    if expected != given:
+        want = "one number" if expected == () else f"numbers in the shape {list(expected)}"
+        unit = f" in {entry.unit}" if entry.unit else ""
+        raise BadInput(f"{key} = {value!r}: must be {want}{unit}")
+    return number
+
+
+def _grid(name: str, part: dict[str, Any]) -> Any:
+    from ..io import load_grid
+
+    file = part.pop("grid")
+    if part:
+        key, value = next(iter(part.items()))
+        raise BadInput(
+            f"unknown parameter {name}.{key} = {value!r}: beside 'grid' there may be "
+            f"{', '.join(_COMMON)}"
+        )
+    if not Path(file).is_file():
+        raise BadInput(f"{name}.grid = {file!r}: there is no such file")
+    try:
+        return load_grid(file)
+    except Exception as error:
+        raise BadInput(f"{name}.grid = {file!r}: {_line(error)}") from None
+
+
+def _line(error: Exception) -> str:
+    """The first paragraph of an error as one line."""
+    return " ".join(str(error).split("\n\n")[0].split()) or type(error).__name__
+
+
+def domain(settings: dict[str, Any]) -> Any:
+    """`synax.Box` or `synax.Sphere` of the [domain] section."""
+    from .._domain import Box, Sphere
+
+    if settings["shape"] == "sphere":
+        return Sphere(settings["radius"], settings["center"])
+    return Box(settings["half_lengths"], settings["center"])
+
+
+def pixel_numbers(settings: dict[str, Any]) -> np.ndarray | None:
+    """Pixels of the [sightlines] section: None for the whole sky; a mask file may name them."""
+    given, nside, ordering = settings.get("pixels"), settings["nside"], settings["ordering"]
+    if given is None:
+        return None
+    if isinstance(given, str):
+        numbers = _mask(given, nside, ordering)
+    else:
+        numbers = np.asarray(given, dtype=np.int64)
+    if numbers.max(initial=0) >= 12 * nside**2:
+        raise BadInput(
+            f"sightlines.pixels holds {numbers.max()}: at nside {nside} pixels are numbered "
+            f"0 to {12 * nside**2 - 1}"
+        )
+    return numbers
+
+
+def _mask(file: str, nside: int, ordering: str) -> np.ndarray:
+    import healpy
+
+    if not Path(file).is_file():
+        raise BadInput(f"sightlines.pixels = {file!r}: there is no such file")
+    try:
+        mask = healpy.read_map(file, nest=ordering == "NEST", dtype=np.float64)
+    except Exception as error:
+        raise BadInput(f"sightlines.pixels = {file!r}: not a HEALPix mask: {_line(error)}") from None
+    if mask.shape != (12 * nside**2,):
+        found = healpy.npix2nside(mask.size)
+        raise BadInput(f"sightlines.pixels = {file!r}: its nside is {found}, must be {nside}")
+    numbers = np.flatnonzero((mask != 0) & (mask != healpy.UNSEEN) & np.isfinite(mask))
+    if numbers.size == 0:
+        raise BadInput(f"sightlines.pixels = {file!r}: no pixel is set")
+    return numbers
+
+
+def integration(settings: dict[str, Any]) -> dict[str, Any]:
+    """Keyword arguments of the simulators from the [integration] section."""
+    from ..transfer import GaussLegendre, GradedSteps, Midpoint, UniformSteps
+
+    if settings["spacing"] == "graded":
+        steps = GradedSteps(settings["steps"], settings.get("scale", 1.0))
+    else:
+        steps = UniformSteps(settings["steps"])
+    rule = GaussLegendre() if settings["quadrature"] == "gauss" else Midpoint()
+    return {"steps": steps, "quadrature": rule, "faces": settings["faces"]}

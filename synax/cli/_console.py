@@ -1,0 +1,82 @@
+"""How every verb talks and fails: one sentence on stderr, exit code 2 for bad input, 1 else."""
+
+import difflib
+import functools
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import typer
+from rich.console import Console
+
+FAILED, BAD_INPUT = 1, 2
+
+
+class BadInput(Exception):
+    """What the user gave cannot be used; the message is one sentence that says what can."""
+
+
+def stdout() -> Console:
+    """A console on the current standard output."""
+    return Console(file=sys.stdout, highlight=False)
+
+
+def stderr() -> Console:
+    """A console on the current standard error."""
+    return Console(file=sys.stderr, highlight=False)
+
+
+def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
+    """Turn exceptions of a verb into one sentence and an exit code.
+
+    SYNAX_TRACEBACK=1 in the environment shows the whole traceback of a runtime failure.
+    """
+
+    @functools.wraps(verb)
+    def run(*args: Any, **kwargs: Any) -> None:
+        try:
+            verb(*args, **kwargs)
+        except BadInput as error:
+            _complain(str(error))
+            raise typer.Exit(BAD_INPUT) from None
+        except (typer.Exit, typer.Abort, KeyboardInterrupt):
+            raise
+        except Exception as error:
+            if os.environ.get("SYNAX_TRACEBACK"):
+                raise
+            text = " ".join(str(error).split()) or "no message"
+            _complain(f"{type(error).__name__}: {text} (SYNAX_TRACEBACK=1 shows where)")
+            raise typer.Exit(FAILED) from None
+
+    return run
+
+
+def _complain(message: str) -> None:
+    stderr().print("[bold red]error:[/]", _escape(message), soft_wrap=True)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", "\\[")
+
+
+def print_json(data: Any) -> None:
+    """Write plain data to standard output as JSON."""
+    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+
+
+def suggestion(name: str, allowed: Iterable[str]) -> str:
+    """'; did you mean 'x'?' for the nearest allowed name, or nothing."""
+    lowered = {str(a).lower(): str(a) for a in allowed}
+    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
+    return f"; did you mean '{lowered[close[0]]}'?" if close else ""
+
+
+def choose(key: str, value: Any, allowed: Iterable[str]) -> str:
+    """`value` if it is one of `allowed`; else `BadInput` with the choices and the nearest one."""
+    allowed = list(allowed)
+    if isinstance(value, str) and value in allowed:
+        return value
+    choices = ", ".join(allowed)
+    raise BadInput(f"{key} = {value!r}: must be one of {choices}{suggestion(value, allowed)}")

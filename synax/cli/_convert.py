@@ -1,0 +1,118 @@
+"""`synax convert`: maps between units, conventions, orderings; grids between file formats."""
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from . import _values as v
+from ._console import BadInput, fails_cleanly, print_json, stdout
+from ._info import explain, is_map
+
+_EPILOG = """
+[bold]Examples[/]
+
+synax convert synax-output/stokes_23GHz.fits k_band.fits --unit uK_CMB --convention COSMO
+
+synax convert planck.fits mine.fits --input-unit K_CMB --frequency 30 --nside 64
+
+synax convert field.npz field.h5
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("convert", epilog=_EPILOG)(convert)
+
+
+@fails_cleanly
+def convert(
+    source: Annotated[Path, typer.Argument(help="Map or grid to read.")],
+    target: Annotated[Path, typer.Argument(help="File to write; a grid's format is its ending.")],
+    unit: Annotated[Optional[str], typer.Option(help="Unit of the new map.")] = None,
+    convention: Annotated[Optional[str], typer.Option(help="IAU or COSMO.")] = None,
+    ordering: Annotated[Optional[str], typer.Option(help="RING or NEST.")] = None,
+    nside: Annotated[Optional[int], typer.Option(help="Coarser resolution to average to.")] = None,
+    input_unit: Annotated[
+        Optional[str], typer.Option(help="Unit of the source, if its header lacks it.")
+    ] = None,
+    input_convention: Annotated[
+        Optional[str], typer.Option(help="Convention of the source, if its header lacks it.")
+    ] = None,
+    frequency: Annotated[
+        Optional[float], typer.Option(help="GHz, if the source's header lacks it.")
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Describe the target as JSON.")] = False,
+) -> None:
+    """Convert a sky map (unit, convention, ordering, resolution) or a grid (file format)."""
+    from ..io._atomic import check_target
+
+    if not source.is_file():
+        raise BadInput(f"SOURCE = '{source}': there is no such file")
+    try:
+        check_target(target, overwrite)
+    except OSError as error:
+        raise BadInput(f"TARGET: {error}") from None
+    changes = {"unit": unit, "convention": convention, "ordering": ordering, "nside": nside}
+    given = {"unit": input_unit, "convention": input_convention, "frequency": frequency}
+    if is_map(source):
+        _map(source, target, changes, given, overwrite)
+    else:
+        wrong = next((k for k, x in {**changes, **given}.items() if x is not None), None)
+        if wrong is not None:
+            raise BadInput(f"--{wrong}: '{source}' is not a sky map, so it has none")
+        _grid(source, target, overwrite)
+    if as_json:
+        print_json(explain(target))
+    elif not quiet:
+        stdout().print(f"written [bold]{target}[/]")
+
+
+def _map(
+    source: Path, target: Path, changes: dict[str, Any], given: dict[str, Any], overwrite: bool
+) -> None:
+    from .._skymap import UNITS
+    from ..io import load_map, save_map
+
+    for option, key, allowed in (
+        ("--convention", changes["convention"], ("IAU", "COSMO")),
+        ("--input-convention", given["convention"], ("IAU", "COSMO")),
+        ("--ordering", changes["ordering"], ("RING", "NEST")),
+    ):
+        if key is not None:
+            v.choice(*allowed)(option, key)
+    if given["frequency"] is not None:
+        v.quantity("GHz", positive=True)("--frequency", given["frequency"])
+    try:
+        sky = load_map(source, **given)
+    except ValueError as error:
+        raise BadInput(f"SOURCE: {error}") from None
+    if changes["unit"] is not None:
+        sky = sky.to_unit(v.choice(*UNITS[sky.kind])("--unit", changes["unit"]))
+    if changes["convention"] is not None:
+        sky = sky.to_convention(changes["convention"])
+    if changes["nside"] is not None:
+        wanted = v.nside("--nside", changes["nside"])
+        if wanted > sky.nside:
+            raise BadInput(f"--nside = {wanted}: must be at most that of the map, {sky.nside}")
+        sky = sky.degrade(wanted)
+    if changes["ordering"] is not None:
+        sky = sky.to_ordering(changes["ordering"])
+    if target.suffix not in (".fits", ".fit"):
+        raise BadInput(f"TARGET = '{target}': a sky map is written as .fits")
+    save_map(sky, target, overwrite)
+
+
+def _grid(source: Path, target: Path, overwrite: bool) -> None:
+    from ..io import load_grid, save_grid
+
+    try:
+        grid = load_grid(source)
+    except (ValueError, OSError, KeyError) as error:
+        raise BadInput(f"SOURCE = '{source}': {' '.join(str(error).split())}") from None
+    try:
+        save_grid(grid, target, overwrite=overwrite)
+    except ValueError as error:
+        raise BadInput(f"TARGET = '{target}': {' '.join(str(error).split())}") from None

@@ -1,0 +1,66 @@
+"""The JSON record of a run: what was computed, with what, on what, how long, how well."""
+
+import importlib.metadata
+import json
+import os
+import platform
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..io._atomic import atomic
+
+_PACKAGES = ("jax", "jaxlib", "equinox", "interpax", "numpy", "healpy", "astropy")
+
+
+def version() -> str:
+    """The installed version of this package ('uninstalled' when run from a source tree)."""
+    return _version("synax-sky") or "uninstalled"
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package, Python and what the numbers depend on."""
+    found = {name: _version(name) for name in _PACKAGES}
+    return {
+        "synax": version(),
+        "python": platform.python_version(),
+        **{name: value for name, value in found.items() if value},
+    }
+
+
+def machine() -> dict[str, Any]:
+    """Processor, operating system and JAX backend of this run."""
+    import jax
+
+    device = jax.devices()[0]
+    return {
+        "platform": platform.platform(),
+        "cpu_count": os.cpu_count(),
+        "backend": jax.default_backend(),
+        "device": device.device_kind,
+        "n_devices": jax.device_count(),
+    }
+
+
+def start(kind: str) -> dict[str, Any]:
+    """The beginning of every record: its kind, the versions, the machine, the command line."""
+    return {
+        "program": "synax",
+        "kind": kind,
+        "versions": versions(),
+        "machine": machine(),
+        "command": ["synax", *sys.argv[1:]],
+    }
+
+
+def save(record: dict[str, Any], path: Path, overwrite: bool) -> None:
+    """Write a record as JSON, whole or not at all."""
+    with atomic(path, overwrite) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")

@@ -1,0 +1,206 @@
+"""`synax simulate`: from a configuration to maps, a figure and a record."""
+
+import os
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from . import _config, _record
+from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
+
+_EPILOG = """
+[bold]Examples[/]
+
+synax simulate
+
+synax simulate --nside 16 --magnetic JF12 --set magnetic.b_arm_1=0.2 --output jf12
+
+synax simulate my_galaxy.toml --frequency 1.4 --frequency "30 GHz" --overwrite
+
+synax simulate --print-config > my_galaxy.toml
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("simulate", epilog=_EPILOG)(simulate)
+
+
+@fails_cleanly
+def simulate(
+    config: Annotated[
+        Optional[Path],
+        typer.Argument(help="TOML file; what it leaves out is as in --print-config."),
+    ] = None,
+    frequency: Annotated[
+        Optional[list[str]],
+        typer.Option("--frequency", "-f", help="GHz, or with a unit; repeat for several."),
+    ] = None,
+    nside: Annotated[Optional[int], typer.Option(help="HEALPix resolution, a power of 2.")] = None,
+    steps: Annotated[Optional[int], typer.Option(help="Integration steps per ray.")] = None,
+    magnetic: Annotated[Optional[str], typer.Option(help="Magnetic model by name.")] = None,
+    electrons: Annotated[Optional[str], typer.Option(help="Electron model by name.")] = None,
+    cosmic_rays: Annotated[Optional[str], typer.Option(help="Cosmic-ray model by name.")] = None,
+    outputs: Annotated[
+        Optional[list[str]], typer.Option("--outputs", help="stokes, RM, DM, EM; repeat.")
+    ] = None,
+    unit: Annotated[Optional[str], typer.Option(help="Unit of I, Q, U.")] = None,
+    convention: Annotated[Optional[str], typer.Option(help="Sign of U: IAU or COSMO.")] = None,
+    ordering: Annotated[Optional[str], typer.Option(help="RING or NEST.")] = None,
+    pixels: Annotated[
+        Optional[str], typer.Option(help="FITS mask: only its non-zero pixels.")
+    ] = None,
+    precision: Annotated[Optional[str], typer.Option(help="float64 or float32.")] = None,
+    seed: Annotated[Optional[int], typer.Option(help="For random parts of models.")] = None,
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="Folder for the results.")
+    ] = None,
+    change: Annotated[
+        Optional[list[str]],
+        typer.Option("--set", help="Any key: magnetic.b0=3.0, domain.radius=15; repeat."),
+    ] = None,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
+    print_config: Annotated[
+        bool, typer.Option("--print-config", help="Print the default configuration and exit.")
+    ] = False,
+) -> None:
+    """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
+
+    Writes FITS maps (read by healpy without options), sky.png and record.json (versions,
+    configuration, timings, numerical error) into the output folder.
+    """
+    if print_config:
+        typer.echo(_config.default_text(), nl=False)
+        return
+    flags = {
+        "frequency": ("--frequency", [_number(f) for f in frequency] if frequency else None),
+        "sightlines.nside": ("--nside", nside),
+        "integration.steps": ("--steps", steps),
+        "magnetic": ("--magnetic", magnetic and {"model": magnetic}),
+        "electrons": ("--electrons", electrons and {"model": electrons}),
+        "cosmic_rays": ("--cosmic-rays", cosmic_rays and {"model": cosmic_rays}),
+        "outputs": ("--outputs", outputs or None),
+        "output.unit": ("--unit", unit),
+        "output.convention": ("--convention", convention),
+        "sightlines.ordering": ("--ordering", ordering),
+        "sightlines.pixels": ("--pixels", pixels),
+        "integration.precision": ("--precision", precision),
+        "seed": ("--seed", seed),
+        "output.directory": ("--output", None if output is None else str(output)),
+        "output.overwrite": ("--overwrite", overwrite or None),
+    }
+    overrides = [
+        _config.Override(flag, path, value)
+        for path, (flag, value) in flags.items()
+        if value is not None
+    ]
+    settings = _config.load(config, overrides + [_config.parse_set(s) for s in change or []])
+    record = run(settings, talk=not (quiet or as_json))
+    if as_json:
+        print_json(record)
+
+
+def _number(text: str) -> float | str:
+    try:
+        return float(text)
+    except ValueError:
+        return text
+
+
+def file_names(settings: dict[str, Any]) -> dict[str, str]:
+    """The files a run writes, by what they hold."""
+    names = {}
+    if "stokes" in settings["outputs"]:
+        for nu in settings["frequency"]:
+            names[f"stokes {nu:g} GHz"] = f"stokes_{nu:g}GHz.fits"
+    names.update({kind: f"{kind}.fits" for kind in settings["outputs"] if kind != "stokes"})
+    if settings["output"]["figure"]:
+        names["figure"] = "sky.png"
+    return {**names, "record": "record.json"}
+
+
+def check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
+    """Raise `BadInput` unless all these files could be written into `folder`; make nothing."""
+    existing = folder
+    while not existing.exists() and existing != existing.parent:
+        existing = existing.parent
+    if not existing.is_dir():
+        raise BadInput(f"output.directory = '{folder}': '{existing}' is a file, not a folder")
+    if not os.access(existing, os.W_OK):
+        raise BadInput(f"output.directory = '{folder}': '{existing}' is not writable")
+    present = [name for name in names if (folder / name).exists()]
+    if present and not overwrite:
+        raise BadInput(
+            f"output.directory = '{folder}' already holds {', '.join(present)}: choose another "
+            "folder with --output, or --overwrite to replace them"
+        )
+
+
+def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
+    """Check everything, compute, write; returns the record that was written."""
+    begin = time.perf_counter()
+    from . import _run, _write
+
+    options = settings["output"]
+    folder, names = Path(options["directory"]), file_names(settings)
+    check_folder(folder, list(names.values()), options["overwrite"])
+    precision = settings["integration"]["precision"]
+    with _run.precision(precision):
+        sky = _run.prepare(settings)
+        described = _write.describe(sky)
+    ready = time.perf_counter()
+    total = len(sky.pixels) * len(sky.outputs)
+    with _progress(talk, total) as advance:
+        results = _run.compute(sky, precision, advance)
+    computed = time.perf_counter()
+    error = _run.step_doubling(sky, results, precision)
+    estimated = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    _write.maps(sky, results, settings, folder, names)
+    written = time.perf_counter()
+    record = {
+        **_record.start("simulation"),
+        "configuration": settings,
+        "models": described,
+        "seed": settings["seed"],
+        "n_rays": len(sky.pixels),
+        "timings_s": {
+            "set_up": ready - begin,
+            "maps": computed - ready,
+            "error_estimate": estimated - computed,
+            "files": written - estimated,
+            "total": written - begin,
+        },
+        "error_estimate": error,
+        "files": names,
+    }
+    _record.save(record, folder / names["record"], options["overwrite"])
+    if talk:
+        _summary(record, folder)
+    return record
+
+
+def _progress(talk: bool, total: int) -> Any:
+    if not talk:
+        return nullcontext(lambda n: None)
+    from ._progress import rays_bar
+
+    return rays_bar(total, stderr())
+
+
+def _summary(record: dict[str, Any], folder: Path) -> None:
+    console, times = stdout(), record["timings_s"]
+    console.print(f"[bold]{record['n_rays']:,}[/] sightlines in {times['total']:.1f} s", end="")
+    console.print(f" (maps {times['maps']:.1f} s, error estimate {times['error_estimate']:.1f} s)")
+    outputs = record["error_estimate"]["outputs"]
+    worst = max(outputs, key=lambda name: outputs[name]["relative_rms"])
+    console.print(
+        f"integration error, by doubling the steps: at most "
+        f"{outputs[worst]['relative_rms']:.1e} of the rms ({worst})"
+    )
+    console.print(f"written to [bold]{folder}[/]:", ", ".join(record["files"].values()))
