@@ -1,0 +1,176 @@
+"""`synax compare`: models against the real sky, honestly: numbers as JSON, and a figure."""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from . import _config, _record
+from ._console import BadInput, choose, fails_cleanly, print_json, stdout
+
+_NAMES = ("pulsars", "haslam", "wmap", "faraday")
+
+_EPILOG = """
+[bold]Examples[/]
+
+synax compare haslam --data sky-data
+
+synax compare faraday --data sky-data --magnetic JF12 --output jf12-faraday
+
+synax compare all --data sky-data --json
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("compare", epilog=_EPILOG)(compare)
+
+
+@fails_cleanly
+def compare(
+    what: Annotated[str, typer.Argument(help="pulsars, haslam, wmap, faraday, or all.")],
+    data: Annotated[
+        Optional[Path], typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
+    ] = None,
+    config: Annotated[
+        Optional[Path], typer.Option(help="TOML file, as for `synax simulate`.")
+    ] = None,
+    magnetic: Annotated[Optional[str], typer.Option(help="Magnetic model by name.")] = None,
+    electrons: Annotated[Optional[str], typer.Option(help="Electron model by name.")] = None,
+    cosmic_rays: Annotated[Optional[str], typer.Option(help="Cosmic-ray model by name.")] = None,
+    steps: Annotated[Optional[int], typer.Option(help="Integration steps per ray.")] = None,
+    change: Annotated[
+        Optional[list[str]], typer.Option("--set", help="Any key: magnetic.b0=-1.2; repeat.")
+    ] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Folder for the results.")
+    ] = Path("synax-compare"),
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
+) -> None:
+    """Compare a model with the real sky.
+
+    pulsars: dispersion measures to pulsars with independent distances. haslam: brightness at
+    408 MHz. wmap: Q and U at 23 GHz. faraday: rotation measures of extragalactic sources.
+    """
+    choose("WHAT", what, (*_NAMES, "all"))
+    flags = {
+        "magnetic": ("--magnetic", magnetic and {"model": magnetic}),
+        "electrons": ("--electrons", electrons and {"model": electrons}),
+        "cosmic_rays": ("--cosmic-rays", cosmic_rays and {"model": cosmic_rays}),
+        "integration.steps": ("--steps", steps),
+    }
+    overrides = [  # fine near the Sun, and high enough for globular clusters
+        _config.Override("--set", "integration.spacing", "graded"),
+        _config.Override("--set", "integration.steps", 256),
+        _config.Override("--set", "domain.half_lengths", [25.0, 25.0, 15.0]),
+    ]
+    changes = [*_flags(flags), *(_config.parse_set(text) for text in change or [])]
+    settings = _config.load(config, changes if config else [*overrides, *changes])
+    names = _NAMES if what == "all" else (what,)
+    records = run(names, _data_folder(data), settings, output, overwrite)
+    if as_json:
+        print_json(records if what == "all" else records[0])
+    elif not quiet:
+        for record in records:
+            _show(record)
+        stdout().print(f"written to [bold]{output}[/]")
+
+
+def _flags(flags: dict[str, tuple[str, Any]]) -> list[_config.Override]:
+    return [
+        _config.Override(flag, path, value)
+        for path, (flag, value) in flags.items()
+        if value is not None
+    ]
+
+
+def _data_folder(given: Path | None) -> Path:
+    folder = given or (Path(os.environ["SYNAX_DATA"]) if os.environ.get("SYNAX_DATA") else None)
+    if folder is None:
+        raise BadInput("--data is missing: give the folder of the sky data, or set SYNAX_DATA")
+    if not folder.is_dir():
+        raise BadInput(f"--data '{folder}': there is no such folder")
+    return folder
+
+
+def run(
+    names: tuple[str, ...], data: Path, settings: dict[str, Any], output: Path, overwrite: bool
+) -> list[dict[str, Any]]:
+    """Run comparisons and write NAME.json and NAME.png for each; returns the records."""
+    from ..io._atomic import atomic
+    from . import _comparison_figures, _comparisons, _run, _sky_data, _write
+    from ._simulate import check_folder
+
+    files = [f"{name}.{ending}" for name in names for ending in ("json", "png")]
+    check_folder(output, files, overwrite)
+    read = {name: _sky_data.read(name, data) for name in names}
+    records = []
+    with _run.precision(settings["integration"]["precision"]):
+        sky = _run.prepare(settings)
+        described = _write.describe(sky)
+        output.mkdir(parents=True, exist_ok=True)
+        for name in names:
+            found = _comparisons.COMPARISONS[name](sky, read[name])
+            record = {
+                **_record.start("comparison"),
+                "comparison": name,
+                "title": _comparisons.TITLES[name],
+                "data_file": _sky_data.FILES[name][0],
+                "models": described,
+                "configuration": settings,
+                "numbers": found.numbers,
+            }
+            figure = _comparison_figures.draw(name, found)
+            with atomic(output / f"{name}.png", overwrite) as temporary:
+                figure.savefig(temporary, dpi=130, facecolor="white")
+            _record.save(record, output / f"{name}.json", overwrite)
+            records.append(record)
+    return records
+
+
+def _show(record: dict[str, Any]) -> None:
+    from rich.table import Table
+
+    rows = list(_rows(record["numbers"], ""))
+    columns = list(dict.fromkeys(key for _, row in rows for key in row if key in _SHOWN))
+    table = Table(title=record["title"], title_justify="left")
+    table.add_column("where")
+    for key in columns:
+        table.add_column(_SHOWN[key], justify="right")
+    for where, row in rows:
+        table.add_row(where, *(_cell(row.get(key)) for key in columns))
+    stdout().print(table)
+
+
+_SHOWN = {
+    "n": "n",
+    "scale": "scale",
+    "correlation": "correlation",
+    "residual": "residual",
+    "median_ratio": "data/model",
+    "scatter_dex": "dex",
+    "same_sign": "same sign",
+    "rank_correlation": "rank corr.",
+    "within_a_factor_2": "within x2",
+    "median_difference_deg": "angle (deg)",
+}
+
+
+def _rows(numbers: dict[str, Any], where: str) -> Any:
+    for key, value in numbers.items():
+        if not isinstance(value, dict):
+            continue
+        name = f"{where}, {key}" if where else key
+        if any(isinstance(item, dict) for item in value.values()):
+            yield from _rows(value, name)
+        else:
+            yield name, value
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.3g}"

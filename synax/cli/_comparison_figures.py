@@ -1,0 +1,26 @@
+"""Which figure shows which comparison."""
+
+from typing import Any
+
+from ..plot import plot_maps_compared, plot_pulsars
+from ._comparisons import TITLES, Comparison
+
+
+def draw(name: str, found: Comparison) -> Any:
+    """The figure of one comparison."""
+    a, title = found.arrays, TITLES[name]
+    if name == "pulsars":
+        return plot_pulsars(
+            a["data"], a["model"], a["distance"], a["b"], title=title, unit=r"pc cm$^{-3}$"
+        )
+    pairs = {"data": (a["data"], a["model"])} if "data" in a else {}
+    styles: dict[str, dict[str, Any]] = {
+        "haslam": {"unit": "K", "signed": False, "cmap": "inferno"},
+        "wmap": {"unit": "μK", "signed": True, "cmap": "RdBu_r"},
+        "faraday": {"unit": r"rad m$^{-2}$", "signed": True, "cmap": "RdBu_r"},
+    }
+    if name == "wmap":
+        pairs = {"Q": (a["Q"], a["model_Q"]), "U": (a["U"], a["model_U"])}
+    else:
+        pairs = {{"haslam": "T", "faraday": "RM"}[name]: pairs["data"]}
+    return plot_maps_compared(pairs, a["b"], title=title, **styles[name])

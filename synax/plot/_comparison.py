@@ -1,0 +1,138 @@
+"""Figures of models against the real sky."""
+
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ._sky import _log_norm, _signed_norm, draw_mollweide
+
+_DATA, _MODEL = "#20242c", "#d1495b"
+_Map = Float[np.ndarray, " n_pix"]
+
+
+def plot_maps_compared(
+    pairs: dict[str, tuple[_Map, _Map]],
+    latitude: _Map,
+    *,
+    unit: str,
+    title: str,
+    signed: bool,
+    cmap: str,
+) -> Any:
+    """Data and model side by side (one row a quantity), their scatter and latitude profiles.
+
+    **Arguments:** `pairs`: name -> (data, model) RING maps. `latitude`: degrees, of each pixel.
+    `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones.
+    """
+    from matplotlib.figure import Figure
+
+    rows = len(pairs)
+    figure = Figure(figsize=(14.5, 4.6 * (rows + 1)), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    figure.suptitle(title, fontsize=15, color=_DATA)
+    grid = figure.add_gridspec(rows + 1, 2)
+    for row, (name, (data, model)) in enumerate(pairs.items()):
+        norm = _signed_norm(data) if signed else _log_norm(data)
+        style: dict[str, Any] = {"cmap": cmap, "norm": norm, "label": unit}
+        draw_mollweide(figure.add_subplot(grid[row, 0]), data, title=f"{name}, measured", **style)
+        draw_mollweide(figure.add_subplot(grid[row, 1]), model, title=f"{name}, model", **style)
+    _scatter(figure.add_subplot(grid[rows, 0]), pairs, unit, signed)
+    _profile(figure.add_subplot(grid[rows, 1]), pairs, latitude, unit, signed)
+    return figure
+
+
+def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool) -> None:
+    data = np.concatenate([d for d, _ in pairs.values()])
+    model = np.concatenate([m for _, m in pairs.values()])
+    use = np.isfinite(data) & np.isfinite(model)
+    if not signed:
+        use &= (data > 0) & (model > 0)
+    data, model = data[use], model[use]
+    top = np.percentile(np.abs(np.concatenate([data, model])), 99.8)
+    if signed:
+        width = np.median(np.abs(data))
+        scale = {"value": "asinh", "linear_width": width}
+        shown = {"xscale": "linear", "yscale": "linear"}
+        extent = (-top, top, -top, top)
+    else:
+        scale = {"value": "log"}
+        low = np.percentile(np.concatenate([data, model]), 0.2)
+        shown = {"xscale": "log", "yscale": "log"}
+        extent = tuple(np.log10([low, top, low, top]))
+    kwargs: dict[str, Any] = {"gridsize": 70, "bins": "log", "mincnt": 1, "cmap": "Greys"}
+    axes.hexbin(model, data, extent=extent, **shown, **kwargs)
+    line = np.array([-top, top]) if signed else np.array([low, top])
+    axes.plot(line, line, color=_MODEL, lw=1.2, label="measured = model")
+    if not signed:
+        axes.set_xscale(**scale)
+        axes.set_yscale(**scale)
+    axes.set(xlim=line, ylim=line, xlabel=f"model ({unit})", ylabel=f"measured ({unit})")
+    _finish(axes)
+
+
+def _profile(
+    axes: Any, pairs: dict[str, Any], latitude: _Map, unit: str, signed: bool
+) -> None:
+    """Median over longitude against latitude; of the absolute value for signed quantities."""
+    edges = np.linspace(-90, 90, 37)
+    middle = 0.5 * (edges[1:] + edges[:-1])
+    band = np.digitize(latitude, edges) - 1
+    styles = ("-", "--", ":")
+    for style, (name, (data, model)) in zip(styles, pairs.items(), strict=False):
+        for values, color, label in ((data, _DATA, "measured"), (model, _MODEL, "model")):
+            values = np.abs(values) if signed else values
+            medians = [_median(values[band == k]) for k in range(len(middle))]
+            name_of = f"|{name}|" if signed else name
+            axes.plot(middle, medians, style, color=color, lw=1.6, label=f"{name_of}, {label}")
+    axes.set(xlabel="Galactic latitude (deg)", ylabel=f"median over longitude ({unit})")
+    axes.set_yscale("log")
+    axes.set_xlim(-90, 90)
+    axes.set_xticks(range(-90, 91, 30))
+    _finish(axes)
+
+
+def _median(values: np.ndarray) -> float:
+    values = values[np.isfinite(values)]
+    return float(np.median(values)) if values.size else float("nan")
+
+
+def plot_pulsars(
+    data: _Map, model: _Map, distance: _Map, latitude: _Map, *, title: str, unit: str
+) -> Any:
+    """Measured against modelled dispersion measures, and their ratio against distance."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(14.5, 6.0), layout="constrained")
+    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    figure.suptitle(title, fontsize=15, color=_DATA)
+    left, right = figure.subplots(1, 2)
+    use = np.isfinite(model) & (model > 0)
+    style: dict[str, Any] = {"c": np.abs(latitude[use]), "cmap": "viridis_r", "s": 20, "lw": 0}
+    limits = np.array([0.7, 1.4]) * [
+        min(data[use].min(), model[use].min()),
+        max(data[use].max(), model[use].max()),
+    ]
+    points = left.scatter(model[use], data[use], **style)
+    left.plot(limits, limits, color=_MODEL, lw=1.2, label="measured = model")
+    left.fill_between(limits, limits / 2, limits * 2, color=_MODEL, alpha=0.1, label="factor 2")
+    left.set(xscale="log", yscale="log", xlim=limits, ylim=limits)
+    left.set(xlabel=f"model DM ({unit})", ylabel=f"measured DM ({unit})")
+    right.scatter(distance[use], data[use] / model[use], **style)
+    right.axhline(1.0, color=_MODEL, lw=1.2)
+    right.axhspan(0.5, 2.0, color=_MODEL, alpha=0.1)
+    right.set(xscale="log", yscale="log", xlabel="distance (kpc)", ylabel="measured / model")
+    bar = figure.colorbar(points, ax=[left, right], pad=0.01, aspect=40)
+    bar.set_label("|b| (deg)", color=_DATA)
+    bar.outline.set_visible(False)
+    _finish(left)
+    _finish(right, legend=False)
+    return figure
+
+
+def _finish(axes: Any, legend: bool = True) -> None:
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.2, lw=0.5)
+    axes.tick_params(colors=_DATA)
+    if legend:
+        axes.legend(frameon=False, fontsize=10)
