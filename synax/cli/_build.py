@@ -204,7 +204,9 @@ def _mask(file: str, nside: int, ordering: str) -> np.ndarray:
     try:
         mask = healpy.read_map(file, nest=ordering == "NEST", dtype=np.float64)
     except Exception as error:
-        raise BadInput(f"sightlines.pixels = {file!r}: not a HEALPix mask: {_line(error)}") from None
+        raise BadInput(
+            f"sightlines.pixels = {file!r}: not a HEALPix mask: {_line(error)}"
+        ) from None
     if mask.shape != (12 * nside**2,):
         found = healpy.npix2nside(mask.size)
         raise BadInput(f"sightlines.pixels = {file!r}: its nside is {found}, must be {nside}")

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -31,21 +31,19 @@ def register(app: typer.Typer) -> None:
 def compare(
     what: Annotated[str, typer.Argument(help="pulsars, haslam, wmap, faraday, or all.")],
     data: Annotated[
-        Optional[Path], typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
+        Path | None, typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
     ] = None,
-    config: Annotated[
-        Optional[Path], typer.Option(help="TOML file, as for `synax simulate`.")
-    ] = None,
-    magnetic: Annotated[Optional[str], typer.Option(help="Magnetic model by name.")] = None,
-    electrons: Annotated[Optional[str], typer.Option(help="Electron model by name.")] = None,
-    cosmic_rays: Annotated[Optional[str], typer.Option(help="Cosmic-ray model by name.")] = None,
-    steps: Annotated[Optional[int], typer.Option(help="Integration steps per ray.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file, as for `synax simulate`.")] = None,
+    magnetic: Annotated[str | None, typer.Option(help="Magnetic model by name.")] = None,
+    electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,
+    cosmic_rays: Annotated[str | None, typer.Option(help="Cosmic-ray model by name.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
     change: Annotated[
-        Optional[list[str]], typer.Option("--set", help="Any key: magnetic.b0=-1.2; repeat.")
+        list[str] | None, typer.Option("--set", help="Any key: magnetic.b0=-1.2; repeat.")
     ] = None,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="Folder for the results.")
-    ] = Path("synax-compare"),
+    output: Annotated[Path, typer.Option("--output", "-o", help="Folder for the results.")] = Path(
+        "synax-compare"
+    ),
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,

@@ -1,7 +1,7 @@
 """`synax convert`: maps between units, conventions, orderings; grids between file formats."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -29,18 +29,18 @@ def register(app: typer.Typer) -> None:
 def convert(
     source: Annotated[Path, typer.Argument(help="Map or grid to read.")],
     target: Annotated[Path, typer.Argument(help="File to write; a grid's format is its ending.")],
-    unit: Annotated[Optional[str], typer.Option(help="Unit of the new map.")] = None,
-    convention: Annotated[Optional[str], typer.Option(help="IAU or COSMO.")] = None,
-    ordering: Annotated[Optional[str], typer.Option(help="RING or NEST.")] = None,
-    nside: Annotated[Optional[int], typer.Option(help="Coarser resolution to average to.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of the new map.")] = None,
+    convention: Annotated[str | None, typer.Option(help="IAU or COSMO.")] = None,
+    ordering: Annotated[str | None, typer.Option(help="RING or NEST.")] = None,
+    nside: Annotated[int | None, typer.Option(help="Coarser resolution to average to.")] = None,
     input_unit: Annotated[
-        Optional[str], typer.Option(help="Unit of the source, if its header lacks it.")
+        str | None, typer.Option(help="Unit of the source, if its header lacks it.")
     ] = None,
     input_convention: Annotated[
-        Optional[str], typer.Option(help="Convention of the source, if its header lacks it.")
+        str | None, typer.Option(help="Convention of the source, if its header lacks it.")
     ] = None,
     frequency: Annotated[
-        Optional[float], typer.Option(help="GHz, if the source's header lacks it.")
+        float | None, typer.Option(help="GHz, if the source's header lacks it.")
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,

@@ -1,6 +1,6 @@
 """`synax models`: the catalogue, made from the code."""
 
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -25,7 +25,7 @@ def register(app: typer.Typer) -> None:
 @fails_cleanly
 def models(
     name: Annotated[
-        Optional[str],
+        str | None,
         typer.Argument(help="A model (WMAP, magnetic.WMAP) or a group; default: all."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,

@@ -4,7 +4,7 @@ import os
 import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
@@ -32,34 +32,32 @@ def register(app: typer.Typer) -> None:
 @fails_cleanly
 def simulate(
     config: Annotated[
-        Optional[Path],
+        Path | None,
         typer.Argument(help="TOML file; what it leaves out is as in --print-config."),
     ] = None,
     frequency: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--frequency", "-f", help="GHz, or with a unit; repeat for several."),
     ] = None,
-    nside: Annotated[Optional[int], typer.Option(help="HEALPix resolution, a power of 2.")] = None,
-    steps: Annotated[Optional[int], typer.Option(help="Integration steps per ray.")] = None,
-    magnetic: Annotated[Optional[str], typer.Option(help="Magnetic model by name.")] = None,
-    electrons: Annotated[Optional[str], typer.Option(help="Electron model by name.")] = None,
-    cosmic_rays: Annotated[Optional[str], typer.Option(help="Cosmic-ray model by name.")] = None,
+    nside: Annotated[int | None, typer.Option(help="HEALPix resolution, a power of 2.")] = None,
+    steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
+    magnetic: Annotated[str | None, typer.Option(help="Magnetic model by name.")] = None,
+    electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,
+    cosmic_rays: Annotated[str | None, typer.Option(help="Cosmic-ray model by name.")] = None,
     outputs: Annotated[
-        Optional[list[str]], typer.Option("--outputs", help="stokes, RM, DM, EM; repeat.")
+        list[str] | None, typer.Option("--outputs", help="stokes, RM, DM, EM; repeat.")
     ] = None,
-    unit: Annotated[Optional[str], typer.Option(help="Unit of I, Q, U.")] = None,
-    convention: Annotated[Optional[str], typer.Option(help="Sign of U: IAU or COSMO.")] = None,
-    ordering: Annotated[Optional[str], typer.Option(help="RING or NEST.")] = None,
-    pixels: Annotated[
-        Optional[str], typer.Option(help="FITS mask: only its non-zero pixels.")
-    ] = None,
-    precision: Annotated[Optional[str], typer.Option(help="float64 or float32.")] = None,
-    seed: Annotated[Optional[int], typer.Option(help="For random parts of models.")] = None,
+    unit: Annotated[str | None, typer.Option(help="Unit of I, Q, U.")] = None,
+    convention: Annotated[str | None, typer.Option(help="Sign of U: IAU or COSMO.")] = None,
+    ordering: Annotated[str | None, typer.Option(help="RING or NEST.")] = None,
+    pixels: Annotated[str | None, typer.Option(help="FITS mask: only its non-zero pixels.")] = None,
+    precision: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="Folder for the results.")
+        Path | None, typer.Option("--output", "-o", help="Folder for the results.")
     ] = None,
     change: Annotated[
-        Optional[list[str]],
+        list[str] | None,
         typer.Option("--set", help="Any key: magnetic.b0=3.0, domain.radius=15; repeat."),
     ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,

@@ -71,9 +71,7 @@ def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool) -> None:
     _finish(axes)
 
 
-def _profile(
-    axes: Any, pairs: dict[str, Any], latitude: _Map, unit: str, signed: bool
-) -> None:
+def _profile(axes: Any, pairs: dict[str, Any], latitude: _Map, unit: str, signed: bool) -> None:
     """Median over longitude against latitude; of the absolute value for signed quantities."""
     edges = np.linspace(-90, 90, 37)
     middle = 0.5 * (edges[1:] + edges[:-1])

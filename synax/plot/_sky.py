@@ -149,7 +149,9 @@ def _panels(sky: SkyMap) -> list[dict[str, Any]]:
         title, label, cmap = names[sky.kind]
         values = np.asarray(full.values)
         norm = _log_norm(values)
-        return [{**common, "values": values, "cmap": cmap, "norm": norm, "title": title, "label": label}]
+        return [
+            {**common, "values": values, "cmap": cmap, "norm": norm, "title": title, "label": label}
+        ]
     panels = []
     if "I" in full.columns:
         panels.append(("Total intensity", np.asarray(full.I), "inferno"))
