@@ -155,7 +155,7 @@ def _integrate(
     arguments = Arguments(
         (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
     )
-    march = March(n_cells, rule, simulator.block, 4)
+    march = March(n_cells, rule, simulator.block, 1)
     return simulator.adjoint.run(march, arguments)
 
 
