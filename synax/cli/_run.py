@@ -1,6 +1,7 @@
 """The computation behind `synax simulate`: blocks of rays on all cores, and the error estimate."""
 
 import contextlib
+import dataclasses
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -95,31 +96,53 @@ def simulators(sky: Sky, integration: dict[str, Any]) -> dict[str, Callable]:
 
 
 def compute(
-    sky: Sky, precision_name: str, advance: Callable[[int], None] = lambda n: None
-) -> dict[str, np.ndarray]:
-    """All outputs on all pixels: {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...}.
+    sky: Sky, advance: Callable[[int], None] = lambda n: None
+) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+    """All outputs on all pixels, and the numerical error estimated by doubling the steps.
 
-    Blocks of equal size, so that each output is compiled once; on a CPU several blocks run at
-    a time. `advance(n)` is told of every `n` rays done.
+    **Returns** {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...} and the report of `_errors`.
+
+    Rays go in blocks of equal size, so that each output is compiled once; on a CPU the programs
+    compile, and later the blocks run, several at a time. `advance(n)` is told of every `n` rays.
     """
-    run = simulators(sky, sky.integration)
+    coarse, fine = simulators(sky, sky.integration), simulators(sky, _doubled(sky.integration))
     results: dict[str, np.ndarray] = {}
+    wide = bool(jax.config.read("jax_enable_x64"))
+    chosen = np.linspace(0, len(sky.pixels) - 1, min(_RAYS_FOR_THE_ERROR, len(sky.pixels)))
+    chosen = chosen.astype(int)
 
-    def one(task: tuple[str, slice, np.ndarray]) -> None:
-        name, where, pixels = task
-        with precision(precision_name):
-            values = np.asarray(run[name](sky.rays(pixels)))
+    def block(name: str, where: slice, pixels: np.ndarray) -> None:
+        with precision("float64" if wide else "float32"):
+            values = np.asarray(coarse[name](sky.rays(pixels)))
         shape = (*values.shape[:-1], len(sky.pixels))
         out = results.setdefault(name, np.empty(shape, values.dtype))
         out[..., where] = values[..., : where.stop - where.start]
         advance(where.stop - where.start)
 
-    tasks = [(name, *block) for block in _blocks(sky.pixels) for name in run]
-    workers = max(1, os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
-    with ThreadPoolExecutor(min(workers, len(tasks))) as pool:
-        for _ in pool.map(one, tasks):
-            pass
-    return results
+    def again(name: str) -> np.ndarray:
+        with precision("float64" if wide else "float32"):
+            return np.asarray(fine[name](sky.rays(sky.pixels[chosen])))
+
+    blocks = list(_blocks(sky.pixels))
+    workers = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    with ThreadPoolExecutor(workers) as pool:
+        first = [pool.submit(block, name, *blocks[0]) for name in coarse]
+        doubled = {name: pool.submit(again, name) for name in fine}
+        for one in first:
+            one.result()
+        rest = [pool.submit(block, name, *b) for b in blocks[1:] for name in coarse]
+        for one in rest:
+            one.result()
+        finer = {name: one.result() for name, one in doubled.items()}
+    steps = sky.integration["steps"].n
+    errors = _errors(sky, {n: results[n][..., chosen] for n in finer}, finer)
+    return results, {
+        "method": "the same rays with twice the steps",
+        "steps": steps,
+        "against_steps": 2 * steps,
+        "n_rays": len(chosen),
+        "outputs": errors,
+    }
 
 
 def _blocks(pixels: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
@@ -131,38 +154,25 @@ def _blocks(pixels: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
         yield slice(start, start + len(block)), filled
 
 
-def step_doubling(
-    sky: Sky, results: dict[str, np.ndarray], precision_name: str
-) -> dict[str, dict[str, Any]]:
-    """Numerical error of the integration: rays spread over the map, once more with twice the steps.
-
-    For each output (and component, and frequency): rms and largest difference, and the rms
-    relative to the rms of the values.
-    """
-    steps = sky.integration["steps"]
-    with precision(precision_name):
-        doubled = _with_steps(steps, 2 * steps.n)
-        run = simulators(sky, {**sky.integration, "steps": doubled})
-        count = min(_RAYS_FOR_THE_ERROR, len(sky.pixels))
-        chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
-        rays = sky.rays(sky.pixels[chosen])
-        finer = {name: np.asarray(one(rays)) for name, one in run.items()}
-    report: dict[str, dict[str, Any]] = {}
-    for name, fine in finer.items():
-        coarse = results[name][..., chosen]
-        if name == "stokes":
-            for i, letter in enumerate("IQU"):
-                for k, nu in enumerate(sky.frequency):
-                    report[f"{letter} {nu:g} GHz"] = _difference(coarse[i, k], fine[i, k])
-        else:
-            report[name] = _difference(coarse, fine)
-    return {"steps": steps.n, "against_steps": 2 * steps.n, "n_rays": count, "outputs": report}
+def _doubled(integration: dict[str, Any]) -> dict[str, Any]:
+    steps = integration["steps"]
+    return {**integration, "steps": dataclasses.replace(steps, n=2 * steps.n)}
 
 
-def _with_steps(steps: Any, n: int) -> Any:
-    import dataclasses
-
-    return dataclasses.replace(steps, n=n)
+def _errors(
+    sky: Sky, coarse: dict[str, np.ndarray], fine: dict[str, np.ndarray]
+) -> dict[str, dict[str, float]]:
+    """Rms and largest difference of each output, component and frequency; relative to the rms."""
+    report = {}
+    for name, values in fine.items():
+        if name != "stokes":
+            report[name] = _difference(coarse[name], values)
+            continue
+        for i, letter in enumerate("IQU"):
+            for k, nu in enumerate(sky.frequency):
+                found = _difference(coarse[name][i, k], values[i, k])
+                report[f"{letter} {nu:g} GHz"] = found
+    return report
 
 
 def _difference(coarse: np.ndarray, fine: np.ndarray) -> dict[str, float]:

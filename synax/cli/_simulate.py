@@ -141,23 +141,25 @@ def check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
 
 def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     """Check everything, compute, write; returns the record that was written."""
-    begin = time.perf_counter()
+    from ._run import precision
+
+    with precision(settings["integration"]["precision"]):
+        return _run_at_precision(settings, talk)
+
+
+def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     from . import _run, _write
 
+    begin = time.perf_counter()
     options = settings["output"]
     folder, names = Path(options["directory"]), file_names(settings)
     check_folder(folder, list(names.values()), options["overwrite"])
-    precision = settings["integration"]["precision"]
-    with _run.precision(precision):
-        sky = _run.prepare(settings)
-        described = _write.describe(sky)
+    sky = _run.prepare(settings)
+    described = _write.describe(sky)
     ready = time.perf_counter()
-    total = len(sky.pixels) * len(sky.outputs)
-    with _progress(talk, total) as advance:
-        results = _run.compute(sky, precision, advance)
+    with _progress(talk, len(sky.pixels) * len(sky.outputs)) as advance:
+        results, error = _run.compute(sky, advance)
     computed = time.perf_counter()
-    error = _run.step_doubling(sky, results, precision)
-    estimated = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)
     _write.maps(sky, results, settings, folder, names)
     written = time.perf_counter()
@@ -169,9 +171,8 @@ def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
         "n_rays": len(sky.pixels),
         "timings_s": {
             "set_up": ready - begin,
-            "maps": computed - ready,
-            "error_estimate": estimated - computed,
-            "files": written - estimated,
+            "maps_and_error_estimate": computed - ready,
+            "files": written - computed,
             "total": written - begin,
         },
         "error_estimate": error,
@@ -193,8 +194,7 @@ def _progress(talk: bool, total: int) -> Any:
 
 def _summary(record: dict[str, Any], folder: Path) -> None:
     console, times = stdout(), record["timings_s"]
-    console.print(f"[bold]{record['n_rays']:,}[/] sightlines in {times['total']:.1f} s", end="")
-    console.print(f" (maps {times['maps']:.1f} s, error estimate {times['error_estimate']:.1f} s)")
+    console.print(f"[bold]{record['n_rays']:,}[/] sightlines in {times['total']:.1f} s")
     outputs = record["error_estimate"]["outputs"]
     worst = max(outputs, key=lambda name: outputs[name]["relative_rms"])
     console.print(

@@ -10,7 +10,7 @@ from .. import _catalogue
 from .._skymap import SkyMap
 from ..io import save_map
 from ..io._atomic import atomic
-from ._run import Sky, precision
+from ._run import Sky
 
 
 def describe(sky: Sky) -> dict[str, Any]:
@@ -44,10 +44,9 @@ def maps(
 ) -> None:
     """Write every map and the figure, each whole or not at all."""
     overwrite = settings["output"]["overwrite"]
-    with precision(settings["integration"]["precision"]):
-        made = sky_maps(sky, results, settings)
-        for name, one in made.items():
-            save_map(one, folder / names[name], overwrite)
+    made = sky_maps(sky, results, settings)
+    for name, one in made.items():
+        save_map(one, folder / names[name], overwrite)
     if "figure" in names:
         from ..plot import plot_sky
 

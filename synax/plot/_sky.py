@@ -1,4 +1,4 @@
-"""Sky maps as a person likes to see them: Mollweide, Galactic Centre in the middle, l to the left."""
+"""Sky maps as a person likes to see them: Mollweide, l = 0 in the middle, growing to the left."""
 
 import math
 from typing import Any
@@ -63,9 +63,20 @@ def draw_mollweide(
         shown, ax=axes, orientation="horizontal", shrink=0.62, aspect=38, pad=0.03, extend="both"
     )
     bar.set_label(label, color=_INK, fontsize=11)
+    if hasattr(norm, "linear_width"):
+        bar.set_ticks(_signed_ticks(norm))
+        bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
     return shown
+
+
+def _signed_ticks(norm: Any) -> list[float]:
+    """Zero and the powers of ten that stand clear of it."""
+    lowest = math.ceil(math.log10(1.5 * norm.linear_width))
+    decades = [10.0**k for k in range(lowest, math.floor(math.log10(norm.vmax)) + 1)]
+    decades = decades or [0.5 * norm.vmax]
+    return [-x for x in reversed(decades)] + [0.0] + decades
 
 
 def _graticule(axes: Any, color: str) -> None:
