@@ -137,8 +137,10 @@ class UF23(AbstractVectorField):
             outward, upward = outward + radial, upward + vertical
             if self.variant == "twistX":
                 around = around + self._twist(r, z, r * radial, vertical)
-        field = jnp.stack([outward * x - around * y, outward * y + around * x, upward])
-        return jnp.where(r2 + z * z <= self.r_max**2, field, 0.0)
+        within = r2 + z * z <= self.r_max**2
+        # cut before stacking, so that XLA sees through the stack to one fused loop
+        outward, around, upward = (jnp.where(within, b, 0.0) for b in (outward, around, upward))
+        return jnp.stack([outward * x - around * y, outward * y + around * x, upward])
 
     def _spiral(self, x: Points, y: Points, r: Points) -> Points:
         """Strength of the spiral disk in the plane, over r."""
