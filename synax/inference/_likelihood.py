@@ -38,8 +38,12 @@ class AbstractLikelihood(eqx.Module):
         """Log likelihood, normalised."""
 
     @abc.abstractmethod
-    def features(self, model: Any) -> Float[Array, " m"]:
-        """Flat functions whose Jacobian J gives the Fisher matrix J^T J (noise terms included)."""
+    def evaluate(self, model: Any) -> tuple[Float[Array, ""], Float[Array, " m"]]:
+        """`logpdf` and `features` from one prediction.
+
+        Features are functions whose Jacobian J gives the Fisher matrix J^T J, those of the noise
+        parameters included.
+        """
 
     @abc.abstractmethod
     def mock(self, key: PRNGKeyArray, model: Any) -> Any:
@@ -125,8 +129,11 @@ class Likelihood(AbstractLikelihood):
     def logpdf(self, model: Any) -> Float[Array, ""]:
         return self.noise.logpdf(self._residual(model), self.mask)
 
-    def features(self, model: Any) -> Float[Array, " m"]:
-        return self.noise.features(self.predict(model), self.mask)
+    def evaluate(self, model: Any) -> tuple[Float[Array, ""], Float[Array, " m"]]:
+        residual = self._residual(model)
+        # the data are constants: features of minus the residual have the same Jacobian
+        features = self.noise.features(-residual, self.mask)
+        return self.noise.logpdf(residual, self.mask), features
 
     def mock(self, key: PRNGKeyArray, model: Any) -> Float[Array, "*shape"]:
         prediction = self.predict(model)
@@ -367,8 +374,9 @@ class JointLikelihood(AbstractLikelihood):
     def logpdf(self, model: Any) -> Float[Array, ""]:
         return sum((p.logpdf(model) for p in self.parts[1:]), self.parts[0].logpdf(model))
 
-    def features(self, model: Any) -> Float[Array, " m"]:
-        return jnp.concatenate([p.features(model) for p in self.parts])
+    def evaluate(self, model: Any) -> tuple[Float[Array, ""], Float[Array, " m"]]:
+        values, features = zip(*(p.evaluate(model) for p in self.parts), strict=True)
+        return sum(values[1:], values[0]), jnp.concatenate(features)
 
     def mock(self, key: PRNGKeyArray, model: Any) -> dict[str, Any]:
         keys = jax.random.split(key, len(self.parts))

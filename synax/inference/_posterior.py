@@ -1,5 +1,6 @@
 """From a model, priors and data to a log density over one flat latent vector."""
 
+from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
@@ -8,6 +9,15 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .._parameters import get_path, set_paths
+from ._curvature import (
+    Curvature,
+    Forecast,
+    curvature,
+    fisher_of_params,
+    forecast_matrices,
+    precision_product,
+)
+from ._laplace import Laplace, laplace
 from ._likelihood import AbstractLikelihood
 from ._paths import filtered_paths, leaf_paths
 from ._priors import AbstractPrior, as_prior
@@ -296,6 +306,45 @@ class Posterior(eqx.Module):
     def with_data(self, data: Any) -> "Posterior":
         """The same problem with other data (as `mock` returns them)."""
         return eqx.tree_at(lambda p: p.likelihood, self, self.likelihood.with_data(data))
+
+    # curvature
+
+    def fisher(self, params: Params) -> Float[Array, "n_params n_params"]:
+        """Fisher matrix of the likelihood, in the order and units of `labels`.
+
+        Exact Gauss-Newton, J^T C^-1 J with J by forward mode, noise parameters included; the
+        prior is not in it. Its inverse is the covariance that the data alone would give.
+        """
+        return fisher_of_params(self, self.flatten(params))
+
+    def curvature(self, latent: Latent) -> Curvature:
+        """Log density, gradient, Fisher matrix and prior curvature in latent space, in one pass."""
+        return curvature(self, latent)
+
+    def precision_product(self, latent: Latent) -> Callable[[Latent], Latent]:
+        """v -> (Fisher + prior curvature) v at a latent, matrix-free: for grids, inside `jit`."""
+        return precision_product(self, latent)
+
+    def laplace(self, start: Any = None, *, max_steps: int = 60) -> Laplace:
+        """The Gaussian approximation at the mode found from `start`.
+
+        **Arguments:** `start`: parameter values, a latent vector, or None for the values in the
+        model. `max_steps`: evaluations of value, gradient and curvature at most.
+        """
+        return laplace(self, start, max_steps=max_steps)
+
+    def forecast(self, params: Params | None = None, *, prior: bool = True) -> Forecast:
+        """Errors and correlations to expect around `params` (default: the values in the model).
+
+        **Arguments:** `prior`: add the curvature of the priors to the Fisher matrix.
+
+        ```python
+        print(posterior.forecast())
+        ```
+        """
+        vector = self.flatten(self.current() if params is None else params)
+        covariance, errors, correlation = forecast_matrices(self, vector, prior)
+        return Forecast(self.labels, vector, errors, correlation, covariance)
 
 
 def _is_function(priors: Any) -> bool:
