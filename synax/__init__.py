@@ -1,6 +1,12 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
 from . import cosmic_rays as cosmic_rays, electrons as electrons, io as io, magnetic as magnetic
+from ._accuracy import (
+    ErrorEstimate as ErrorEstimate,
+    estimate_error as estimate_error,
+    memory_estimate as memory_estimate,
+    with_tolerance as with_tolerance,
+)
 from ._domain import (
     AbstractDomain as AbstractDomain,
     Box as Box,
@@ -21,6 +27,7 @@ from ._observables import (
     Synchrotron as Synchrotron,
 )
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
+from ._sampled import SampledField as SampledField, sample_along as sample_along
 from ._sightlines import Sightlines as Sightlines
 from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
@@ -52,6 +59,7 @@ from .transfer import (
     ForwardMode as ForwardMode,
     GaussLegendre as GaussLegendre,
     GradedSteps as GradedSteps,
+    MaximumStep as MaximumStep,
     Midpoint as Midpoint,
     RecomputeAdjoint as RecomputeAdjoint,
     ReversibleAdjoint as ReversibleAdjoint,

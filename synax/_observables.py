@@ -1,11 +1,10 @@
 """Simulators: fields integrated along sightlines into what a telescope measures."""
 
 import abc
-from typing import Any
+from typing import Any, Self
 
 import equinox as eqx
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -14,9 +13,12 @@ from ._field import AbstractField, check_rank
 from ._math import stored
 from ._parameters import as_parameter
 from ._sampled import (
+    as_steps,
+    cells_along,
     check_same_cells,
     localise,
     per_ray_filter,
+    sample_along,
     sampled_fields,
 )
 from ._sightlines import Sightlines
@@ -37,18 +39,10 @@ from .transfer import (
     Place,
     ReversibleAdjoint,
     Totals,
-    UniformSteps,
-    place_cells,
+    run_on_mesh,
 )
 
 DEFAULT_BLOCK = 4096
-
-
-def as_steps(steps: Any) -> AbstractSteps:
-    """Converter: an integer means that many equal steps."""
-    if isinstance(steps, AbstractSteps):
-        return steps
-    return UniformSteps(steps)
 
 
 def _dot(a: Array, b: Array) -> Array:
@@ -120,12 +114,12 @@ class AbstractSimulator(eqx.Module):
 
     def cells(self, rays: Sightlines) -> tuple[Cells, int]:
         """Where the cells lie on each ray, and how many there are."""
-        near, far = rays.span()
         surfaces = [s for f in self.fields() for s in f.surfaces()] if self.faces else []
-        origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
-        crossings = [s.crossings(origin, rays.direction) for s in surfaces]
-        stacked = jnp.concatenate(crossings) if crossings else jnp.zeros((0, rays.n_rays))
-        return place_cells(near, far, stacked.astype(near.dtype), self.steps)
+        return cells_along(rays, surfaces, self.steps)
+
+    def _resolved(self, rays: Sightlines) -> Self:
+        """The simulator with a known number of steps."""
+        return eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(*rays.span()))
 
 
 def _prepared(medium: AbstractMedium) -> AbstractMedium:
@@ -155,8 +149,8 @@ def _integrate(
     arguments = Arguments(
         (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
     )
-    march = March(n_cells, rule, simulator.block, 1)
-    return simulator.adjoint.run(march, arguments)
+    march = March(n_cells, rule, simulator.block)
+    return run_on_mesh(simulator.adjoint, march, arguments, rays.mesh)
 
 
 class Synchrotron(AbstractSimulator):
@@ -217,7 +211,31 @@ class Synchrotron(AbstractSimulator):
             raise ValueError(f"frequency must be positive (GHz), got {frequency}")
         index = self.cosmic_rays.spectral_index
         index_is_three = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
-        return _simulate(self, rays, frequency, index_is_three and bool(index == 3.0))
+        sky = self._resolved(rays)
+        return _simulate(sky, rays, frequency, index_is_three and bool(index == 3.0))
+
+    def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
+        """A simulator in which the named fields are evaluated once along `rays`.
+
+        **Arguments:** `names`: any of 'magnetic', 'electrons', 'cosmic_rays'. The cells are those
+        that this simulator uses now; call the result with the same sightlines only.
+
+        **Raises** `ValueError` for another name.
+        """
+        allowed = ("magnetic", "electrons", "cosmic_rays")
+        unknown = [n for n in names if n not in allowed]
+        if unknown or not names:
+            raise ValueError(f"precompute takes names out of {allowed}, got {names}")
+        sky = self._resolved(rays)
+        surfaces = tuple(s for f in sky.fields() for s in f.surfaces()) if sky.faces else ()
+        for name in names:
+            field = getattr(sky, name)
+            if field is not None:
+                sample = sample_along(
+                    field, rays, sky.steps, quadrature=sky.quadrature, surfaces=surfaces
+                )
+                sky = eqx.tree_at(lambda s, name=name: getattr(s, name), sky, sample)
+        return sky
 
 
 @eqx.filter_jit
@@ -273,7 +291,9 @@ class RotationMeasure(AbstractSimulator):
 
     def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
         """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
-        return const.FARADAY_CONSTANT * _column(self, self.electrons, self.magnetic, 1, rays)
+        return const.FARADAY_CONSTANT * _column(
+            self._resolved(rays), self.electrons, self.magnetic, 1, rays
+        )
 
 
 class DispersionMeasure(AbstractSimulator):
@@ -295,7 +315,7 @@ class DispersionMeasure(AbstractSimulator):
 
     def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
         """Dispersion measure of each sightline, pc cm^-3 (n_rays,)."""
-        return const.PC_PER_KPC * _column(self, self.electrons, None, 1, rays)
+        return const.PC_PER_KPC * _column(self._resolved(rays), self.electrons, None, 1, rays)
 
 
 class EmissionMeasure(AbstractSimulator):
@@ -321,7 +341,7 @@ class EmissionMeasure(AbstractSimulator):
 
     def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
         """Emission measure of each sightline, pc cm^-6 (n_rays,)."""
-        column = const.PC_PER_KPC * _column(self, self.electrons, None, 2, rays)
+        column = const.PC_PER_KPC * _column(self._resolved(rays), self.electrons, None, 2, rays)
         return column / self.filling_factor
 
 

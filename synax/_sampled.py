@@ -4,6 +4,7 @@ What is expensive and does not depend on the free parameters need not be evaluat
 every step of a fit.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -13,7 +14,18 @@ from jaxtyping import Array, Float
 
 from ._field import AbstractField
 from ._sightlines import Sightlines
-from .transfer import AbstractQuadrature, AbstractSteps, Cells, Place
+from ._surfaces import AbstractSurface
+from .cosmic_rays import AbstractPowerLaw, PowerLaw
+from .transfer import (
+    AbstractQuadrature,
+    AbstractSteps,
+    Cells,
+    GaussLegendre,
+    Place,
+    UniformSteps,
+    cell_bounds,
+    place_cells,
+)
 
 
 class Here(AbstractField):
@@ -103,3 +115,72 @@ def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledFi
                 "steps, quadrature and surfaces: use Synchrotron.precompute for all of them at once"
             )
     return first
+
+
+def cells_along(
+    rays: Sightlines, surfaces: Sequence[AbstractSurface], steps: AbstractSteps
+) -> tuple[Cells, int]:
+    """Where the cells lie on each ray, with faces at the surfaces, and how many there are."""
+    near, far = rays.span()
+    origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
+    crossings = [s.crossings(origin, rays.direction) for s in surfaces]
+    stacked = jnp.concatenate(crossings) if crossings else jnp.zeros((0, rays.n_rays))
+    return place_cells(near, far, stacked.astype(near.dtype), steps)
+
+
+def as_steps(steps: Any) -> AbstractSteps:
+    """Converter: an integer means that many equal steps."""
+    return steps if isinstance(steps, AbstractSteps) else UniformSteps(steps)
+
+
+def sample_along(
+    field: AbstractField,
+    rays: Sightlines,
+    steps: AbstractSteps | int = 512,
+    *,
+    quadrature: AbstractQuadrature | None = None,
+    surfaces: Sequence[AbstractSurface] | None = None,
+) -> AbstractField:
+    """Evaluate a field once at every quadrature point of some sightlines.
+
+    **Arguments:**
+
+    - `field`: scalar or vector field, or power-law cosmic rays.
+    - `rays`, `steps`, `quadrature`: as the simulator will use them (quadrature: its default).
+    - `surfaces`: where cell faces go; default: the field's own. Give those of all fields of the
+      simulator, or use `Synchrotron.precompute`, which does.
+
+    **Returns** a field that `Synchrotron` and the other simulators accept in place of `field`,
+    with memory cells x nodes x components x rays. Cosmic rays stay a power law, with normalisation
+    and (if it is a field) index sampled.
+    """
+    steps = as_steps(steps).resolve(*rays.span())
+    quadrature = GaussLegendre() if quadrature is None else quadrature
+    surfaces = field.surfaces() if surfaces is None else surfaces
+    if isinstance(field, AbstractPowerLaw):
+        index = field.spectral_index
+        if isinstance(index, AbstractField):
+            index = _sample(index, rays, steps, quadrature, tuple(surfaces))
+        normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces))
+        return PowerLaw(normalisation, index)
+    return _sample(field, rays, steps, quadrature, tuple(surfaces))
+
+
+@eqx.filter_jit
+def _sample(
+    field: AbstractField,
+    rays: Sightlines,
+    steps: AbstractSteps,
+    quadrature: AbstractQuadrature,
+    surfaces: tuple[AbstractSurface, ...],
+) -> SampledField:
+    cells, n_cells = cells_along(rays, surfaces, steps)
+    field = field.prepare()
+
+    def one(k: Array) -> Array:
+        near, far = cell_bounds(cells, k, steps)
+        nodes = [near + node * (far - near) for node in quadrature.nodes]
+        return jnp.stack([field(rays.origin + s * rays.direction) for s in nodes])
+
+    values = jax.lax.map(one, jnp.arange(n_cells, dtype=jnp.int32))
+    return SampledField(values, cells, steps, quadrature)

@@ -1,5 +1,6 @@
 """Sightlines: where to look from, in which directions, and how far."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -42,6 +43,8 @@ class Sightlines(eqx.Module):
     nside: int | None = eqx.field(static=True, default=None)
     ordering: str = eqx.field(static=True, default="RING")
     image_shape: tuple[int, int] | None = eqx.field(static=True, default=None)
+    mesh: jax.sharding.Mesh | None = eqx.field(static=True, default=None)
+    """Devices the rays are divided over; None: no division."""
 
     @property
     def n_rays(self) -> int:
@@ -60,6 +63,21 @@ class Sightlines(eqx.Module):
     def origin(self) -> Float[Array, "3 _"]:
         """Origin of the rays, shaped to broadcast against `direction`."""
         return self.observer if self.observer.ndim == 2 else self.observer[:, None]
+
+    def sharded(self, devices: Any = None) -> "Sightlines":
+        """The same sightlines divided over several devices.
+
+        **Arguments:** `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`;
+        default: all there are, on every host. Simulators called with the result run on all of
+        them, with parameters replicated and one reduction for a gradient; nothing else changes.
+        """
+        mesh = devices
+        if not isinstance(mesh, jax.sharding.Mesh):
+            chosen = np.asarray(jax.devices() if devices is None else devices)
+            mesh = jax.sharding.Mesh(chosen.reshape(-1), ("rays",))
+        if len(mesh.axis_names) != 1:
+            raise ValueError(f"devices must be a mesh with one axis, got axes {mesh.axis_names}")
+        return dataclasses.replace(self, mesh=mesh)
 
     def __check_init__(self):
         if self.distance is not None and not isinstance(self.distance, jax.core.Tracer):

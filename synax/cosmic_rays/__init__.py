@@ -4,4 +4,5 @@ from ._base import (
     AbstractCosmicRays as AbstractCosmicRays,
     AbstractPowerLaw as AbstractPowerLaw,
 )
+from ._power_law import PowerLaw as PowerLaw
 from ._wmap import WMAP as WMAP

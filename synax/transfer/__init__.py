@@ -11,6 +11,7 @@ from ._cells import (
     AbstractSteps as AbstractSteps,
     Cells as Cells,
     GradedSteps as GradedSteps,
+    MaximumStep as MaximumStep,
     UniformSteps as UniformSteps,
     cell_bounds as cell_bounds,
     place_cells as place_cells,
@@ -23,6 +24,7 @@ from ._march import (
     Place as Place,
     Totals as Totals,
 )
+from ._mesh import run_on_mesh as run_on_mesh
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,

@@ -6,6 +6,7 @@ step rule alone would have put there, rounded down, plus one; so a ray with n cr
 """
 
 import abc
+import math
 from typing import NamedTuple
 
 import equinox as eqx
@@ -22,6 +23,11 @@ class AbstractSteps(eqx.Module):
     """A rule for the lengths of cells: cells are equal in the coordinate u(s)."""
 
     n: eqx.AbstractVar[int]
+
+    def resolve(self, near: Real, far: Real) -> "AbstractSteps":
+        """A rule with a known number of cells, for rays with these ends (usually itself)."""
+        del near, far
+        return self
 
     @abc.abstractmethod
     def coordinate(self, s: Array) -> Array:
@@ -64,6 +70,36 @@ class GradedSteps(AbstractSteps):
 
     def distance(self, u: Array) -> Array:
         return self.scale * jnp.expm1(u)
+
+
+class MaximumStep(AbstractSteps):
+    """Equal cells, as many on every ray as the longest ray needs for cells of at most `length`.
+
+    The number is found when a simulator is called, so the sightlines must be known then: inside
+    `jax.jit` use `MaximumStep(length).resolve(*rays.span())` beforehand.
+    """
+
+    length: float = eqx.field(static=True)
+    """kpc."""
+    n: int = eqx.field(static=True, default=0)
+
+    def __check_init__(self):
+        if not self.length > 0:
+            raise ValueError(f"MaximumStep: length must be positive (kpc), got {self.length!r}")
+
+    def resolve(self, near: Real, far: Real) -> AbstractSteps:
+        if isinstance(near, jax.core.Tracer) or isinstance(far, jax.core.Tracer):
+            raise TypeError(
+                "MaximumStep needs sightlines known before tracing: give the simulator "
+                "steps=MaximumStep(length).resolve(*rays.span()) outside jit, grad and vmap"
+            )
+        return UniformSteps(max(1, math.ceil(float(jnp.max(far - near)) / self.length - 1e-9)))
+
+    def coordinate(self, s: Array) -> Array:
+        return s
+
+    def distance(self, u: Array) -> Array:
+        return u
 
 
 def _check_count(owner: str, n: int) -> None:

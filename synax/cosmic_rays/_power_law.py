@@ -1,0 +1,32 @@
+"""A power law whose normalisation and index are any fields (grids, samples, sums)."""
+
+from typing import Any, ClassVar
+
+from jaxtyping import Array, Float
+
+from .._field import AbstractField
+from .._parameters import ModelInfo
+from .._surfaces import AbstractSurface
+from ._base import AbstractPowerLaw, spectral_index_field
+
+
+class PowerLaw(AbstractPowerLaw):
+    """N(gamma) = C gamma^-p with C = `normalisation`, a scalar field (cm^-3)."""
+
+    normalisation: AbstractField
+    spectral_index: Any = spectral_index_field(3.0)
+
+    info: ClassVar[ModelInfo] = ModelInfo(paper="none: holds the user's own fields")
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        return self.normalisation(position)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        index = self.spectral_index
+        own = index.surfaces() if isinstance(index, AbstractField) else ()
+        return (*self.normalisation.surfaces(), *own)
+
+    def prepare(self) -> "PowerLaw":
+        index = self.spectral_index
+        index = index.prepare() if isinstance(index, AbstractField) else index
+        return PowerLaw(self.normalisation.prepare(), index)
