@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from .._field import AbstractField, AbstractScalarField
 from .._parameters import as_parameter
+from .._surfaces import AbstractSurface
 
 
 class AbstractCosmicRays(AbstractField):
@@ -43,6 +44,12 @@ class AbstractPowerLaw(AbstractScalarField, AbstractCosmicRays):
     ) -> Float[Array, "..."]:
         gamma = gamma.reshape(gamma.shape + (1,) * (position.ndim - 1))
         return self(position) * gamma ** (-self.index(position))
+
+
+def index_surfaces(model: AbstractPowerLaw) -> tuple[AbstractSurface, ...]:
+    """The surfaces of the spectral index, if it is a field."""
+    index = model.spectral_index
+    return index.surfaces() if isinstance(index, AbstractField) else ()
 
 
 def spectral_index_field(default: float = 3.0) -> Any:

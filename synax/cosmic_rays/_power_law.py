@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 from .._field import AbstractField
 from .._parameters import ModelInfo
 from .._surfaces import AbstractSurface
-from ._base import AbstractPowerLaw, spectral_index_field
+from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 
 
 class PowerLaw(AbstractPowerLaw):
@@ -18,13 +18,18 @@ class PowerLaw(AbstractPowerLaw):
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="none: holds the user's own fields")
 
+    def __check_init__(self):
+        if not isinstance(self.normalisation, AbstractField):
+            raise TypeError(
+                "PowerLaw: normalisation must be a scalar field (cosmic_rays.Uniform takes a "
+                f"number), got {type(self.normalisation).__name__}"
+            )
+
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         return self.normalisation(position)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        index = self.spectral_index
-        own = index.surfaces() if isinstance(index, AbstractField) else ()
-        return (*self.normalisation.surfaces(), *own)
+        return (*self.normalisation.surfaces(), *index_surfaces(self))
 
     def prepare(self) -> "PowerLaw":
         index = self.spectral_index

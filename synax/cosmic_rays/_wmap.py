@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._math import cylindrical_radius, sech2
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface
-from ._base import AbstractPowerLaw, spectral_index_field
+from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 
 
 class WMAP(AbstractPowerLaw):
@@ -36,5 +36,4 @@ class WMAP(AbstractPowerLaw):
         return self.c0 * radial * sech2(z / self.z0)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        index = self.spectral_index
-        return index.surfaces() if hasattr(index, "surfaces") else ()
+        return index_surfaces(self)

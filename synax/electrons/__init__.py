@@ -1,4 +1,5 @@
 """Models of the thermal-electron density: position (3, *points) kpc -> (*points,) cm^-3."""
 
+from ._discs import ExponentialDisc as ExponentialDisc, TwoDisc as TwoDisc
 from ._uniform import Uniform as Uniform
 from ._ymw16 import YMW16 as YMW16

@@ -1,0 +1,95 @@
+"""Cosmic-ray electrons with any spectrum, tabulated in energy and position."""
+
+import math
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._domain import Box
+from .._field import AbstractScalarField
+from .._gather import pack, trilinear
+from .._parameters import parameter
+from .._surfaces import AbstractSurface
+from ._base import AbstractCosmicRays
+
+
+class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
+    """N(gamma, x) on a grid: uniform in ln gamma, uniform and node-centred in x, y, z.
+
+    Between energies N is a power law (linear in ln N against ln gamma, so that a power law is
+    met exactly), between nodes linear in N. It is 0 outside the energies and outside the box.
+    Calling the model gives the number density of electrons between `gamma_min` and `gamma_max`.
+
+    **Arguments:**
+
+    - `values`: (n_gamma, nx, ny, nz), cm^-3 per unit Lorentz factor; at least two along each axis.
+      A trainable leaf.
+    - `gamma_min`, `gamma_max`: Lorentz factors of the first and the last table (static).
+    - `box`: a `synax.Box`; the outermost nodes lie on its faces.
+    """
+
+    values: Float[Array, "n_gamma nx ny nz"] = parameter(..., "cm-3", "N(gamma, x)")
+    gamma_min: float = eqx.field(static=True, converter=float)
+    gamma_max: float = eqx.field(static=True, converter=float)
+    box: Box
+
+    def __check_init__(self):
+        shape = self.values.shape
+        if len(shape) != 4 or min(shape) < 2:
+            raise ValueError(
+                "TabulatedSpectrum: values must have shape (n_gamma, nx, ny, nz), each at least "
+                f"2, got {shape}"
+            )
+        if not 1.0 <= self.gamma_min < self.gamma_max:
+            raise ValueError(
+                "TabulatedSpectrum: 1 <= gamma_min < gamma_max is needed, got "
+                f"{self.gamma_min}, {self.gamma_max}"
+            )
+
+    @property
+    def gamma(self) -> Float[Array, " n_gamma"]:
+        """Lorentz factors of the tables."""
+        ends = math.log(self.gamma_min), math.log(self.gamma_max)
+        return jnp.exp(jnp.linspace(*ends, self.values.shape[0], dtype=self.values.dtype))
+
+    def table(self, position: Float[Array, "3 *points"]) -> Float[Array, "n_gamma *points"]:
+        """N at every tabulated energy, interpolated to the positions (cm^-3)."""
+        flat = position.reshape(3, -1)
+        half, center = self.box.half_lengths[:, None], self.box.center[:, None]
+        n_gamma, *shape = self.values.shape
+        last = jnp.asarray(shape, flat.dtype)[:, None] - 1.0
+        coordinate = (flat - center + half) * (last / (2.0 * half))
+        values = trilinear(pack(self.values), coordinate, tuple(shape), n_gamma, True)
+        values = values.reshape((n_gamma, *position.shape[1:]))
+        return jnp.where(self.box.contains(position), values, 0.0)
+
+    def spectrum(
+        self, gamma: Float[Array, "*energies"], position: Float[Array, "3 *points"]
+    ) -> Float[Array, "..."]:
+        """N(gamma) in cm^-3 at every energy and position, (*energies, *points)."""
+        values = self.table(position)
+        n = values.shape[0]
+        step = math.log(self.gamma_max / self.gamma_min) / (n - 1)
+        level = jnp.log(gamma / self.gamma_min) / step
+        # rounding must not push the last tabulated energy out of the table
+        inside = (level > -1e-6) & (level < n - 1 + 1e-6)
+        below = jnp.clip(jnp.floor(level), 0, n - 2).astype(jnp.int32)
+        fraction = level - below
+        spread = gamma.shape + (1,) * (position.ndim - 1)
+        fraction, inside = fraction.reshape(spread), inside.reshape(spread)
+        low, high = values[below], values[below + 1]
+        positive = (low > 0) & (high > 0)
+        logarithms = (jnp.log(jnp.where(positive, v, 1.0)) for v in (low, high))
+        first, second = logarithms
+        power = jnp.exp(first + fraction * (second - first))
+        value = jnp.where(positive, power, low + fraction * (high - low))
+        return jnp.where(inside, value, 0.0)
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        values = self.table(position)
+        gamma = self.gamma.reshape((-1,) + (1,) * (position.ndim - 1))
+        return jnp.trapezoid(values * gamma, jnp.log(gamma), axis=0)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return (self.box,)

@@ -1,0 +1,37 @@
+"""A constant population of cosmic-ray electrons, everywhere or inside a sphere."""
+
+from typing import Any, ClassVar
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._domain import Sphere
+from .._parameters import ModelInfo, Scalar, parameter
+from .._surfaces import AbstractSurface
+from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
+
+
+class Uniform(AbstractPowerLaw):
+    """C = `value` inside a sphere of `radius` around `center`; no radius: everywhere."""
+
+    value: Scalar = parameter(4.0e-5, "cm-3", "normalisation C")
+    spectral_index: Any = spectral_index_field(3.0)
+    radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge")
+    center: Float[Array, "3"] | None = parameter(None, "kpc", "centre; None: Galactic Centre")
+
+    info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")
+
+    def _sphere(self) -> Sphere | None:
+        if self.radius is None:
+            return None
+        center = (0.0, 0.0, 0.0) if self.center is None else self.center
+        return Sphere(self.radius, center)
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        sphere = self._sphere()
+        value = self.value + 0.0 * position[0]
+        return value if sphere is None else jnp.where(sphere.contains(position), value, 0.0)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        sphere = self._sphere()
+        return (*(() if sphere is None else (sphere,)), *index_surfaces(self))

@@ -1,0 +1,134 @@
+"""Cosmic-ray electrons: against hammurabiX, closed forms and their own tables."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import synax
+from synax import _constants as const, cosmic_rays as cr
+
+BOX = synax.Box((2.0, 3.0, 1.0), (0.5, 0.0, 0.0))
+
+
+@pytest.mark.parametrize(
+    ("column", "model"),
+    [
+        ("A", lambda: cr.Analytic()),
+        ("A", lambda: cr.Analytic(beta=0.0, theta=0.0)),
+        ("B", lambda: cr.Analytic(alpha=2.7, beta=0.03, theta=0.1, r0=6.5, z0=1.3)),
+    ],
+)
+def test_analytic_matches_hammurabi(table, column, model):
+    oracle = table("cre_dev")
+    position = jnp.asarray(oracle["pos_kpc"].T)
+    model = model()
+
+    @eqx.filter_jit
+    def evaluate(model, position, gamma):
+        spectra = jax.vmap(lambda g, x: model.spectrum(g, x), in_axes=(0, 1))(gamma, position)
+        return model(position), model.index(position), spectra
+
+    gamma = jnp.asarray(oracle["E_GeV"]) / const.ELECTRON_REST_ENERGY_GEV
+    norm, index, spectrum = evaluate(model, position, gamma)
+    # the source's electron mass differs by 2.3e-7 from today's
+    np.testing.assert_allclose(norm, oracle[f"norm_{column}"], rtol=1e-6)
+    np.testing.assert_allclose(index + 0 * norm, -oracle[f"idx_{column}"], rtol=1e-12)
+    speed = np.sqrt(1.0 - 1.0 / gamma)
+    flux = spectrum * speed * const.SPEED_OF_LIGHT * 1e6 / (4 * np.pi * 0.51099895069e-3)
+    np.testing.assert_allclose(flux, oracle[f"flux_{column}"], rtol=3e-6)
+
+
+def test_physical_speed_changes_the_normalisation_as_stated():
+    here = jnp.array([-8.3, 0.0, 0.006])
+    ratio = cr.Analytic(physical_speed=True)(here) / cr.Analytic()(here)
+    np.testing.assert_allclose(ratio, 0.9999875973, rtol=1e-9)
+
+
+def test_uniform_matches_hammurabi(table):
+    oracle = table("cre_dev")
+    position = jnp.asarray(oracle["pos_kpc"].T)
+    norm = oracle["norm_unif"]
+    model = cr.Uniform(float(norm.max()), 3.0, 3.0, (-8.3, 0.0, 0.006))
+    np.testing.assert_allclose(model(position), norm, rtol=1e-12)
+    assert 0 < np.count_nonzero(norm) < norm.size
+    assert len(model.surfaces()) == 1
+    assert cr.Uniform(1e-5).surfaces() == ()
+
+
+def test_index_slopes_are_trainable_and_gradients_finite_on_the_axis():
+    model = cr.Analytic(beta=0.02, theta=-0.1)
+    points = jnp.array([[0.0, -8.3, 0.0], [0.0, 0.0, 0.0], [0.0, 0.006, 1.0]])
+
+    @eqx.filter_jit
+    @eqx.filter_grad
+    def slope(both):
+        model, x = both
+        return jnp.sum(model(x)) + jnp.sum(model.index(x))
+
+    gradient = slope((model, points))
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
+    assert gradient[0].beta < 0
+    assert gradient[0].theta != 0
+
+
+def test_power_law_of_grids():
+    rng = np.random.default_rng(0)
+    c = synax.GridField(rng.uniform(1.0, 2.0, (4, 5, 3)), BOX)
+    p = synax.GridField(rng.uniform(2.5, 3.5, (3, 3, 3)), BOX, outside="nearest")
+    model = cr.PowerLaw(c, p)
+    x = jnp.asarray(rng.uniform(-0.9, 0.9, (3, 7)))
+    gamma = jnp.array([10.0, 1e4])
+    expected = c(x) * gamma[:, None] ** -p(x)
+    np.testing.assert_allclose(model.spectrum(gamma, x), expected, rtol=1e-12)
+    ready = model.prepare()
+    np.testing.assert_allclose(ready.index(x), p(x), rtol=1e-14)
+    np.testing.assert_allclose(ready(x), c(x), rtol=1e-14)
+    assert len(model.surfaces()) == 1
+    assert cr.PowerLaw(c).index(x).shape == ()
+    with pytest.raises(TypeError, match="normalisation"):
+        cr.PowerLaw(1e-5)
+
+
+def tabulated(power=2.6, n_gamma=9):
+    gamma = np.geomspace(10.0, 1e5, n_gamma)
+    x, y, z = np.meshgrid(*(np.linspace(-1, 1, n) for n in (3, 4, 5)), indexing="ij")
+    shape = 1.0 + 0.2 * x + 0.1 * y * z
+    return cr.TabulatedSpectrum(gamma[:, None, None, None] ** -power * shape, 10.0, 1e5, BOX)
+
+
+def test_tabulated_power_law_is_exact_between_energies_and_nodes():
+    model = tabulated()
+    x = jnp.array([[0.3, -1.2, 2.4], [1.0, -2.0, 0.4], [0.2, 0.9, -0.7]])
+    gamma = jnp.array([10.0, 31.0, 4567.0, 1e5])
+    u = (x - jnp.array([[0.5], [0.0], [0.0]])) / jnp.array([[2.0], [3.0], [1.0]])
+    expected = gamma[:, None] ** -2.6 * (1.0 + 0.2 * u[0] + 0.1 * u[1] * u[2])
+    got = eqx.filter_jit(lambda m: m.spectrum(gamma, x))(model)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    assert model.spectrum(gamma, x[:, 0]).shape == (4,)
+
+
+def test_tabulated_spectrum_ends_with_its_table_and_box():
+    model = tabulated()
+    inside, outside = jnp.array([0.5, 0.0, 0.0]), jnp.array([3.0, 0.0, 0.0])
+    np.testing.assert_array_equal(model.spectrum(jnp.array([9.9, 1.01e5]), inside), 0.0)
+    assert model(outside) == 0.0
+    exact = (10.0**-1.6 - 1e5**-1.6) / 1.6
+    np.testing.assert_allclose(tabulated(n_gamma=400)(inside), exact, rtol=1e-3)
+
+
+def test_tabulated_gradient_reaches_the_table_and_survives_zeros():
+    model = tabulated()
+    model = eqx.tree_at(lambda m: m.values, model, model.values.at[3].set(0.0))
+    value = lambda m, g: jnp.sum(m.spectrum(g, jnp.array([0.4, 0.3, 0.1])))
+    gradient = eqx.filter_grad(value)(model, jnp.array([50.0, 400.0, 3000.0]))
+    assert bool(jnp.all(jnp.isfinite(gradient.values)))
+    assert float(jnp.max(gradient.values)) > 0
+
+
+def test_tabulated_errors_name_the_argument():
+    with pytest.raises(ValueError, match="values"):
+        cr.TabulatedSpectrum(np.ones((3, 3, 3)), 10.0, 1e5, BOX)
+    with pytest.raises(ValueError, match="gamma_min"):
+        cr.TabulatedSpectrum(np.ones((3, 3, 3, 3)), 1e5, 10.0, BOX)
