@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..plot import plot_maps_compared, plot_pulsars
+from .. import plot
 from ._comparisons import TITLES, Comparison
 
 
@@ -10,7 +10,7 @@ def draw(name: str, found: Comparison) -> Any:
     """The figure of one comparison."""
     a, title = found.arrays, TITLES[name]
     if name == "pulsars":
-        return plot_pulsars(
+        return plot.pulsars(
             a["data"], a["model"], a["distance"], a["b"], title=title, unit=r"pc cm$^{-3}$"
         )
     pairs = {"data": (a["data"], a["model"])} if "data" in a else {}
@@ -23,4 +23,4 @@ def draw(name: str, found: Comparison) -> Any:
         pairs = {"Q": (a["Q"], a["model_Q"]), "U": (a["U"], a["model_U"])}
     else:
         pairs = {{"haslam": "T", "faraday": "RM"}[name]: pairs["data"]}
-    return plot_maps_compared(pairs, a["b"], title=title, **styles[name])
+    return plot.comparison(pairs, a["b"], title=title, **styles[name])

@@ -48,11 +48,11 @@ def maps(
     for name, one in made.items():
         save_map(one, folder / names[name], overwrite)
     if "figure" in names:
-        from ..plot import plot_sky
+        from .. import plot
 
         stokes = [m for name, m in made.items() if name.startswith("stokes")]
         highest = [max(stokes, key=lambda m: m.frequency)] if stokes else []
         others = [m for name, m in made.items() if not name.startswith("stokes")]
-        figure = plot_sky(*highest, *others)
+        figure = plot.sky(*highest, *others)
         with atomic(folder / names["figure"], overwrite) as temporary:
             figure.savefig(temporary, dpi=160, facecolor="white")

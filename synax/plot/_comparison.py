@@ -11,7 +11,7 @@ _DATA, _MODEL = "#20242c", "#d1495b"
 _Map = Float[np.ndarray, " n_pix"]
 
 
-def plot_maps_compared(
+def comparison(
     pairs: dict[str, tuple[_Map, _Map]],
     latitude: _Map,
     *,
@@ -95,7 +95,7 @@ def _median(values: np.ndarray) -> float:
     return float(np.median(values)) if values.size else float("nan")
 
 
-def plot_pulsars(
+def pulsars(
     data: _Map, model: _Map, distance: _Map, latitude: _Map, *, title: str, unit: str
 ) -> Any:
     """Measured against modelled dispersion measures, and their ratio against distance."""

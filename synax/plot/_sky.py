@@ -42,6 +42,7 @@ def draw_mollweide(
     **Returns** the image, whose `.colorbar` can be adjusted.
     """
     import healpy
+    from matplotlib.ticker import NullLocator
 
     values = np.asarray(values, dtype=float)
     lon, lat, on_sky = mollweide_pixels()
@@ -68,7 +69,18 @@ def draw_mollweide(
         bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
+    if type(norm).__name__ == "AsinhNorm":
+        bar.set_ticks(_signed_ticks(norm.vmax, norm.linear_width))
+        bar.ax.xaxis.set_minor_locator(NullLocator())
     return shown
+
+
+def _signed_ticks(top: float, linear_width: float) -> list[float]:
+    """0 and powers of ten of either sign, none so small that labels would touch."""
+    largest = math.floor(math.log10(top))
+    smallest = max(math.ceil(math.log10(0.7 * linear_width)), largest - 2)
+    powers = [10.0**k for k in range(min(smallest, largest), largest + 1)]
+    return [*(-p for p in reversed(powers)), 0.0, *powers]
 
 
 def _signed_ticks(norm: Any) -> list[float]:
@@ -104,21 +116,21 @@ def _auxiliary(lat: float) -> float:
     return t
 
 
-def plot_sky(*maps: SkyMap) -> Any:
+def sky(*maps: SkyMap) -> Any:
     """One figure of several maps: I and P of a Stokes map, and RM, DM, EM, with units on the bars.
 
     Brightness, DM and EM have logarithmic colours, RM an inverse hyperbolic sine that keeps its
     sign. A map at several frequencies shows the highest one.
 
     ```python
-    synax.plot.plot_sky(stokes_map, rm_map).savefig("sky.png")
+    synax.plot.sky(stokes_map, rm_map).savefig("sky.png")
     ```
     """
     from matplotlib.figure import Figure
 
     panels = [panel for sky in maps for panel in _panels(sky)]
     if not panels:
-        raise ValueError("plot_sky needs at least one map")
+        raise ValueError("sky needs at least one map")
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
     figure = Figure(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
