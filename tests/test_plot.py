@@ -97,9 +97,9 @@ def test_residuals_in_sigma():
     figure = plot.residuals(data, model, "Q", sigma=2e-6)
     assert titles(figure)[:3] == ["Q, data, 23 GHz", "Q, model, 23 GHz", "Q, data - model, 23 GHz"]
     assert "σ" in bar_labels(figure)
-    (label,) = [
-        t.get_text() for t in figure.axes[3].get_legend().get_texts() if "std" in t.get_text()
-    ]
+    (histogram,) = [axes for axes in figure.axes if axes.get_legend()]
+    legend = [text.get_text() for text in histogram.get_legend().get_texts()]
+    (label,) = [text for text in legend if "std" in text]
     assert float(label.split()[1]) == pytest.approx(noise[1].std(), rel=0.01)
     with pytest.raises(ValueError, match="convention"):
         plot.residuals(data, model.to_convention("COSMO"), "Q")

@@ -1,0 +1,93 @@
+"""What the site makes from the code itself: tables of models, of speed and accuracy, and formulae.
+
+A page asks for a table with a line such as `<!-- generated: models magnetic -->`.
+"""
+
+import html
+import json
+import re
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent.parent
+_REQUEST = re.compile(r"^<!-- generated: ([\w-]+)((?: [\w.-]+)*) -->$", re.MULTILINE)
+_FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+
+
+def on_page_markdown(markdown, **_):
+    """Replace requests for tables."""
+    return _REQUEST.sub(lambda m: GENERATORS[m[1]](*m[2].split()), markdown)
+
+
+def on_page_content(content, **_):
+    """Formulae as MathML, which browsers draw without any script."""
+    from latex2mathml.converter import convert
+
+    def draw(match):
+        text = html.unescape(match[2]).strip()
+        display = "block" if text.startswith(r"\[") else "inline"
+        return convert(text[2:-2], display=display)
+
+    return _FORMULA.sub(draw, content)
+
+
+def models(group=None):
+    """The table of all models, or of one group."""
+    from synax._catalogue import models as catalogue
+
+    rows = ["| model | what it is | paper | Sun (kpc) | remarks |", "|---|---|---|---|---|"]
+    for entry in catalogue(group):
+        sun = "" if entry.info.sun is None else ", ".join(f"{x:g}" for x in entry.info.sun)
+        name = f"`{entry.group}.{entry.name}`"
+        if entry.variants:
+            name += "<br>" + " ".join(f"`.{v}()`" for v in entry.variants)
+        cells = (name, entry.summary, entry.info.paper, sun, entry.info.notes)
+        rows.append("| " + " | ".join(_cell(c) for c in cells) + " |")
+    return "\n".join(rows)
+
+
+def parameters(group):
+    """Every model of a group with its parameters, units and defaults."""
+    from synax._catalogue import models as catalogue
+
+    text = []
+    for entry in catalogue(group):
+        text += [f'\n??? note "Parameters of `{entry.name}`"\n']
+        rows = ["| name | default | unit | meaning |", "|---|---|---|---|"]
+        for p in entry.parameters:
+            cells = (f"`{p.name}`", _number(p.default), p.unit, p.text)
+            rows.append("| " + " | ".join(_cell(c) for c in cells) + " |")
+        text += ["    " + row for row in rows]
+    return "\n".join(text)
+
+
+def benchmark(name, *columns):
+    """A table from a list of records in docs/data/NAME.json, as the benchmarks write them."""
+    file = DOCS / "data" / f"{name}.json"
+    record = json.loads(file.read_text())
+    rows = record["rows"]
+    columns = columns or tuple(rows[0])
+    lines = [
+        "| " + " | ".join(c.replace("_", " ") for c in columns) + " |",
+        "|---" * len(columns) + "|",
+    ]
+    for row in rows:
+        lines.append("| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |")
+    where = ", ".join(f"{k}: {v}" for k, v in record.get("machine", {}).items())
+    return "\n".join(lines) + f"\n\n*{where}; measured {record['date']} by `{record['command']}`.*"
+
+
+def _number(value):
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, (list, tuple)):
+        return "(" + ", ".join(_number(v) for v in value) + ")"
+    return str(value)
+
+
+def _cell(text):
+    return str(text).replace("|", r"\|").replace("\n", " ")
+
+
+GENERATORS = {"models": models, "parameters": parameters, "benchmark": benchmark}
