@@ -42,7 +42,6 @@ def draw_mollweide(
     **Returns** the image, whose `.colorbar` can be adjusted.
     """
     import healpy
-    from matplotlib.ticker import NullLocator
 
     values = np.asarray(values, dtype=float)
     lon, lat, on_sky = mollweide_pixels()
@@ -69,18 +68,7 @@ def draw_mollweide(
         bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
-    if type(norm).__name__ == "AsinhNorm":
-        bar.set_ticks(_signed_ticks(norm.vmax, norm.linear_width))
-        bar.ax.xaxis.set_minor_locator(NullLocator())
     return shown
-
-
-def _signed_ticks(top: float, linear_width: float) -> list[float]:
-    """0 and powers of ten of either sign, none so small that labels would touch."""
-    largest = math.floor(math.log10(top))
-    smallest = max(math.ceil(math.log10(0.7 * linear_width)), largest - 2)
-    powers = [10.0**k for k in range(min(smallest, largest), largest + 1)]
-    return [*(-p for p in reversed(powers)), 0.0, *powers]
 
 
 def _signed_ticks(norm: Any) -> list[float]:
