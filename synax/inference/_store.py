@@ -1,0 +1,118 @@
+"""Fingerprints of problems, and PyTrees of arrays on disk: npz and NetCDF, never pickle."""
+
+import contextlib
+import hashlib
+import json
+import os
+import re
+import types
+from pathlib import Path
+from typing import Any
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from ..io._atomic import atomic
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+
+
+def fingerprint(tree: Any) -> str:
+    """SHA-256 of a PyTree: its structure with static fields, and every value in it."""
+    digest = hashlib.sha256()
+    _feed(digest, tree, set())
+    return digest.hexdigest()
+
+
+def _feed(digest: Any, tree: Any, seen: set[int]) -> None:
+    leaves, structure = jax.tree.flatten(tree)
+    digest.update(_ADDRESS.sub("", str(structure)).encode())
+    for leaf in leaves:
+        _feed_leaf(digest, leaf, seen)
+
+
+def _feed_leaf(digest: Any, leaf: Any, seen: set[int]) -> None:
+    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    if eqx.is_array(leaf) or isinstance(leaf, np.ndarray | np.generic):
+        array = np.ascontiguousarray(leaf)
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(array.tobytes())
+    elif isinstance(leaf, types.FunctionType):
+        _feed_function(digest, leaf, seen)
+    else:
+        digest.update(_ADDRESS.sub("", f"{type(leaf).__qualname__}:{leaf!r}").encode())
+
+
+def _feed_function(digest: Any, function: types.FunctionType, seen: set[int]) -> None:
+    """Name, code, defaults and what the function closes over (an optimiser's learning rate)."""
+    if id(function) in seen:
+        return
+    seen.add(id(function))
+    code = function.__code__
+    digest.update(f"{function.__module__}.{function.__qualname__}".encode())
+    digest.update(code.co_code + repr([c for c in code.co_consts if _plain(c)]).encode())
+    cells = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
+    for value in (function.__defaults__, function.__kwdefaults__, cells):
+        _feed(digest, value, seen)
+
+
+def _plain(value: Any) -> bool:
+    return value is None or isinstance(value, int | float | str | bytes)
+
+
+def _filled(cell: Any) -> bool:
+    with contextlib.suppress(ValueError):
+        _ = cell.cell_contents
+        return True
+    return False
+
+
+def save_state(path: Path, tree: Any, note: dict[str, Any]) -> None:
+    """Write the arrays of a PyTree and a JSON note into one npz file, whole or not at all."""
+    arrays = {f"leaf{i}": _as_numpy(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
+    arrays["note"] = np.array(json.dumps(note))
+    with atomic(path, overwrite=True) as temporary:
+        with open(temporary, "wb") as file:
+            np.savez(file, **arrays)
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _as_numpy(leaf: Any) -> np.ndarray:
+    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        leaf = jax.random.key_data(leaf)
+    array = np.asarray(leaf)
+    if array.dtype.hasobject:
+        raise TypeError(f"a state must be made of arrays, got {type(leaf).__name__}")
+    return array
+
+
+def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
+    """Read what `save_state` wrote, into the structure, shapes and dtypes of `template`.
+
+    **Raises** `ValueError` where the file holds another structure.
+    """
+    leaves, structure = jax.tree.flatten(template)
+    with np.load(path, allow_pickle=False) as file:
+        note = json.loads(str(file["note"]))
+        arrays = [file[f"leaf{i}"] for i in range(len(file.files) - 1)]
+    if len(arrays) != len(leaves):
+        raise ValueError(f"'{path}' holds {len(arrays)} arrays, this run needs {len(leaves)}")
+    restored = [_like(a, leaf, path) for a, leaf in zip(arrays, leaves, strict=True)]
+    return jax.tree.unflatten(structure, restored), note
+
+
+def _like(array: np.ndarray, leaf: Any, path: Path) -> Any:
+    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jax.numpy.asarray(array), impl=jax.random.key_impl(leaf))
+    expected = np.asarray(leaf)
+    if array.shape != expected.shape or array.dtype != expected.dtype:
+        raise ValueError(
+            f"'{path}' holds an array {array.dtype}{array.shape} where this run has "
+            f"{expected.dtype}{expected.shape}"
+        )
+    if isinstance(leaf, bool | int | float):
+        return type(leaf)(array)
+    return jax.numpy.asarray(array) if eqx.is_array(leaf) else array
