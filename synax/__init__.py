@@ -37,12 +37,17 @@ from .inference import (
     AbstractPrior as AbstractPrior,
     DispersionMeasureLikelihood as DispersionMeasureLikelihood,
     EmpiricalPrior as EmpiricalPrior,
+    Fit as Fit,
     GaussianLikelihood as GaussianLikelihood,
+    GaussNewton as GaussNewton,
     JointLikelihood as JointLikelihood,
+    LeastSquares as LeastSquares,
     LowRankNoise as LowRankNoise,
     Posterior as Posterior,
     RotationMeasureLikelihood as RotationMeasureLikelihood,
     StudentTLikelihood as StudentTLikelihood,
+    fit as fit,
+    mgvi as mgvi,
 )
 from .random_fields import (
     AbstractSpectrum as AbstractSpectrum,

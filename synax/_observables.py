@@ -1,7 +1,7 @@
 """Simulators: fields integrated along sightlines into what a telescope measures."""
 
 import abc
-from typing import Any, Self
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -117,7 +117,7 @@ class AbstractSimulator(eqx.Module):
         surfaces = [s for f in self.fields() for s in f.surfaces()] if self.faces else []
         return cells_along(rays, surfaces, self.steps)
 
-    def _resolved(self, rays: Sightlines) -> Self:
+    def _resolved(self, rays: Sightlines) -> "AbstractSimulator":
         """The simulator with a known number of steps."""
         return eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(*rays.span()))
 

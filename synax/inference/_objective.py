@@ -121,7 +121,9 @@ class PosteriorObjective(AbstractCurvedObjective):
         return Quadratic(prior - pair[0], gradient, product)
 
 
-def likelihood_features(posterior: Posterior, latent: Vector) -> tuple[Float[Array, ""], Vector]:
+def likelihood_features(
+    posterior: Posterior, latent: Vector
+) -> tuple[Float[Array, ""], Float[Array, " m"]]:
     """Log likelihood, and the functions whose Jacobian J gives the Fisher matrix J^T J."""
     model, likelihood = posterior.placed(posterior.constrain(latent))
     return likelihood.evaluate(model)

@@ -1,0 +1,159 @@
+"""Fits: gradients and curvature, stopping rules, validation, checkpoints, variational samples."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import numpyro.distributions as dist
+import optax
+import pytest
+
+import synax
+from synax.inference import GaussianNoise, Likelihood
+
+KEY = jax.random.key(0)
+MATRIX = jax.random.normal(KEY, (40, 6)) * jnp.array([1.0, 3.0, 0.1, 1.0, 10.0, 1.0])
+TRUTH = jnp.array([1.0, -2.0, 0.5, 0.0, 1.5, 3.0])
+
+
+class Line(eqx.Module):
+    """A linear model: what a posterior of it must be is known exactly."""
+
+    weights: jax.Array
+
+    def __call__(self):
+        return MATRIX @ self.weights
+
+
+def linear_posterior(seed=1, sigma=0.5):
+    noise = sigma * jax.random.normal(jax.random.key(seed), (40,))
+    likelihood = Likelihood(lambda m: m(), MATRIX @ TRUTH + noise, GaussianNoise(sigma))
+    return synax.Posterior(Line(jnp.zeros(6)), {"weights": dist.Normal(0.0, 2.0)}, likelihood)
+
+
+def exact(posterior, sigma=0.5):
+    precision = MATRIX.T @ MATRIX / sigma**2 + jnp.eye(6) / 4.0
+    mean = jnp.linalg.solve(precision, MATRIX.T @ posterior.likelihood.data / sigma**2)
+    return mean, jnp.linalg.inv(precision)
+
+
+def test_gauss_newton_finds_the_mode_of_a_linear_posterior():
+    posterior = linear_posterior()
+    found = synax.fit(posterior, optimizer=synax.GaussNewton(cg_tolerance=1e-8))
+    assert found.converged and "promises" in found.reason and found.history["step"][-1] <= 8
+    assert np.allclose(found.model.weights, exact(posterior)[0], rtol=1e-4, atol=1e-4)
+    assert np.allclose(found.params["weights"], found.model.weights)
+    assert np.isclose(found.loss, -posterior.logdensity(found.latent))
+
+
+def test_gradients_reach_the_same_mode_more_slowly():
+    posterior = linear_posterior()
+    best = synax.fit(posterior).loss
+    found = synax.fit(posterior, optimizer=optax.adam(0.1), steps=600, tolerance=1e-7)
+    assert found.converged and "has not fallen" in found.reason
+    assert 0.0 <= found.loss - best < 1e-2
+    line_search = synax.fit(posterior, optimizer=optax.lbfgs(), steps=60)
+    assert abs(line_search.loss - best) < 1e-8
+
+
+def rosenbrock(p):
+    return jnp.array([10.0 * (p["y"] - p["x"] ** 2), 1.0 - p["x"]])
+
+
+def test_least_squares_of_a_pytree():
+    start = {"x": jnp.array(-1.2), "y": jnp.array(1.0), "name": "kept"}
+    found = synax.fit(synax.LeastSquares(rosenbrock), start, steps=100)
+    assert found.converged and found.model["name"] == "kept"
+    assert np.allclose([found.model["x"], found.model["y"]], 1.0, atol=1e-6)
+    half = synax.fit(
+        synax.LeastSquares(rosenbrock), start, free={"x": True, "y": False, "name": False}
+    )
+    assert float(half.model["y"]) == 1.0 and half.params["y"] is None
+
+
+def test_a_plain_loss_takes_gradients_only():
+    loss = lambda p: jnp.sum((p - 3.0) ** 2)
+    found = synax.fit(loss, jnp.zeros(3), optimizer=optax.sgd(0.2), steps=300)
+    assert found.converged and np.allclose(found.model, 3.0, atol=1e-3)
+    with pytest.raises(TypeError, match="LeastSquares"):
+        synax.fit(loss, jnp.zeros(3), optimizer=synax.GaussNewton())
+
+
+def test_validation_stops_before_the_noise_is_fitted():
+    # 30 weights for 40 data: the unregularised fit reproduces the noise, held-out data tell
+    keys = jax.random.split(jax.random.key(3), 3)
+    design = jax.random.normal(keys[0], (80, 30)) / 6.0
+    truth = jnp.where(jnp.arange(30) < 5, 1.0, 0.0)
+    data = design @ truth + 0.3 * jax.random.normal(keys[1], (80,))
+    loss = lambda w: jnp.mean((design[:40] @ w - data[:40]) ** 2)
+    held_out = lambda w: jnp.mean((design[40:] @ w - data[40:]) ** 2)
+    options = {"optimizer": optax.adam(0.05), "steps": 800, "check_every": 5, "tolerance": 1e-9}
+    blind = synax.fit(loss, jnp.zeros(30), **options)
+    wise = synax.fit(loss, jnp.zeros(30), validation=held_out, **options)
+    assert "validation" in wise.reason and wise.converged
+    assert np.isclose(wise.validation, held_out(wise.model))
+    assert wise.validation == np.min(wise.history["validation"])
+    assert wise.validation < 0.9 * float(held_out(blind.model)) and blind.loss < wise.loss
+
+
+def test_every_way_to_stop_says_why():
+    loss = lambda p: jnp.sum((p - 3.0) ** 2)
+    options = {"optimizer": optax.sgd(0.01), "check_every": 2}
+    used = synax.fit(loss, jnp.zeros(2), steps=5, **options)
+    assert not used.converged and used.reason == "all 5 steps were used"
+    assert list(used.history["step"]) == [2, 4, 5]
+    told = []
+    stopped = synax.fit(
+        loss, jnp.zeros(2), callback=lambda s: told.append(s) or s.step >= 4, **options
+    )
+    assert stopped.reason == "stopped by the callback" and [s.step for s in told] == [2, 4]
+    exploded = synax.fit(loss, jnp.zeros(2), optimizer=optax.sgd(1e200), steps=20)
+    assert "finite" in exploded.reason and not exploded.converged
+    assert np.all(np.isfinite(exploded.model))
+
+
+def test_errors_name_the_argument():
+    with pytest.raises(ValueError, match="start is missing"):
+        synax.fit(lambda p: 0.0)
+    with pytest.raises(TypeError, match="optimizer must be"):
+        synax.fit(lambda p: 0.0, jnp.zeros(1), optimizer="adam")
+    with pytest.raises(ValueError, match="steps must be"):
+        synax.fit(lambda p: 0.0, jnp.zeros(1), steps=0)
+    with pytest.raises(ValueError, match="free has no meaning"):
+        synax.fit(linear_posterior(), free=True)
+    with pytest.raises(TypeError, match="validation must be"):
+        synax.fit(lambda p: jnp.sum(p), jnp.zeros(1), validation=3)
+
+
+def test_a_fit_interrupted_goes_on_to_the_same_bytes(tmp_path):
+    posterior = linear_posterior()
+    options = {"optimizer": optax.adam(0.1), "tolerance": 1e-9, "check_every": 7}
+    whole = synax.fit(posterior, steps=70, **options)
+    synax.fit(posterior, steps=35, checkpoint=tmp_path / "run", **options)
+    rest = synax.fit(posterior, steps=70, checkpoint=tmp_path / "run", **options)
+    assert np.array_equal(rest.latent, whole.latent)
+    assert np.array_equal(rest.history["loss"], whole.history["loss"])
+    options["optimizer"] = optax.adam(0.2)
+    with pytest.raises(ValueError, match="another optimizer"):
+        synax.fit(posterior, steps=70, checkpoint=tmp_path / "run", **options)
+
+
+def test_variational_samples_of_a_linear_posterior_are_exact():
+    posterior = linear_posterior()
+    mean, covariance = exact(posterior)
+    found = synax.mgvi(posterior, jax.random.key(5), samples=600, rounds=4, cg_tolerance=1e-8)
+    assert found.converged
+    weights = jax.vmap(lambda z: posterior.constrain(z)["weights"])(found.samples)
+    # pairs are symmetric about the mean, so the mean of the samples is exact
+    assert np.allclose(jnp.mean(weights, 0), mean, atol=2e-2 * np.sqrt(np.diag(covariance)).max())
+    ratio = np.cov(np.asarray(weights).T) / np.asarray(covariance)
+    assert np.allclose(np.diag(ratio), 1.0, atol=5 * np.sqrt(2 / 300))
+
+
+def test_variational_needs_standard_latents():
+    posterior = linear_posterior()
+    other = synax.Posterior(posterior.model, {"weights": dist.Laplace()}, posterior.likelihood)
+    with pytest.raises(ValueError, match="standard normal"):
+        synax.mgvi(other, KEY)
+    with pytest.raises(ValueError, match="even"):
+        synax.mgvi(posterior, KEY, samples=3)
