@@ -33,8 +33,12 @@ from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
 from ._surfaces import AbstractSurface as AbstractSurface
 from .inference import (
+    HMC as HMC,
+    MCLMC as MCLMC,
+    NUTS as NUTS,
     AbstractLikelihood as AbstractLikelihood,
     AbstractPrior as AbstractPrior,
+    ConvergenceWarning as ConvergenceWarning,
     DispersionMeasureLikelihood as DispersionMeasureLikelihood,
     EmpiricalPrior as EmpiricalPrior,
     Fit as Fit,
@@ -43,11 +47,16 @@ from .inference import (
     JointLikelihood as JointLikelihood,
     LeastSquares as LeastSquares,
     LowRankNoise as LowRankNoise,
+    Nested as Nested,
     Posterior as Posterior,
+    RandomWalk as RandomWalk,
     RotationMeasureLikelihood as RotationMeasureLikelihood,
+    Sampler as Sampler,
     StudentTLikelihood as StudentTLikelihood,
+    diagnose as diagnose,
     fit as fit,
     mgvi as mgvi,
+    sample as sample,
 )
 from .random_fields import (
     AbstractSpectrum as AbstractSpectrum,

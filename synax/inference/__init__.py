@@ -1,6 +1,13 @@
 """Posteriors: likelihoods, priors, curvature, samplers."""
 
+from ._curvature import Curvature as Curvature, Forecast as Forecast, Mode as Mode
+from ._diagnostics import (
+    ConvergenceWarning as ConvergenceWarning,
+    Diagnosis as Diagnosis,
+    diagnose as diagnose,
+)
 from ._fit import Fit as Fit, FitStep as FitStep, fit as fit
+from ._laplace import Laplace as Laplace
 from ._likelihood import (
     AbstractLikelihood as AbstractLikelihood,
     DispersionMeasureLikelihood as DispersionMeasureLikelihood,
@@ -10,6 +17,14 @@ from ._likelihood import (
     RotationMeasureLikelihood as RotationMeasureLikelihood,
     StudentTLikelihood as StudentTLikelihood,
 )
+from ._methods import (
+    HMC as HMC,
+    MCLMC as MCLMC,
+    NUTS as NUTS,
+    AbstractMethod as AbstractMethod,
+    RandomWalk as RandomWalk,
+)
+from ._nested import Nested as Nested
 from ._noise import (
     AbstractNoise as AbstractNoise,
     CovarianceNoise as CovarianceNoise,
@@ -26,5 +41,8 @@ from ._observables import (
 from ._optimizers import GaussNewton as GaussNewton
 from ._posterior import Posterior as Posterior
 from ._priors import AbstractPrior as AbstractPrior, EmpiricalPrior as EmpiricalPrior
+from ._results import to_inference_data as to_inference_data
 from ._runs import Run as Run, read_draws as read_draws, read_log as read_log
+from ._sample import begin as begin, sample as sample
+from ._sampler import Chunk as Chunk, Sampler as Sampler, SamplerState as SamplerState
 from ._variational import Variational as Variational, mgvi as mgvi

@@ -1,0 +1,51 @@
+"""Draws as ArviZ data."""
+
+import json
+import warnings
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+BATCH = 256
+
+
+def arviz_module() -> Any:
+    """ArviZ, without the notice about its coming major version."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import arviz
+
+    return arviz
+
+
+@eqx.filter_jit
+def _constrained(posterior: Any, latent: Float[Array, "n n_latent"]) -> dict[str, Array]:
+    return jax.lax.map(posterior.constrain, latent, batch_size=BATCH)
+
+
+def constrain_draws(posterior: Any, latent: Any) -> dict[str, np.ndarray]:
+    """Parameter values of latents (chains, n_draws, n_latent): each (chains, n_draws, *shape)."""
+    latent = jnp.asarray(latent)
+    chains, draws, n = latent.shape
+    values = _constrained(posterior, latent.reshape(chains * draws, n))
+    return {p: np.asarray(v).reshape(chains, draws, *v.shape[1:]) for p, v in values.items()}
+
+
+def to_inference_data(
+    posterior: Any, latent: Any, stats: dict[str, Any], attributes: dict[str, Any]
+) -> Any:
+    """ArviZ `InferenceData` from latents (chains, n_draws, n_latent) and statistics.
+
+    Groups: `posterior` (one variable for each free parameter, in its own units) and
+    `sample_stats`. `attributes` are stored with `sample_stats` (dicts as JSON).
+    """
+    az = arviz_module()
+    stats = {name: np.asarray(value) for name, value in stats.items()}
+    data = az.from_dict(posterior=constrain_draws(posterior, latent), sample_stats=stats)
+    plain = {k: json.dumps(v) if isinstance(v, dict) else v for k, v in attributes.items()}
+    data.sample_stats.attrs.update(plain)
+    return data

@@ -1,0 +1,211 @@
+"""`sample`: draws from a posterior by any method, as ArviZ data."""
+
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, PRNGKeyArray
+
+from ._diagnostics import diagnose
+from ._laplace import Laplace, inverse_root, laplace, start_latent
+from ._nested import Nested, nested_draws
+from ._results import arviz_module, to_inference_data
+from ._sampler import Chunk, Sampler, SamplerState
+
+LOG = logging.getLogger("synax")
+WORST_SHAPE = 0.7
+
+
+def sample(
+    posterior: Any,
+    key: PRNGKeyArray,
+    method: Any = "nuts",
+    chains: int = 4,
+    warmup: int = 100,
+    draws: int = 500,
+    *,
+    start: Any = None,
+    whiten: str = "fisher",
+    chunk: int = 50,
+    callback: Callable[[SamplerState, Chunk], Any] | None = None,
+    check: bool = True,
+) -> Any:
+    """Draw from a posterior.
+
+    **Arguments:**
+
+    - `posterior`: a `Posterior`.
+    - `method`: 'nuts', 'hmc', 'mclmc', 'rwmh' (chains); 'laplace' (the Gaussian at the mode,
+      importance weighted; NUTS in its place where the weights cannot be trusted); 'nested'
+      (nested sampling, with the evidence); or an object such as `synax.NUTS(target=0.9)`,
+      `synax.HMC(steps=3)`, `synax.Nested(live=1000)`.
+    - `chains`, `warmup`, `draws`: chains, tuning transitions and draws of each chain.
+    - `start`: where the search for the mode begins (parameter values, a latent vector); default:
+      the values in the model.
+    - `whiten`: the coordinates of the chains: 'fisher' (mode, and Fisher matrix there),
+      'pathfinder' (variational path; needs no mode), or 'prior' (the latents as they are).
+    - `chunk`: transitions between calls of `callback(state, chunk)`, for progress and storage.
+    - `check`: emit a `ConvergenceWarning` when diagnostics are bad (see `synax.diagnose`).
+
+    **Returns** ArviZ `InferenceData`: `posterior`, `sample_stats` with what was spent in its
+    attributes (`warmup_gradients`, `seconds`, `log_evidence` where known).
+
+    **Raises** `ValueError` naming the argument at fault.
+    """
+    if isinstance(draws, bool) or not isinstance(draws, int) or draws < 4:
+        raise ValueError(f"draws must be an integer >= 4, got {draws!r}")
+    if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
+        raise ValueError(f"chunk must be a positive integer, got {chunk!r}")
+    began = time.perf_counter()
+    if method == "nested" or isinstance(method, Nested):
+        settings = method if isinstance(method, Nested) else Nested()
+        latent, lp, attributes = nested_draws(posterior, settings, key, chains * draws)
+        latent, lp = latent.reshape(chains, draws, -1), lp.reshape(chains, draws)
+        attributes["seconds"] = time.perf_counter() - began
+        return to_inference_data(posterior, latent, {"lp": lp}, attributes)
+    approximation = None
+    if method == "laplace":
+        approximation = laplace(posterior, start)
+        latent, lp, attributes = importance_draws(posterior, approximation, key, chains, draws)
+        if attributes["pareto_k"] <= WORST_SHAPE:
+            attributes["seconds"] = time.perf_counter() - began
+            stats = {"lp": lp, "n_steps": np.ones(lp.shape, np.int32)}
+            return to_inference_data(posterior, latent, stats, attributes)
+        LOG.info(
+            "the Laplace approximation is too far from the posterior (Pareto k = %.2f > %.1f): "
+            "sampling with NUTS instead",
+            attributes["pareto_k"],
+            WORST_SHAPE,
+        )
+        method = "nuts"
+    sampler = Sampler(posterior, method, chains, warmup)
+    state, spent = begin(sampler, key, start, whiten, approximation)
+    chunks: list[Chunk] = []
+    while int(state.step) < warmup + draws:
+        state, part = sampler.step_chunk(state, min(chunk, warmup + draws - int(state.step)))
+        if part.warmup:
+            spent["warmup_gradients"] = spent["mode_gradients"] + int(np.sum(state.gradients))
+        else:
+            chunks.append(jax.tree.map(np.asarray, part))
+        if callback is not None:
+            callback(state, part)
+    latent = np.concatenate([c.latent for c in chunks], axis=1)
+    stats = {k: np.concatenate([c.stats[k] for c in chunks], axis=1) for k in chunks[0].stats}
+    attributes = {"method": sampler.method.name, "seconds": time.perf_counter() - began, **spent}
+    data = to_inference_data(posterior, latent, stats, attributes)
+    if check:
+        diagnose(data, verbose=False)
+    return data
+
+
+def begin(
+    sampler: Sampler,
+    key: PRNGKeyArray,
+    start: Any = None,
+    whiten: str = "fisher",
+    approximation: Laplace | None = None,
+) -> tuple[SamplerState, dict[str, int]]:
+    """First state of a sampler, and what finding it cost.
+
+    **Arguments:** `start`, `whiten`: as in `sample`. `approximation`: a Laplace approximation
+    that is known already.
+
+    **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients'}: a
+    forward-mode evaluation of the curvature counts as one gradient for each parameter.
+    """
+    posterior = sampler.posterior
+    evaluations, cost = 0, 0
+    if whiten == "fisher":
+        found = laplace(posterior, start) if approximation is None else approximation
+        evaluations = found.evaluations
+        cost = evaluations * posterior.size
+        center, root = found.mode, found.root
+    elif whiten == "pathfinder":
+        center, root, evaluations = pathfinder(posterior, key, start)
+        cost = evaluations
+    elif whiten == "prior":
+        center = start_latent(posterior, start)
+        root = jnp.eye(posterior.size, dtype=posterior.dtype)
+    else:
+        raise ValueError(f"whiten must be 'fisher', 'pathfinder' or 'prior', got {whiten!r}")
+    state = sampler.init_state(key, center=center, root=root)
+    total = cost + sampler.chains
+    spent = {"mode_evaluations": evaluations, "mode_gradients": cost, "warmup_gradients": total}
+    return state, spent
+
+
+@eqx.filter_jit
+def _log_ratios(
+    posterior: Any, approximation: Laplace, latents: Float[Array, "n n_latent"], batch: int
+) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
+    lp = jax.lax.map(posterior.logdensity, latents, batch_size=batch)
+    return lp, lp - jax.vmap(approximation.logpdf)(latents)
+
+
+def importance_draws(
+    posterior: Any, approximation: Laplace, key: PRNGKeyArray, chains: int, draws: int
+) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+    """Draws from the Laplace approximation, resampled with Pareto-smoothed weights.
+
+    **Returns** latents (chains, draws, n), their log densities, and attributes: `pareto_k` (above
+    0.7 the weights cannot be trusted), `independent_ess` (1 / sum of squared weights),
+    `log_evidence`.
+
+    **Reference:** Vehtari, Simpson, Gelman, Yao & Gabry 2024, JMLR 25, 72.
+    """
+    one, two = jax.random.split(key)
+    latents = approximation.sample(one, chains * draws)
+    lp, ratios = _log_ratios(posterior, approximation, latents, chains)
+    lp, ratios = np.asarray(lp, np.float64), np.asarray(ratios, np.float64)
+    finite = np.isfinite(ratios)
+    floor = np.min(ratios[finite]) - 50.0 if np.any(finite) else 0.0
+    ratios = np.where(finite, ratios, floor)
+    smoothed, shape = arviz_module().psislw(ratios)
+    weights = np.exp(np.asarray(smoothed) - np.max(smoothed))
+    weights /= weights.sum()
+    # systematic resampling: one uniform variate, the least noise
+    ticks = (np.arange(weights.size) + float(jax.random.uniform(two))) / weights.size
+    index = np.minimum(np.searchsorted(np.cumsum(weights), ticks), weights.size - 1)
+    index = index[np.asarray(jax.random.permutation(jax.random.fold_in(two, 1), index.size))]
+    top = np.max(ratios)
+    attributes = {
+        "method": "laplace",
+        "pareto_k": float(shape),
+        "independent_ess": float(1.0 / np.sum(weights**2)),
+        "log_evidence": float(top + np.log(np.mean(np.exp(ratios - top)))),
+        "evaluations": int(weights.size),
+        "mode_evaluations": approximation.evaluations,
+        "mode_gradients": approximation.evaluations * latents.shape[1],
+        "warmup_gradients": approximation.evaluations * latents.shape[1],
+    }
+    shape3 = (chains, draws, -1)
+    return np.asarray(latents)[index].reshape(shape3), lp[index].reshape(shape3[:2]), attributes
+
+
+@eqx.filter_jit
+def _pathfinder(posterior: Any, key: PRNGKeyArray, start: Float[Array, " n"]) -> Any:
+    import blackjax
+    from blackjax.optimizers.lbfgs import lbfgs_inverse_hessian_formula_1
+
+    state, info = blackjax.vi.pathfinder.approximate(key, posterior.logdensity, start)
+    covariance = lbfgs_inverse_hessian_formula_1(state.alpha, state.beta, state.gamma)
+    return state.position, covariance, jnp.sum(jnp.isfinite(info.path.elbo))
+
+
+def pathfinder(
+    posterior: Any, key: PRNGKeyArray, start: Any = None
+) -> tuple[Float[Array, " n"], Float[Array, "n n"], int]:
+    """Centre and root of the best Gaussian along an L-BFGS path, and the length of the path.
+
+    **Reference:** Zhang, Carpenter, Gelman & Vehtari 2022, JMLR 23, 306.
+    """
+    first = start_latent(posterior, start)
+    center, covariance, evaluations = _pathfinder(posterior, key, first)
+    if not bool(jnp.all(jnp.isfinite(covariance))):
+        raise ValueError("Pathfinder found no Gaussian from this start: use whiten='fisher'")
+    return center, inverse_root(jnp.linalg.inv(covariance)), int(evaluations)

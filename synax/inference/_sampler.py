@@ -1,0 +1,287 @@
+"""Several chains advanced in chunks: the state is a PyTree of arrays that can be stored."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
+
+from ._laplace import laplace
+from ._methods import AbstractMethod, Transition, as_method
+
+
+class StepSize(NamedTuple):
+    """Dual averaging of ln(step size). Hoffman & Gelman 2014, JMLR 15, 1593, eq. 6."""
+
+    count: Float[Array, ""]
+    anchor: Float[Array, ""]
+    error: Float[Array, ""]
+    log_step: Float[Array, ""]
+    log_average: Float[Array, ""]
+
+    @staticmethod
+    def start(step_size: Array) -> "StepSize":
+        """Begin (again) at a step size."""
+        zero, log_step = jnp.zeros_like(step_size), jnp.log(step_size)
+        return StepSize(zero, log_step + 0.3, zero, log_step, log_step)
+
+    def update(self, signal: Array) -> "StepSize":
+        """Take one error signal into account."""
+        count = self.count + 1.0
+        share = 1.0 / (count + 10.0)
+        error = (1.0 - share) * self.error + share * signal
+        log_step = self.anchor - jnp.sqrt(count) / 0.05 * error
+        weight = count**-0.75
+        log_average = weight * log_step + (1.0 - weight) * self.log_average
+        return StepSize(count, self.anchor, error, log_step, log_average)
+
+
+class Moments(NamedTuple):
+    """Running sums over positions, for the covariance in whitened coordinates."""
+
+    count: Float[Array, ""]
+    total: Float[Array, " n"]
+    square: Float[Array, "n n"]
+    fourth: Float[Array, ""]
+    """Sum of |xi|^4."""
+
+    def add(self, positions: Float[Array, "chains n"], use: Array) -> "Moments":
+        """Add the positions of all chains if `use`."""
+        on = use.astype(positions.dtype)
+        radius = jnp.sum(positions * positions, axis=1)
+        return Moments(
+            self.count + on * positions.shape[0],
+            self.total + on * jnp.sum(positions, axis=0),
+            self.square + on * positions.T @ positions,
+            self.fourth + on * jnp.sum(radius * radius),
+        )
+
+    def covariance(self) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
+        """Mean, and covariance shrunk toward a multiple of the identity.
+
+        **Reference:** Ledoit & Wolf 2004, J. Multivar. Anal. 88, 365; draws are correlated, so
+        their number counts half.
+        """
+        count = jnp.maximum(self.count, 2.0)
+        mean = self.total / count
+        sample = self.square / count - mean[:, None] * mean[None, :]
+        n = mean.size
+        eye = jnp.eye(n, dtype=sample.dtype)
+        level = jnp.trace(sample) / n
+        spread = jnp.sum((sample - level * eye) ** 2)
+        noise = jnp.maximum(self.fourth / count - jnp.sum(sample * sample), 0.0) / (0.5 * count)
+        weight = jnp.clip(noise / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), 0.0, 1.0)
+        return mean, weight * level * eye + (1.0 - weight) * sample
+
+
+class SamplerState(eqx.Module):
+    """Everything a run needs to go on: chains, key, what was tuned. Arrays only."""
+
+    kernel: Any
+    """States of the chains, leading axis `chains`, in whitened coordinates."""
+    key: UInt32[Array, "_"]
+    """Key data; the key of step k is this one folded with k."""
+    step: Int[Array, ""]
+    """Transitions done, warm-up included."""
+    center: Float[Array, " n"]
+    root: Float[Array, "n n"]
+    step_size: StepSize
+    moments: Moments
+    gradients: Int[Array, " chains"]
+    """Gradients spent by each chain so far."""
+
+
+class Chunk(NamedTuple):
+    """Consecutive transitions of all chains."""
+
+    latent: Float[Array, "chains n_draws n"]
+    stats: dict[str, Array]
+    """Each (chains, n_draws)."""
+    warmup: bool
+    """Whether these are warm-up transitions, to be thrown away."""
+
+
+class Sampler(eqx.Module):
+    """Chains of one method on one posterior.
+
+    ```python
+    sampler = synax.Sampler(posterior, method="nuts", chains=4, warmup=100)
+    state = sampler.init_state(key)
+    while ...:
+        state, chunk = sampler.step_chunk(state, 25)   # state can be stored and resumed from
+    ```
+
+    Draws depend on the key and on the number of the transition, not on the sizes of the chunks.
+
+    **Arguments:** `posterior`: a `Posterior`, or anything with `logdensity(latent)` and `size`.
+    `method`: 'nuts', 'hmc', 'mclmc', 'rwmh' or a method object. `chains`: run side by side, spread
+    over the devices if their number divides it. `warmup`: transitions for tuning.
+    """
+
+    posterior: Any
+    method: AbstractMethod
+    chains: int = eqx.field(static=True)
+    warmup: int = eqx.field(static=True)
+
+    def __init__(self, posterior: Any, method: Any = "nuts", chains: int = 4, warmup: int = 100):
+        for name, value, least in (("chains", chains, 1), ("warmup", warmup, 0)):
+            if isinstance(value, bool) or not isinstance(value, int) or value < least:
+                raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+        self.posterior, self.method = posterior, as_method(method)
+        self.chains, self.warmup = chains, warmup
+        if self.method.name == "mclmc" and posterior.size < 2:
+            raise ValueError("method 'mclmc' needs at least 2 free parameters")
+
+    def init_state(
+        self,
+        key: PRNGKeyArray,
+        *,
+        start: Any = None,
+        center: Any = None,
+        root: Any = None,
+    ) -> SamplerState:
+        """Whiten the posterior and place the chains.
+
+        **Arguments:**
+
+        - `start`: where to look for the mode (parameter values, latent vector, None for the
+          model's values).
+        - `center`, `root`: use latent = center + root @ xi instead of the mode and the Fisher
+          matrix there.
+        """
+        if center is None or root is None:
+            found = laplace(self.posterior, start)
+            center = found.mode if center is None else center
+            root = found.root if root is None else root
+        center, root = jnp.asarray(center), jnp.asarray(root)
+        n = self.posterior.size
+        if center.shape != (n,) or root.shape != (n, n):
+            raise ValueError(
+                f"center and root must have shapes ({n},) and ({n}, {n}), "
+                f"got {center.shape} and {root.shape}"
+            )
+        place, run = jax.random.split(key)
+        state = _begin(self, place, jax.random.key_data(run), center, root)
+        if not bool(jnp.all(jnp.isfinite(state.kernel.logdensity))):
+            raise ValueError("the log density is not finite where the chains start")
+        return spread_chains(state, self.chains)
+
+    def step_chunk(self, state: SamplerState, n: int) -> tuple[SamplerState, Chunk]:
+        """Advance all chains by `n` transitions, or up to the end of the warm-up."""
+        left = self.warmup - int(state.step)
+        warm = left > 0
+        n = min(n, left) if warm else n
+        state, (xi, report) = _advance(self, state, n, warm)
+        latent = jnp.swapaxes(xi, 0, 1)
+        return state, Chunk(latent, {k: v.T for k, v in report.items()}, warm)
+
+
+def spread_chains(state: SamplerState, chains: int) -> SamplerState:
+    """Put the chains on all devices, evenly; everything on one where that cannot be."""
+    devices = jax.devices()
+    if len(devices) == 1 or chains % len(devices):
+        return state
+    mesh = jax.sharding.Mesh(np.array(devices), ("chains",))
+    split = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("chains"))
+    whole = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec())
+    placed = jax.tree.map(lambda x: jax.device_put(x, whole), state)
+    kernel = jax.tree.map(lambda x: jax.device_put(x, split), state.kernel)
+    gradients = jax.device_put(state.gradients, split)
+    return eqx.tree_at(lambda s: (s.kernel, s.gradients), placed, (kernel, gradients))
+
+
+def _whitened(posterior: Any, center: Array, root: Array) -> Any:
+    return lambda xi: posterior.logdensity(center + root @ xi)
+
+
+@eqx.filter_jit
+def _begin(
+    sampler: Sampler,
+    key: PRNGKeyArray,
+    key_data: UInt32[Array, "_"],
+    center: Float[Array, " n"],
+    root: Float[Array, "n n"],
+) -> SamplerState:
+    n = center.size
+    place, start = jax.random.split(key)
+    positions = jax.random.normal(place, (sampler.chains, n), center.dtype)
+    logdensity = _whitened(sampler.posterior, center, root)
+    keys = jax.random.split(start, sampler.chains)
+    kernel = jax.vmap(lambda x, k: sampler.method.init(logdensity, x, k))(positions, keys)
+    zero = jnp.zeros((), center.dtype)
+    first = jnp.asarray(sampler.method.first_step_size(n), center.dtype)
+    return SamplerState(
+        kernel,
+        key_data,
+        jnp.zeros((), jnp.int32),
+        center,
+        root,
+        StepSize.start(first),
+        Moments(zero, jnp.zeros_like(center), jnp.zeros_like(root), zero),
+        jnp.ones((sampler.chains,), jnp.int32),
+    )
+
+
+def _rewhiten(state: SamplerState) -> SamplerState:
+    """Change coordinates so that the covariance of the warm-up draws becomes the identity."""
+    mean, covariance = state.moments.covariance()
+    factor = jnp.linalg.cholesky(covariance)
+    solve = lambda x: jax.scipy.linalg.solve_triangular(factor, x, lower=True)
+    kernel = state.kernel._replace(position=solve((state.kernel.position - mean).T).T)
+    if hasattr(kernel, "logdensity_grad"):
+        kernel = kernel._replace(logdensity_grad=kernel.logdensity_grad @ factor)
+    return eqx.tree_at(
+        lambda s: (s.kernel, s.center, s.root, s.step_size),
+        state,
+        (
+            kernel,
+            state.center + state.root @ mean,
+            state.root @ factor,
+            StepSize.start(jnp.exp(state.step_size.log_average)),
+        ),
+    )
+
+
+@eqx.filter_jit
+def _advance(
+    sampler: Sampler, state: SamplerState, n: int, warm: bool
+) -> tuple[SamplerState, tuple[Array, dict[str, Array]]]:
+    key = jax.random.wrap_key_data(state.key)
+    turn, first = sampler.warmup // 2, sampler.warmup // 10
+
+    def body(state: SamplerState, _: None) -> tuple[SamplerState, Any]:
+        keys = jax.random.split(jax.random.fold_in(key, state.step), sampler.chains)
+        logdensity = _whitened(sampler.posterior, state.center, state.root)
+        tuned = state.step_size
+        step_size = jnp.exp(tuned.log_step if warm else tuned.log_average)
+        move = lambda key, chain: sampler.method.step(logdensity, key, chain, step_size)
+        kernel, report = jax.vmap(move)(keys, state.kernel)
+        latent = state.center + kernel.position @ state.root.T
+        stats = _stats(kernel, report, step_size)
+        new = eqx.tree_at(
+            lambda s: (s.kernel, s.step, s.gradients),
+            state,
+            (kernel, state.step + 1, state.gradients + report.gradients.astype(jnp.int32)),
+        )
+        if warm:
+            gather = (state.step >= first) & (state.step < turn)
+            moments = state.moments.add(kernel.position, gather)
+            tuned = tuned.update(jnp.mean(report.signal))
+            new = eqx.tree_at(lambda s: (s.step_size, s.moments), new, (tuned, moments))
+            new = jax.lax.cond(new.step == turn, _rewhiten, lambda s: s, new)
+        return new, (latent, stats)
+
+    return jax.lax.scan(body, state, None, length=n)
+
+
+def _stats(kernel: Any, report: Transition, step_size: Array) -> dict[str, Bool[Array, "_"] | Any]:
+    return {
+        "lp": kernel.logdensity,
+        "acceptance_rate": report.acceptance,
+        "diverging": report.diverging,
+        "energy": report.energy,
+        "n_steps": report.gradients,
+        "step_size": jnp.broadcast_to(step_size, kernel.logdensity.shape),
+    }
