@@ -89,34 +89,31 @@ def test_changes_reach_the_variants():
         JF12b(b_bar=1.0)
 
 
-@pytest.mark.parametrize("name", MODELS)
+DISTINCT = ("JF12", "JF12Solenoidal", "random")
+
+
+@pytest.mark.parametrize("name", DISTINCT)
 def test_gradients(name):
-    """Equal to central differences in every parameter and position; finite at singular points."""
-    model, x = MODELS[name](), points(230, seed=3, half=(17.0, 17.0, 4.0))
-    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 230)))
+    """Derivatives in every parameter and position equal central differences."""
+    model, x = MODELS[name](), points(200, seed=3, half=(17.0, 17.0, 4.0))
+    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 200)))
     flat, rebuild = ravel_pytree(model)
-
-    def loss(flat, x):
-        return jnp.sum(weights * rebuild(flat)(x))
-
-    grad = jax.jit(jax.grad(loss, argnums=(0, 1)))
-    of_flat, of_x = grad(flat, x)
     n = flat.size
     direction = jnp.asarray(np.random.default_rng(2).normal(size=x.shape)) * 1e-6
     d_flat = jnp.concatenate([jnp.diag(1e-6 * jnp.maximum(jnp.abs(flat), 0.1)), jnp.zeros((1, n))])
     d_x = jnp.zeros((n + 1, *x.shape)).at[n].set(direction)
+
+    def loss(flat, x):
+        return jnp.sum(weights * rebuild(flat)(x))
+
     many = jax.jit(jax.vmap(loss))
     numeric = 0.5 * (many(flat + d_flat, x + d_x) - many(flat - d_flat, x - d_x))
-    exact = d_flat @ of_flat + jnp.sum(d_x * of_x, axis=(1, 2))
-    np.testing.assert_allclose(exact, numeric, rtol=1e-6, atol=1e-11)
-
-    repeats = -(-230 // SINGULAR.shape[1])
-    for leaf in grad(flat, jnp.asarray(np.tile(SINGULAR, repeats)[:, :230])):
-        assert np.all(np.isfinite(leaf))
+    along = jax.jit(jax.vmap(lambda df, dx: jax.jvp(loss, (flat, x), (df, dx))[1]))
+    np.testing.assert_allclose(along(d_flat, d_x), numeric, rtol=1e-6, atol=1e-11)
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_single_precision_finite_at_singular_points(name):
+@pytest.mark.parametrize("name", DISTINCT)
+def test_reverse_derivatives_finite_at_singular_points(name):
     model = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), MODELS[name]())
     x = jnp.asarray(SINGULAR, jnp.float32)
     value, pull = jax.jit(lambda m, x: jax.vjp(lambda m, x: m(x), m, x))(model, x)
@@ -147,17 +144,15 @@ def test_divergence_vanishes_in_every_region(model):
 def test_solenoidal_disk_has_no_net_flux():
     """B_r averaged over a circle vanishes at every radius, and B_r = 0 at both edges."""
     phi = (jnp.arange(20000) + 0.5) * (2 * np.pi / 20000)
-    disk = JF12Solenoidal(toroidal=False, x_field=False)
-    for r in (5.001, 6.5, 12.0, 18.0, 19.999):
-        x = jnp.stack([r * jnp.cos(phi), r * jnp.sin(phi), jnp.zeros_like(phi)])
-        b = evaluate(disk, x)
-        radial = (b[0] * x[0] + b[1] * x[1]) / r
-        assert abs(radial.mean()) < 1e-4 * float(jnp.abs(evaluate(disk, x)).max())
-        if r in (5.001, 19.999):
-            assert np.abs(radial).max() < 1e-3
+    r = jnp.array([5.001, 6.5, 12.0, 18.0, 19.999])[:, None]
+    x = jnp.stack([r * jnp.cos(phi), r * jnp.sin(phi), 0.0 * r * phi])
+    b = evaluate(JF12Solenoidal(toroidal=False, x_field=False), x)
+    radial = np.asarray((b[0] * x[0] + b[1] * x[1]) / r)
+    assert np.all(np.abs(radial.mean(1)) < 1e-4 * np.abs(np.asarray(b)).max((0, 2)))
+    assert np.abs(radial[[0, -1]]).max() < 1e-3 < np.abs(radial[1:-1]).max(1).min()
 
 
-def jumps(field, origin, direction, length, n=4001, most=400):
+def jumps(field, origin, direction, length, n=3001, most=256):
     """Places (ray, distance) where `field` jumps by more than 1e-3 along rays, by bisection."""
     along = jax.jit(
         lambda s, o, d: field(o[:, None] + s * d[:, None] if o.ndim == 1 else o + s * d)
@@ -182,14 +177,15 @@ def jumps(field, origin, direction, length, n=4001, most=400):
 def test_every_jump_lies_on_a_named_surface(name):
     model = MODELS[name]()
     rng = np.random.default_rng(6)
-    direction = rng.normal(size=(3, 24)) * np.array([1.0, 1.0, 0.05])[:, None]
+    direction = rng.normal(size=(3, 16)) * np.array([1.0, 1.0, 0.05])[:, None]
     direction = jnp.asarray(direction / np.linalg.norm(direction, axis=0))
-    start = rng.uniform(-1, 1, (3, 24)) * np.array([9.0, 9.0, 0.1])[:, None]
+    start = rng.uniform(-1, 1, (3, 16)) * np.array([9.0, 9.0, 0.1])[:, None]
     start[:, :8] = np.array([-8.3, 0.0, 0.006])[:, None]
     origin = jnp.asarray(start)
     ray, place = jumps(model, origin, direction, 35.0)
-    assert len(ray) > 100
-    faces = jnp.concatenate([s.crossings(origin, direction) for s in model.surfaces()])
+    assert len(ray) > 80
+    crossings = lambda m, o, d: jnp.concatenate([s.crossings(o, d) for s in m.surfaces()])
+    faces = jax.jit(crossings)(model, origin, direction)
     missed = np.abs(np.asarray(faces)[:, ray] - place).min(0)
     if name == "JF12Solenoidal":  # the one sheet that its docstring says is not named
         x, y, z = np.asarray(origin[:, ray] + place * direction[:, ray])
