@@ -1,7 +1,7 @@
 """The eight coherent-field models of Unger & Farrar (2024)."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -17,6 +17,7 @@ from ._uf23_table import PUBLISHED
 from ._variants import check_choice, fill_defaults, radians
 
 Points = Float[Array, "*points"]
+VariantScalar = Any  # a Scalar, or None in the variants without it
 
 # Fixed by the authors, not fitted.
 _R_SPIRAL = 5.0  # kpc, radius at which the spiral's phases and strengths are quoted
@@ -61,29 +62,29 @@ class UF23(AbstractVectorField):
     toroidal: bool = eqx.field(static=True, default=True, kw_only=True)
     poloidal: bool = eqx.field(static=True, default=True, kw_only=True)
     b_1: Scalar = parameter(None, "uG", "spiral m = 1, or the spur, at the reference radius")
-    b_2: Scalar | None = parameter(None, "uG", "spiral m = 2 at 5 kpc (not in spur)")
-    b_3: Scalar | None = parameter(None, "uG", "spiral m = 3 at 5 kpc (not in spur)")
+    b_2: VariantScalar = parameter(None, "uG", "spiral m = 2 at 5 kpc (not in spur)")
+    b_3: VariantScalar = parameter(None, "uG", "spiral m = 3 at 5 kpc (not in spur)")
     phi_1: Scalar = parameter(None, "rad", "azimuth of m = 1 at 5 kpc (spur: at 8.2 kpc)")
-    phi_2: Scalar | None = parameter(None, "rad", "azimuth of m = 2 at 5 kpc (not in spur)")
-    phi_3: Scalar | None = parameter(None, "rad", "azimuth of m = 3 at 5 kpc (not in spur)")
+    phi_2: VariantScalar = parameter(None, "rad", "azimuth of m = 2 at 5 kpc (not in spur)")
+    phi_3: VariantScalar = parameter(None, "rad", "azimuth of m = 3 at 5 kpc (not in spur)")
     pitch: Scalar = parameter(None, "rad", "pitch angle of the disk field, alpha")
     h_disk: Scalar = parameter(None, "kpc", "height of the disk-halo transition")
     w_disk: Scalar = parameter(None, "kpc", "width of the disk-halo transition")
-    phi_spur: Scalar | None = parameter(None, "rad", "centre of the spur (spur only)")
-    l_spur: Scalar | None = parameter(None, "rad", "half-length of the spur (spur only)")
-    w_spur: Scalar | None = parameter(None, "rad", "angular width of the spur (spur only)")
-    b_north: Scalar | None = parameter(None, "uG", "northern toroidal halo (not in twistX)")
-    b_south: Scalar | None = parameter(None, "uG", "southern toroidal halo (not in twistX)")
-    r_toroidal: Scalar | None = parameter(None, "kpc", "toroidal radius (not in twistX)")
-    w_toroidal: Scalar | None = parameter(None, "kpc", "its transition's width (not in twistX)")
-    z_toroidal: Scalar | None = parameter(None, "kpc", "toroidal scale height (not in twistX)")
+    phi_spur: VariantScalar = parameter(None, "rad", "centre of the spur (spur only)")
+    l_spur: VariantScalar = parameter(None, "rad", "half-length of the spur (spur only)")
+    w_spur: VariantScalar = parameter(None, "rad", "angular width of the spur (spur only)")
+    b_north: VariantScalar = parameter(None, "uG", "northern toroidal halo (not in twistX)")
+    b_south: VariantScalar = parameter(None, "uG", "southern toroidal halo (not in twistX)")
+    r_toroidal: VariantScalar = parameter(None, "kpc", "toroidal radius (not in twistX)")
+    w_toroidal: VariantScalar = parameter(None, "kpc", "its transition's width (not in twistX)")
+    z_toroidal: VariantScalar = parameter(None, "kpc", "toroidal scale height (not in twistX)")
     b_poloidal: Scalar = parameter(None, "uG", "poloidal halo at the centre")
     p: Scalar = parameter(None, "", "exponent of the poloidal field lines, > 1")
     r_poloidal: Scalar = parameter(None, "kpc", "poloidal radius (expX: exponential scale)")
-    w_poloidal: Scalar | None = parameter(None, "kpc", "its transition's width (not in expX)")
+    w_poloidal: VariantScalar = parameter(None, "kpc", "its transition's width (not in expX)")
     z_poloidal: Scalar = parameter(None, "kpc", "scale height of the poloidal field lines")
-    a_poloidal: Scalar | None = parameter(None, "kpc", "radius of straight lines (expX only)")
-    twist_time: Scalar | None = parameter(None, "Myr", "twisting time (twistX only)")
+    a_poloidal: VariantScalar = parameter(None, "kpc", "radius of straight lines (expX only)")
+    twist_time: VariantScalar = parameter(None, "Myr", "twisting time (twistX only)")
     striation: Scalar = parameter(
         None, "", "striation factor quoted with the fit; the regular field does not use it"
     )
