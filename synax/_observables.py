@@ -246,12 +246,22 @@ def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array, index_is_thr
     lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
     medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, index_is_three)
     totals = _integrate(sky, medium, rays, lambda_squared)
-    intensity, (q, u) = totals.emission, totals.polarised
-    index = sky.cosmic_rays.spectral_index
+    return _to_stokes(sky.cosmic_rays, totals.emission, totals.polarised, flat, shape)
+
+
+def _to_stokes(
+    cosmic_rays: AbstractPowerLaw,
+    intensity: Float[Array, "_ n_rays"],
+    polarised: tuple[Float[Array, "n_freq n_rays"], Float[Array, "n_freq n_rays"]],
+    frequency: Float[Array, " n_freq"],
+    shape: tuple[int, ...],
+) -> Stokes:
+    """The sums of a march as brightness: a constant spectral index is put in at the end."""
+    (q, u), index = polarised, cosmic_rays.spectral_index
     if not isinstance(index, AbstractField):
-        factor = spectral_factor(flat, index)[:, None]
-        polarised = factor * polarised_fraction(index)
-        intensity, q, u = factor * intensity, polarised * q, polarised * u
+        factor = spectral_factor(frequency, index)[:, None]
+        fraction = factor * polarised_fraction(index)
+        intensity, q, u = factor * intensity, fraction * q, fraction * u
     return Stokes(intensity.reshape(shape), q.reshape(shape), u.reshape(shape))
 
 

@@ -41,7 +41,7 @@ def make(kind="IQU", freq=(23.0,), dtype=np.float64, **kwargs):
     ids=lambda m: f"{m.kind}-{m.unit}-{m.frequency}-{m.ordering}".replace("/", "_"),
 )
 def test_round_trip_keeps_everything(tmp_path, sky):
-    save_map(sky, tmp_path / "map.fits")
+    save_map(tmp_path / "map.fits", sky)
     back = load_map(tmp_path / "map.fits")
     assert [getattr(back, f) for f in FIELDS] == [getattr(sky, f) for f in FIELDS]
     assert back.values.dtype == sky.values.dtype
@@ -55,7 +55,7 @@ def test_round_trip_keeps_everything(tmp_path, sky):
 @pytest.mark.parametrize("ordering", ["RING", "NEST"])
 def test_healpy_opens_it_without_options(tmp_path, ordering):
     sky = make()
-    save_map(sky.to_ordering(ordering), tmp_path / "map.fits")
+    save_map(tmp_path / "map.fits", sky.to_ordering(ordering))
     np.testing.assert_array_equal(healpy.read_map(tmp_path / "map.fits"), sky.I)
     iqu = healpy.read_map(tmp_path / "map.fits", field=(0, 1, 2))
     np.testing.assert_array_equal(iqu, sky.values)
@@ -63,14 +63,15 @@ def test_healpy_opens_it_without_options(tmp_path, ordering):
 
 def test_healpy_opens_a_partial_sky(tmp_path):
     sky = make(pixels=[3, 70, 11])
-    save_map(sky, tmp_path / "map.fits")
+    save_map(tmp_path / "map.fits", sky)
     values = healpy.read_map(tmp_path / "map.fits", field=1)
     np.testing.assert_array_equal(values[[3, 70, 11]], sky.Q)
     assert (values == healpy.UNSEEN).sum() == N - 3
 
 
 def test_header(tmp_path):
-    save_map(make(unit="uK_RJ", convention="COSMO", ordering="NEST"), tmp_path / "map.fits")
+    sky = make(unit="uK_RJ", convention="COSMO", ordering="NEST")
+    save_map(tmp_path / "map.fits", sky)
     header = fits.getheader(tmp_path / "map.fits", 1)
     expected = dict(
         NSIDE=NSIDE, ORDERING="NESTED", COORDSYS="G", POLCCONV="COSMO", FREQ=23.0, TUNIT1="uK_RJ"
@@ -81,7 +82,7 @@ def test_header(tmp_path):
 def test_missing_pixels_are_unseen_in_the_file_and_nan_here(tmp_path):
     sky = make("RM")
     sky = sky._with(sky.values.at[7].set(np.nan))
-    save_map(sky, tmp_path / "map.fits")
+    save_map(tmp_path / "map.fits", sky)
     assert healpy.read_map(tmp_path / "map.fits")[7] == healpy.UNSEEN
     assert np.flatnonzero(np.isnan(load_map(tmp_path / "map.fits").values)).tolist() == [7]
 
@@ -103,7 +104,7 @@ def test_nothing_is_overwritten_and_no_debris_is_left(tmp_path, monkeypatch):
     target = tmp_path / "map.fits"
     target.write_text("precious")
     with pytest.raises(FileExistsError, match="overwrite"):
-        save_map(make(), target)
+        save_map(target, make())
     assert target.read_text() == "precious"
 
     def fail(*args, **kwargs):
@@ -111,11 +112,11 @@ def test_nothing_is_overwritten_and_no_debris_is_left(tmp_path, monkeypatch):
 
     monkeypatch.setattr(fits.HDUList, "writeto", fail)
     with pytest.raises(OSError, match="disk full"):
-        save_map(make(), target, overwrite=True)
+        save_map(target, make(), overwrite=True)
     assert [p.name for p in tmp_path.iterdir()] == ["map.fits"]
     assert target.read_text() == "precious"
     monkeypatch.undo()
-    save_map(make(), target, overwrite=True)
+    save_map(target, make(), overwrite=True)
     assert load_map(target).kind == "IQU"
 
 
@@ -126,4 +127,4 @@ def test_wrong_files(tmp_path):
     with pytest.raises(ValueError, match="not a FITS file"):
         load_map(tmp_path / "text.fits")
     with pytest.raises(FileNotFoundError, match="does not exist"):
-        save_map(make(), tmp_path / "no" / "map.fits")
+        save_map(tmp_path / "no" / "map.fits", make())

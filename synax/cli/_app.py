@@ -18,12 +18,13 @@ for verb in (_simulate, _models, _info, _convert, _compare, _benchmark):
     verb.register(app)
 
 
-def _version(value: bool) -> None:
+def _version(value: bool) -> bool:
     if value:
         from ._record import version
 
         typer.echo(f"synax {version()}")
         raise typer.Exit()
+    return value
 
 
 @app.callback()

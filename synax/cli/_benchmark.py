@@ -24,6 +24,7 @@ def register(app: typer.Typer) -> None:
 def benchmark(
     nside: Annotated[int, typer.Option(help="HEALPix resolution.")] = 32,
     steps: Annotated[int, typer.Option(help="Integration steps per ray.")] = 256,
+    electrons: Annotated[str, typer.Option(help="Electron model by name.")] = "YMW16",
     precision: Annotated[str, typer.Option(help="float64 or float32.")] = "float64",
     repeat: Annotated[int, typer.Option(help="Timed repetitions; the fastest counts.")] = 3,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print one number.")] = False,
@@ -37,7 +38,7 @@ def benchmark(
     v.integer(1)("--steps", steps)
     v.integer(1)("--repeat", repeat)
     v.choice("float64", "float32")("--precision", precision)
-    found = measure(nside, steps, precision, repeat)
+    found = measure(nside, steps, electrons, precision, repeat)
     if as_json:
         print_json(found)
     elif quiet:
@@ -46,19 +47,24 @@ def benchmark(
         _show(found)
 
 
-def measure(nside: int, steps: int, precision: str, repeat: int) -> dict[str, Any]:
+def measure(
+    nside: int, steps: int, electrons: str, precision: str, repeat: int
+) -> dict[str, Any]:
     """Seconds and points per second, first call (with compilation) and fastest repetition."""
     import equinox as eqx
     import jax
 
     import synax
 
-    from . import _record, _run
+    from . import _build, _record, _run
 
     with _run.precision(precision):
         rays = synax.Sightlines.healpix(nside)
         sky = synax.Synchrotron(
-            synax.magnetic.WMAP(), synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), steps=steps
+            synax.magnetic.WMAP(),
+            _build.build_field("electrons", [{"model": electrons}], 0),
+            synax.cosmic_rays.WMAP(),
+            steps=steps,
         )
         names = ("magnetic.b0", "magnetic.psi0", "magnetic.psi1", "magnetic.chi0")
         free, fixed = eqx.partition(sky, synax.select(sky, *names))
@@ -71,7 +77,8 @@ def measure(nside: int, steps: int, precision: str, repeat: int) -> dict[str, An
         gradient = eqx.filter_jit(eqx.filter_value_and_grad(loss))
         points = rays.n_rays * steps
         record = _record.start("benchmark")
-        record.update(nside=nside, steps=steps, precision=precision, points=points)
+        record.update(nside=nside, steps=steps, electrons=electrons)
+        record.update(precision=precision, points=points)
         for name, run in (("forward", forward), ("value_and_gradient", gradient)):
             times = []
             for _ in range(repeat + 1):
@@ -86,7 +93,7 @@ def measure(nside: int, steps: int, precision: str, repeat: int) -> dict[str, An
 def _show(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    title = f"NSIDE {found['nside']} x {found['steps']} steps, {found['precision']}, "
+    title = f"NSIDE {found['nside']} x {found['steps']} steps, {found['electrons']}, {found['precision']}, "
     table = Table(title=title + found["machine"]["device"], title_justify="left")
     for heading in ("", "first call (s)", "best (s)", "million points/s"):
         table.add_column(heading, justify="right" if heading else "left")

@@ -60,9 +60,10 @@ def convert(
     if is_map(source):
         _map(source, target, changes, given, overwrite)
     else:
-        wrong = next((k for k, x in {**changes, **given}.items() if x is not None), None)
-        if wrong is not None:
-            raise BadInput(f"--{wrong}: '{source}' is not a sky map, so it has none")
+        for options in (changes, given):
+            for key, value in options.items():
+                if value is not None:
+                    raise BadInput(f"{key} = {value!r}: '{source}' is not a sky map, it has none")
         _grid(source, target, overwrite)
     if as_json:
         print_json(explain(target))
@@ -102,7 +103,7 @@ def _map(
         sky = sky.to_ordering(changes["ordering"])
     if target.suffix not in (".fits", ".fit"):
         raise BadInput(f"TARGET = '{target}': a sky map is written as .fits")
-    save_map(sky, target, overwrite)
+    save_map(target, sky, overwrite=overwrite)
 
 
 def _grid(source: Path, target: Path, overwrite: bool) -> None:
@@ -113,6 +114,6 @@ def _grid(source: Path, target: Path, overwrite: bool) -> None:
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"SOURCE = '{source}': {' '.join(str(error).split())}") from None
     try:
-        save_grid(grid, target, overwrite=overwrite)
+        save_grid(target, grid, overwrite=overwrite)
     except ValueError as error:
         raise BadInput(f"TARGET = '{target}': {' '.join(str(error).split())}") from None

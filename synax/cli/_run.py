@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
+from .._joint import observe_together
 from .._observables import (
     DispersionMeasure,
     EmissionMeasure,
@@ -76,64 +77,76 @@ def prepare(config: dict[str, Any]) -> Sky:
     )
 
 
-def simulators(sky: Sky, integration: dict[str, Any]) -> dict[str, Callable]:
-    """One function per output, from sightlines to values (..., n_rays)."""
+Outputs = dict[str, np.ndarray]
+
+
+def simulator(sky: Sky, integration: dict[str, Any]) -> Callable[[Sightlines], Outputs]:
+    """The function from sightlines to all wanted outputs, (..., n_rays) each, in one march."""
     f = sky.fields
     magnetic, electrons, cosmic_rays = f["magnetic"], f["electrons"], f["cosmic_rays"]
     frequency = np.asarray(sky.frequency)
 
-    def stokes(rays: Sightlines) -> Any:
-        found = Synchrotron(magnetic, electrons, cosmic_rays, **integration)(rays, frequency)
-        return np.stack([found.I, found.Q, found.U])
+    def together(rays: Sightlines) -> Outputs:
+        emitter = Synchrotron(magnetic, electrons, cosmic_rays, **integration)
+        found = observe_together(emitter, rays, frequency)
+        stokes = np.stack([found.stokes.I, found.stokes.Q, found.stokes.U])
+        return {
+            "stokes": stokes,
+            "RM": found.rotation,
+            "DM": found.dispersion,
+            "EM": found.emission,
+        }
 
-    makers = {
-        "stokes": stokes,
-        "RM": RotationMeasure(magnetic, electrons, **integration),
-        "DM": DispersionMeasure(electrons, **integration),
-        "EM": EmissionMeasure(electrons, **integration),
-    }
-    return {name: makers[name] for name in sky.outputs}
+    def apart(rays: Sightlines) -> Outputs:
+        makers = {
+            "RM": lambda: RotationMeasure(magnetic, electrons, **integration),
+            "DM": lambda: DispersionMeasure(electrons, **integration),
+            "EM": lambda: EmissionMeasure(electrons, **integration),
+        }
+        return {name: makers[name]()(rays) for name in sky.outputs}
+
+    chosen = together if "stokes" in sky.outputs else apart
+    return lambda rays: {k: np.asarray(v) for k, v in chosen(rays).items() if k in sky.outputs}
 
 
 def compute(
     sky: Sky, advance: Callable[[int], None] = lambda n: None
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
+) -> tuple[Outputs, dict[str, Any]]:
     """All outputs on all pixels, and the numerical error estimated by doubling the steps.
 
     **Returns** {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...} and the report of `_errors`.
 
-    Rays go in blocks of equal size, so that each output is compiled once; on a CPU the programs
+    Rays go in blocks of equal size, so that they are compiled once; on a CPU the two programs
     compile, and later the blocks run, several at a time. `advance(n)` is told of every `n` rays.
     """
-    coarse, fine = simulators(sky, sky.integration), simulators(sky, _doubled(sky.integration))
-    results: dict[str, np.ndarray] = {}
-    wide = bool(jax.config.read("jax_enable_x64"))
-    chosen = np.linspace(0, len(sky.pixels) - 1, min(_RAYS_FOR_THE_ERROR, len(sky.pixels)))
-    chosen = chosen.astype(int)
+    coarse, fine = simulator(sky, sky.integration), simulator(sky, _doubled(sky.integration))
+    results: Outputs = {}
+    switch = "float64" if jax.config.read("jax_enable_x64") else "float32"
+    count = min(_RAYS_FOR_THE_ERROR, len(sky.pixels))
+    chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
 
-    def block(name: str, where: slice, pixels: np.ndarray) -> None:
-        with precision("float64" if wide else "float32"):
-            values = np.asarray(coarse[name](sky.rays(pixels)))
-        shape = (*values.shape[:-1], len(sky.pixels))
-        out = results.setdefault(name, np.empty(shape, values.dtype))
-        out[..., where] = values[..., : where.stop - where.start]
+    def block(where: slice, pixels: np.ndarray) -> None:
+        with precision(switch):  # the setting belongs to the thread
+            found = coarse(sky.rays(pixels))
+        for name, values in found.items():
+            shape = (*values.shape[:-1], len(sky.pixels))
+            out = results.setdefault(name, np.empty(shape, values.dtype))
+            out[..., where] = values[..., : where.stop - where.start]
         advance(where.stop - where.start)
 
-    def again(name: str) -> np.ndarray:
-        with precision("float64" if wide else "float32"):
-            return np.asarray(fine[name](sky.rays(sky.pixels[chosen])))
+    def again() -> Outputs:
+        with precision(switch):
+            return fine(sky.rays(sky.pixels[chosen]))
 
-    blocks = list(_blocks(sky.pixels))
+    first, *rest = _blocks(sky.pixels)
     workers = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
     with ThreadPoolExecutor(workers) as pool:
-        first = [pool.submit(block, name, *blocks[0]) for name in coarse]
-        doubled = {name: pool.submit(again, name) for name in fine}
-        for one in first:
+        compiled = pool.submit(block, *first)
+        doubled = pool.submit(again)
+        compiled.result()
+        for one in [pool.submit(block, *b) for b in rest]:
             one.result()
-        rest = [pool.submit(block, name, *b) for b in blocks[1:] for name in coarse]
-        for one in rest:
-            one.result()
-        finer = {name: one.result() for name, one in doubled.items()}
+        finer = doubled.result()
     steps = sky.integration["steps"].n
     errors = _errors(sky, {n: results[n][..., chosen] for n in finer}, finer)
     return results, {

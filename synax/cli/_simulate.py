@@ -1,6 +1,6 @@
 """`synax simulate`: from a configuration to maps, a figure and a record."""
 
-import os
+import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -129,8 +129,11 @@ def check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
         existing = existing.parent
     if not existing.is_dir():
         raise BadInput(f"output.directory = '{folder}': '{existing}' is a file, not a folder")
-    if not os.access(existing, os.W_OK):
-        raise BadInput(f"output.directory = '{folder}': '{existing}' is not writable")
+    try:
+        tempfile.TemporaryDirectory(dir=existing).cleanup()
+    except OSError:
+        text = f"output.directory = '{folder}': '{existing}' is not writable"
+        raise BadInput(text) from None
     present = [name for name in names if (folder / name).exists()]
     if present and not overwrite:
         raise BadInput(
@@ -157,7 +160,7 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     sky = _run.prepare(settings)
     described = _write.describe(sky)
     ready = time.perf_counter()
-    with _progress(talk, len(sky.pixels) * len(sky.outputs)) as advance:
+    with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
     computed = time.perf_counter()
     folder.mkdir(parents=True, exist_ok=True)

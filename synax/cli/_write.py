@@ -46,7 +46,7 @@ def maps(
     overwrite = settings["output"]["overwrite"]
     made = sky_maps(sky, results, settings)
     for name, one in made.items():
-        save_map(one, folder / names[name], overwrite)
+        save_map(folder / names[name], one, overwrite=overwrite)
     if "figure" in names:
         from .. import plot
 

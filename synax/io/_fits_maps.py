@@ -28,7 +28,7 @@ _UNIT_ALIASES = {
 }  # fmt: skip
 
 
-def save_map(sky: SkyMap, path: str | os.PathLike, overwrite: bool = False) -> None:
+def save_map(path: str | os.PathLike, sky: SkyMap, *, overwrite: bool = False) -> None:
     """Write a map to a FITS file that `healpy.read_map(path)` opens without options.
 
     Keywords: NSIDE, ORDERING, COORDSYS, POLCCONV, TUNITn, FREQ (GHz), one table a frequency.

@@ -1,0 +1,69 @@
+"""Everything a set of sightlines shows, in one march: Stokes parameters and the columns."""
+
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from . import _constants as const
+from ._observables import Synchrotron, _integrate, _SynchrotronMedium, _to_stokes
+from ._parameters import as_parameter
+from ._sampled import localise
+from ._sightlines import Sightlines
+from ._stokes import Stokes
+from .transfer import AbstractMedium, Frame, Medium, Place
+
+
+class Observed(NamedTuple):
+    """What `observe_together` returns."""
+
+    stokes: Stokes
+    """K (Rayleigh-Jeans), (*freq, n_rays)."""
+    rotation: Float[Array, " n_rays"]
+    """Rotation measure, rad m^-2."""
+    dispersion: Float[Array, " n_rays"]
+    """Dispersion measure, pc cm^-3."""
+    emission: Float[Array, " n_rays"]
+    """Emission measure for a filling factor of one, pc cm^-6."""
+
+
+class _JointMedium(AbstractMedium):
+    synchrotron: _SynchrotronMedium
+
+    def coefficients(
+        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+    ) -> Medium:
+        found = self.synchrotron.coefficients(position, frame, place)
+        density = localise(self.synchrotron, place).electrons(position)
+        columns = jnp.stack([density, density * density])
+        return found._replace(emission=jnp.concatenate([found.emission, columns]))
+
+
+def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Observed:
+    """Stokes parameters, RM, DM and EM along `rays`, the fields evaluated once.
+
+    **Arguments:** `sky`: a simulator with electrons. `frequency`: GHz, a number or (n_freq,).
+    """
+    index = sky.cosmic_rays.spectral_index
+    known = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
+    return _observe(sky, rays, as_parameter(frequency, "GHz"), known and bool(index == 3.0))
+
+
+@eqx.filter_jit
+def _observe(
+    sky: Synchrotron, rays: Sightlines, frequency: Array, index_is_three: bool
+) -> Observed:
+    flat = frequency.reshape(-1).astype(rays.direction.dtype)
+    lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
+    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, index_is_three)
+    totals = _integrate(sky, _JointMedium(medium), rays, lambda_squared)
+    intensity, (density, squared) = totals.emission[:-2], totals.emission[-2:]
+    shape = (*frequency.shape, rays.n_rays)
+    return Observed(
+        _to_stokes(sky.cosmic_rays, intensity, totals.polarised, flat, shape),
+        totals.depth,
+        const.PC_PER_KPC * density,
+        const.PC_PER_KPC * squared,
+    )

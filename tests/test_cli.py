@@ -1,0 +1,327 @@
+"""The command line: every verb, every kind of bad input, nothing overwritten."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import healpy
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy.io import fits
+from typer.testing import CliRunner
+
+import synax
+from synax import _catalogue
+from synax._joint import observe_together
+from synax.cli import app
+from synax.io import load_map, save_grid, save_map
+
+QUICK = ["--nside", "2", "--steps", "8", "--electrons", "Uniform", "--frequency", "2.4"]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def refused(*arguments):
+    """Run what must be refused; returns the one sentence."""
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    assert result.stdout == ""
+    message = " ".join(result.stderr.split())
+    assert message.startswith("error: ")
+    return message
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """The output of one small simulation."""
+    out = tmp_path_factory.mktemp("run") / "deep" / "out"
+    result = call("simulate", *QUICK, "--frequency", "23", "--set", "magnetic.b0=2.0", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert "written to" in result.stdout
+    return out
+
+
+def test_simulate_writes_what_it_says(folder):
+    names = {path.name for path in folder.iterdir()}
+    stokes = {"stokes_2.4GHz.fits", "stokes_23GHz.fits"}
+    assert names == {*stokes, "RM.fits", "DM.fits", "sky.png", "record.json"}
+    sky = load_map(folder / "stokes_23GHz.fits")
+    assert (sky.kind, sky.nside, sky.unit, sky.frequency) == ("IQU", 2, "K_RJ", 23.0)
+    assert healpy.read_map(folder / "RM.fits").shape == (48,)
+
+
+def test_simulate_gives_the_numbers_of_the_library(folder):
+    rays = synax.Sightlines.healpix(2)
+    magnetic, electrons = synax.magnetic.WMAP(b0=2.0), synax.electrons.Uniform()
+    sky = synax.Synchrotron(magnetic, electrons, synax.cosmic_rays.WMAP(), steps=8)
+    stokes = sky(rays, jnp.asarray([2.4, 23.0]))
+    for k, name in enumerate(("stokes_2.4GHz.fits", "stokes_23GHz.fits")):
+        written = load_map(folder / name)
+        for letter in "IQU":
+            expected = getattr(stokes, letter)[k]
+            scale = float(jnp.max(jnp.abs(expected)))
+            np.testing.assert_allclose(getattr(written, letter), expected, atol=1e-11 * scale)
+    rm = synax.RotationMeasure(magnetic, electrons, steps=8)(rays)
+    np.testing.assert_allclose(load_map(folder / "RM.fits").values, rm, rtol=1e-10, atol=1e-9)
+    dm = synax.DispersionMeasure(electrons, steps=8)(rays)
+    np.testing.assert_allclose(load_map(folder / "DM.fits").values, dm, rtol=1e-10)
+    together = observe_together(sky, rays, 2.4)
+    np.testing.assert_allclose(together.emission, dm * 0.01, rtol=1e-10)
+
+
+def test_the_record_tells_everything(folder):
+    record = json.loads((folder / "record.json").read_text())
+    assert record["kind"] == "simulation"
+    assert set(record["files"].values()) == {p.name for p in folder.iterdir()}
+    assert record["models"]["magnetic"]["b0"] == 2.0
+    assert record["models"]["electrons"]["class"] == "Uniform"
+    assert record["configuration"]["integration"]["steps"] == 8
+    assert record["versions"]["jax"] and record["timings_s"]["total"] > 0
+    errors = record["error_estimate"]
+    assert (errors["steps"], errors["against_steps"]) == (8, 16)
+    assert 0 < errors["outputs"]["I 23 GHz"]["relative_rms"] < 0.1
+    assert (folder / "sky.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_nothing_is_overwritten_unless_asked(folder):
+    before = {p.name: p.read_bytes() for p in folder.iterdir()}
+    message = refused("simulate", *QUICK, "--frequency", "23", "-o", folder)
+    assert "already holds" in message and "--overwrite" in message
+    assert {p.name: p.read_bytes() for p in folder.iterdir()} == before
+
+
+def test_a_configuration_file_changes_every_part(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "import jax.numpy as jnp\nimport synax\nfrom jaxtyping import Array\n"
+        "class Ring(synax.AbstractVectorField):\n"
+        "    b0: Array = synax.parameter(2.0, 'uG', 'strength')\n"
+        "    def __call__(self, position):\n"
+        "        x, y, z = position\n"
+        "        r = jnp.sqrt(x * x + y * y + 1e-6)\n"
+        "        return self.b0 * jnp.stack([-y / r, x / r, 0.0 * z])\n"
+    )
+    box = synax.Box((20.0, 20.0, 5.0))
+    grid = synax.GridField.from_field(synax.magnetic.Uniform((0.0, 0.0, 1.0)), box, (4, 4, 3))
+    save_grid(tmp_path / "field.npz", grid)
+    mask = np.zeros(48)
+    mask[[3, 20, 41]] = 1
+    healpy.write_map(tmp_path / "mask.fits", mask, dtype=np.float64)
+    (tmp_path / "galaxy.toml").write_text(
+        'frequency = "408 MHz"\noutputs = ["stokes", "EM"]\n'
+        '[[magnetic]]\nclass = "mine.py:Ring"\nb0 = "0.3 nT"\nscale = 0.5\n'
+        '[[magnetic]]\ngrid = "field.npz"\n'
+        '[electrons]\nmodel = "Uniform"\nvalue = 0.02\n'
+        "[cosmic_rays]\nspectral_index = 2.8\n"
+        '[sightlines]\nnside = 2\nordering = "NEST"\npixels = "mask.fits"\n'
+        "observer = [-8.0, 0.0, 0.0]\n"
+        "[domain]\nradius = 15\n"
+        '[integration]\nsteps = 8\nspacing = "graded"\nquadrature = "midpoint"\n'
+        'precision = "float32"\n'
+        f'[output]\ndirectory = "{tmp_path / "out"}"\nunit = "MJy/sr"\nconvention = "COSMO"\n'
+        "figure = false\n"
+    )
+    result = call("simulate", tmp_path / "galaxy.toml", "--json")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"stokes_0.408GHz.fits", "EM.fits", "record.json"}
+    sky = load_map(tmp_path / "out" / "stokes_0.408GHz.fits")
+    assert (sky.unit, sky.convention, sky.ordering) == ("MJy/sr", "COSMO", "NEST")
+    assert sky.values.dtype == np.float32
+    pixels = np.sort(healpy.ring2nest(2, [3, 20, 41]))
+    np.testing.assert_array_equal(np.sort(sky.pixels), pixels)
+    ring = record["models"]["magnetic"]["parts"][0]
+    assert ring["factor"] == 0.5 and ring["field"]["b0"] == pytest.approx(3.0)
+    assert record["models"]["domain"]["class"] == "Sphere"
+    assert float(sky.I.min()) > 0
+
+
+@pytest.mark.parametrize(
+    ("setting", "words"),
+    [
+        ("magnetc.b0=1", "did you mean 'magnetic'"),
+        ("magnetic.b=1", "WMAP has b0, psi0"),
+        ("magnetic.b0=[1, 2]", "must be one number in uG"),
+        ("magnetic.b0=1 kpc", "must be a number in uG, such as '1.5 uG'"),
+        ("magnetic.b0=nan", "must be finite"),
+        ("magnetic.b0=true", "must be a number in uG"),
+        ("magnetic.0.b0=1", "WMAP has b0, psi0"),
+        ("frequency.x=1", "holds no further keys"),
+        ("magnetic.model=WMPA", "did you mean 'WMAP'"),
+        ("magnetic.class=none.py:Ring", "there is no file 'none.py'"),
+        ("magnetic.class=Ring", "must be 'FILE.py:ClassName'"),
+        ("magnetic.grid=none.npz", "there is no such file"),
+        ("electrons.model=WMAP", "electrons.model = 'WMAP': must be one of"),
+        ("cosmic_rays.spectral_index=two", "cosmic_rays.spectral_index = 'two'"),
+        ("cosmic_rays.scale=2", "must be one cosmic-ray model"),
+        ("sightlines.nside=3", "must be a power of two"),
+        ("sightlines.nside=2.5", "must be a whole number"),
+        ("sightlines.pixels=[999999]", "at nside 64 pixels are numbered 0 to 49151"),
+        ("sightlines.pixels=none.fits", "there is no such file"),
+        ("sightlines.observer=[1, 2]", "must be a list of 3 numbers in kpc"),
+        ("integration.steps=0", "must be at least 1"),
+        ("integration.precision=double", "must be one of float64, float32"),
+        ("integration.scale=2", "only with integration.spacing"),
+        ("domain.half_lengths=[1, 2, -3]", "must be positive in kpc"),
+        ("domain.shape=sphere", "domain.radius is missing"),
+        ("frequency=-1", "must be positive in GHz"),
+        ("frequency=3 kpc", "must be a number in GHz"),
+        ("frequency=[1, 1]", "twice"),
+        ("outputs=stoke", "did you mean 'stokes'"),
+        ("output.unit=K", "must be one of K_RJ"),
+        ("output.convention=iau", "did you mean 'IAU'"),
+        ("output.overwrite=1", "must be true or false"),
+        ("output.directory=/proc/nothing", "not writable"),
+        ("seed=-1", "must be at least 0"),
+        ("b0", "must be KEY=VALUE"),
+    ],
+)
+def test_bad_settings_are_refused_with_one_sentence(tmp_path, setting, words):
+    message = refused("simulate", "-o", tmp_path / "out", "--set", setting)
+    assert words in message, message
+    assert setting.partition("=")[0].split(".")[0] in message
+    assert not (tmp_path / "out").exists()
+
+
+def test_bad_configuration_files(tmp_path):
+    assert "does not exist" in refused("simulate", tmp_path / "no.toml")
+    (tmp_path / "a.toml").write_text("frequency = [")
+    assert "not valid TOML" in refused("simulate", tmp_path / "a.toml")
+    (tmp_path / "b.toml").write_text('[magnetic]\nmodel = "WMAP"\ngrid = "x.npz"\n')
+    assert "exactly one of model, class, grid" in refused("simulate", tmp_path / "b.toml")
+    (tmp_path / "broken.py").write_text("raise RuntimeError('boom')\n")
+    broken = f"magnetic.class={tmp_path / 'broken.py'}:Ring"
+    assert "boom" in refused("simulate", "--set", broken, "-o", tmp_path / "out")
+    (tmp_path / "scalar.py").write_text(
+        "import synax\nclass Ring(synax.AbstractScalarField):\n"
+        "    def __call__(self, position):\n        return position[0]\n"
+    )
+    scalar = f"magnetic.class={tmp_path / 'scalar.py'}:Ring"
+    message = refused("simulate", "--set", scalar, "-o", tmp_path / "out")
+    assert "must be a vector field" in message
+    other = f"magnetic.class={tmp_path / 'scalar.py'}:Rings"
+    assert "it has Ring" in refused("simulate", "--set", other, "-o", tmp_path / "out")
+
+
+def test_runtime_failures_have_code_one(tmp_path, monkeypatch):
+    from synax.cli import _run
+
+    def fail(*args):
+        raise MemoryError("out of memory")
+
+    monkeypatch.setattr(_run, "compute", fail)
+    result = call("simulate", *QUICK, "-o", tmp_path / "out")
+    assert result.exit_code == 1
+    assert "MemoryError: out of memory" in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+def test_the_printed_configuration_is_the_default(tmp_path):
+    from synax.cli import _config
+
+    text = call("simulate", "--print-config").stdout
+    (tmp_path / "default.toml").write_text(text)
+    assert _config.load(tmp_path / "default.toml", []) == _config.load(None, [])
+
+
+def test_models_lists_every_model():
+    listed = json.loads(call("models", "--json").stdout)
+    found = {(m["group"], m["name"]) for m in listed}
+    assert {("magnetic", "WMAP"), ("electrons", "YMW16"), ("cosmic_rays", "WMAP")} <= found
+    assert found == {(e.group, e.name) for e in _catalogue.models()}
+    b0 = next(m for m in listed if m["group"] == "magnetic" and m["name"] == "WMAP")["parameters"][
+        0
+    ]
+    assert (b0["name"], b0["unit"], b0["default"]) == ("b0", "uG", 1.2)
+    sheet = call("models", "magnetic.WMAP").stdout
+    assert "Page et al. 2007" in sheet and "pitch angle at 8 kpc" in " ".join(sheet.split())
+    assert "YMW16" in call("models", "electrons").stdout
+    assert "did you mean 'JF12'" in refused("models", "JF12x")
+
+
+def test_every_default_model_builds_and_is_complete():
+    for entry in _catalogue.models():
+        assert entry.summary and entry.info.paper, entry.name
+        for parameter in entry.parameters:
+            if parameter.trainable:
+                assert parameter.text, f"{entry.group}.{entry.name}.{parameter.name}"
+
+
+def test_info_explains_maps_records_and_grids(folder, tmp_path):
+    found = json.loads(call("info", folder / "stokes_23GHz.fits", "--json").stdout)
+    assert (found["unit"], found["frequency_GHz"], found["convention"]) == ("K_RJ", 23.0, "IAU")
+    assert found["I"]["minimum"] > 0
+    assert "record of a simulation" in call("info", folder / "record.json").stdout
+    box = synax.Box((1.0, 1.0, 1.0))
+    grid = synax.GridField.from_field(synax.electrons.Uniform(0.5), box, (2, 3, 4))
+    save_grid(tmp_path / "ne.npz", grid)
+    found = json.loads(call("info", tmp_path / "ne.npz", "--json").stdout)
+    assert found["values"]["shape"] == [2, 3, 4] and found["values"]["maximum"] == 0.5
+    (tmp_path / "x.json").write_text("{}")
+    assert "not a record" in refused("info", tmp_path / "x.json")
+    (tmp_path / "x.npz").write_text("nothing")
+    assert "not a map, grid or record" in refused("info", tmp_path / "x.npz")
+    assert "no such file" in refused("info", tmp_path / "nowhere")
+
+
+def test_convert_maps_and_grids(folder, tmp_path):
+    source, target = folder / "stokes_23GHz.fits", tmp_path / "k.fits"
+    flags = ["--unit", "uK_CMB", "--convention", "COSMO", "--ordering", "NEST", "--nside", "1"]
+    assert call("convert", source, target, *flags, "--quiet").stdout == ""
+    made = load_map(target)
+    assert (made.unit, made.convention, made.ordering, made.nside) == ("uK_CMB", "COSMO", "NEST", 1)
+    expected = load_map(source).to_unit("uK_CMB").degrade(1)
+    np.testing.assert_allclose(made.to_ordering("RING").U, -expected.U, rtol=1e-12)
+    assert "exists" in refused("convert", source, target)
+    assert "must be one of" in refused("convert", source, tmp_path / "b.fits", "--unit", "K")
+    assert "at most that of the map" in refused(
+        "convert", source, tmp_path / "b.fits", "--nside", 64
+    )
+    save_map(tmp_path / "rm.fits", load_map(folder / "RM.fits"))
+    assert "rad/m2" in refused("convert", tmp_path / "rm.fits", tmp_path / "b.fits", "--unit", "K")
+    bare = np.arange(12.0)
+    healpy.write_map(tmp_path / "bare.fits", bare, dtype=np.float64)
+    assert "has unit ''" in refused("convert", tmp_path / "bare.fits", tmp_path / "b.fits")
+    flags = ["--input-unit", "mK_RJ", "--frequency", "1", "--unit", "K_RJ", "--json"]
+    result = call("convert", tmp_path / "bare.fits", tmp_path / "b.fits", *flags)
+    assert json.loads(result.stdout)["I"]["maximum"] == pytest.approx(0.011)
+    grid = synax.GridField.from_field(
+        synax.electrons.Uniform(0.5), synax.Box((1.0, 1.0, 1.0)), (2, 3, 4)
+    )
+    save_grid(tmp_path / "ne.npz", grid)
+    assert call("convert", tmp_path / "ne.npz", tmp_path / "ne.fits").exit_code == 0
+    assert fits.getdata(tmp_path / "ne.fits").size == 24
+    assert "not a sky map" in refused(
+        "convert", tmp_path / "ne.npz", tmp_path / "n.h5", "--unit", "K_RJ"
+    )
+
+
+def test_benchmark():
+    result = call("benchmark", *"--nside 1 --steps 2 --repeat 1 --electrons Uniform --json".split())
+    found = json.loads(result.stdout)
+    assert found["points"] == 24
+    assert found["value_and_gradient"]["points_per_s"] > 0
+    assert "--nside = 3: must be a power of two" in refused("benchmark", "--nside", "3")
+
+
+@pytest.mark.parametrize("verb", ["simulate", "models", "info", "convert", "compare", "benchmark"])
+def test_help_has_an_example(verb):
+    text = call(verb, "--help").stdout
+    assert f"synax {verb}" in text and "Example" in text
+
+
+def test_the_program_runs_as_a_module(tmp_path):
+    command = [sys.executable, "-m", "synax", "simulate", "--set", "magnetic.b0=x"]
+    environment = {**os.environ, "PYTHONPATH": str(Path(synax.__file__).parents[1])}
+    done = subprocess.run(
+        command, capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert done.stderr.startswith("error: magnetic.b0 = 'x': must be a number in uG")
+    assert list(tmp_path.iterdir()) == []
