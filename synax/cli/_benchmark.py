@@ -47,9 +47,7 @@ def benchmark(
         _show(found)
 
 
-def measure(
-    nside: int, steps: int, electrons: str, precision: str, repeat: int
-) -> dict[str, Any]:
+def measure(nside: int, steps: int, electrons: str, precision: str, repeat: int) -> dict[str, Any]:
     """Seconds and points per second, first call (with compilation) and fastest repetition."""
     import equinox as eqx
     import jax

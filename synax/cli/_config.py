@@ -149,7 +149,7 @@ def _assign(tree: dict[str, Any], override: Override) -> None:
             node = node[int(name)]
         else:
             node = node.setdefault(name, {})
-        if not isinstance(node, dict | list):
+        if not isinstance(node, dict | list if parents[0] in GROUPS else dict):
             raise BadInput(f"{override.flag} {override.path}: '{here}' holds no further keys")
     if isinstance(node, list):
         raise BadInput(
