@@ -112,8 +112,7 @@ class JF12(AbstractVectorField):
         outward = jnp.zeros_like(x)  # B_r / r
         upward = jnp.zeros_like(x)
         halo = rho2 > self.r_hole**2
-        if self.toroidal or self.x_field:
-            r = safe_sqrt(r2)
+        r = safe_sqrt(r2)
         if self.toroidal:
             strength = parts.toroidal_strength(
                 r,
