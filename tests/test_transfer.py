@@ -1,0 +1,333 @@
+"""The march: order of convergence, faces at jumps, adjoints, derivatives, blocks."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+import synax
+
+FREQUENCY = jnp.array([2.4, 0.6])
+
+
+class SmoothDensity(synax.AbstractScalarField):
+    """A density without edges."""
+
+    n0: Array
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        x, y, z = position
+        return self.n0 * jnp.exp(-0.05 * (x * x + y * y) - z * z)
+
+
+class SmoothField(synax.AbstractVectorField):
+    """A magnetic field without edges."""
+
+    b0: Array
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
+        x, y, z = position
+        envelope = self.b0 * jnp.exp(-0.01 * (x * x + y * y + z * z))
+        return envelope * jnp.stack([jnp.cos(0.3 * y), jnp.sin(0.4 * x) + 0.5, 0.3 * z])
+
+
+def smooth(**kwargs):
+    return synax.Synchrotron(
+        SmoothField(jnp.asarray(3.0)),
+        SmoothDensity(jnp.asarray(0.03)),
+        synax.cosmic_rays.WMAP(r0=8.0, z0=3.0),
+        **kwargs,
+    )
+
+
+def edged(**kwargs):
+    return synax.Synchrotron(
+        synax.magnetic.WMAP(), SmoothDensity(jnp.asarray(0.03)), synax.cosmic_rays.WMAP(), **kwargs
+    )
+
+
+@pytest.fixture(scope="module")
+def rays():
+    return synax.Sightlines.healpix(2, domain=synax.Box((12.0, 12.0, 4.0)))
+
+
+def error(stokes, reference):
+    return max(
+        float(jnp.max(jnp.abs(a - b)) / jnp.std(b))
+        for a, b in zip(jax.tree.leaves(stokes), jax.tree.leaves(reference), strict=True)
+    )
+
+
+def measured_order(make, rays, counts, reference, **kwargs):
+    errors = [error(make(steps=n, **kwargs)(rays, 1.4), reference) for n in counts]
+    slope = np.polyfit(np.log(counts), np.log(errors), 1)[0]
+    return -slope, errors
+
+
+@pytest.mark.parametrize(("rule", "order"), [(synax.Midpoint(), 2.0), (synax.GaussLegendre(), 4.0)])
+def test_order_of_convergence(rays, rule, order):
+    reference = smooth(steps=1024)(rays, 1.4)
+    slope, _ = measured_order(smooth, rays, [32, 64, 128], reference, quadrature=rule)
+    assert slope == pytest.approx(order, abs=0.35)
+
+
+def test_faces_at_jumps_restore_the_order(rays):
+    counts = [32, 64, 128]
+    reference = edged(steps=1024)(rays, 1.4)
+    slope, with_faces = measured_order(edged, rays, counts, reference)
+    assert slope > 3.5
+    without = error(edged(steps=128, faces=False)(rays, 1.4), reference)
+    assert without > 100 * with_faces[-1]
+
+
+def test_cells_cover_each_ray_and_cut_at_every_surface():
+    rays = synax.Sightlines.healpix(2)
+    sky = edged(steps=16)
+    cells, n_cells = sky.cells(rays)
+    bounds = [synax.transfer.cell_bounds(cells, jnp.asarray(k), sky.steps) for k in range(n_cells)]
+    near, far = (np.array([b[i] for b in bounds]) for i in (0, 1))
+    start, end = rays.span()
+    np.testing.assert_allclose(near[0], start, atol=1e-12)
+    np.testing.assert_allclose(far[-1], end, rtol=1e-12)
+    np.testing.assert_allclose(near[1:], far[:-1], atol=1e-9)
+    assert (far - near).min() > -1e-9
+    origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
+    for surface in sky.magnetic.surfaces():
+        for crossing in np.asarray(surface.crossings(origin, rays.direction)):
+            hit = np.isfinite(crossing) & (crossing > start) & (crossing < end)
+            gap = np.abs(near - crossing).min(axis=0)[hit]
+            assert hit.any() and gap.max() < 1e-9
+
+
+def test_graded_steps_and_maximum_step(rays):
+    reference = smooth(steps=256)(rays, 1.4)
+    assert error(smooth(steps=synax.GradedSteps(96, 2.0))(rays, 1.4), reference) < 1e-4
+    rule = synax.MaximumStep(0.25)
+    near, far = rays.span()
+    assert rule.resolve(near, far).n == int(np.ceil(float((far - near).max()) / 0.25))
+    assert error(smooth(steps=rule)(rays, 1.4), reference) < 1e-5
+    with pytest.raises(TypeError, match="MaximumStep needs sightlines known"):
+        eqx.filter_jit(lambda r: smooth(steps=rule)(r, 1.4))(rays)
+
+
+def test_blocks_change_nothing(rays):
+    whole = edged(steps=8)(rays, FREQUENCY)
+    for block in (48, 17, 5):
+        parts = edged(steps=8, block=block)(rays, FREQUENCY)
+        for a, b in zip(jax.tree.leaves(parts), jax.tree.leaves(whole), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-18)
+
+
+def loss(adjoint, arguments):
+    sky, rays, frequency = arguments
+    stokes = eqx.tree_at(lambda s: s.adjoint, sky, adjoint)(rays, frequency)
+    weight = jnp.linspace(0.5, 1.5, rays.n_rays)
+    return jnp.sum(weight * stokes.Q) + 3.0 * jnp.sum(stokes.U**2) + jnp.sum(stokes.I)
+
+
+@pytest.fixture(scope="module")
+def problem(rays):
+    sky = eqx.tree_at(
+        lambda s: s.cosmic_rays.spectral_index, edged(steps=9, block=20), jnp.asarray(2.9)
+    )
+    return sky, rays, FREQUENCY
+
+
+@pytest.fixture(scope="module")
+def reference_gradient(problem):
+    return eqx.filter_grad(lambda a: loss(synax.DirectAdjoint(), a))(problem)
+
+
+@pytest.mark.parametrize("adjoint", [synax.ReversibleAdjoint(), synax.RecomputeAdjoint()])
+def test_adjoints_agree_for_every_leaf(problem, reference_gradient, adjoint):
+    """Parameters, edges, index, frequency, observer, directions, domain: all of them."""
+    gradient = eqx.filter_grad(lambda a: loss(adjoint, a))(problem)
+    leaves = list(zip(jax.tree.leaves(gradient), jax.tree.leaves(reference_gradient), strict=True))
+    assert len(leaves) > 15
+    for got, expected in leaves:
+        scale = float(jnp.max(jnp.abs(expected)))
+        np.testing.assert_allclose(got, expected, rtol=0, atol=1e-11 * scale + 1e-30)
+
+
+def test_forward_mode_is_the_transpose(problem, reference_gradient):
+    moving, still = eqx.partition(problem, eqx.is_inexact_array)
+    rng = np.random.default_rng(1)
+    direction = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=x.shape)), moving)
+    expected = sum(
+        float(jnp.sum(a * b))
+        for a, b in zip(
+            jax.tree.leaves(direction), jax.tree.leaves(reference_gradient), strict=True
+        )
+    )
+    for adjoint in (synax.ForwardMode(), synax.ReversibleAdjoint()):
+        _, tangent = jax.jvp(
+            lambda m, adjoint=adjoint: loss(adjoint, eqx.combine(m, still)), (moving,), (direction,)
+        )
+        assert float(tangent) == pytest.approx(expected, rel=1e-10)
+
+
+def test_forward_mode_refuses_reverse_mode(problem):
+    with pytest.raises(TypeError, match="ForwardMode"):
+        eqx.filter_grad(lambda a: loss(synax.ForwardMode(), a))(problem)
+
+
+def scalar_problem(rays, adjoint):
+    sky = edged(steps=9)
+
+    def of(b0):
+        return loss(adjoint, (eqx.tree_at(lambda s: s.magnetic.b0, sky, b0), rays, FREQUENCY))
+
+    return of
+
+
+def test_derivative_against_finite_differences(rays):
+    of = scalar_problem(rays, synax.ReversibleAdjoint())
+    b0, h = jnp.asarray(1.2), 1e-5
+    finite = (of(b0 + h) - of(b0 - h)) / (2 * h)
+    assert float(jax.grad(of)(b0)) == pytest.approx(float(finite), rel=1e-8)
+
+
+def test_second_derivatives_and_vmap(rays):
+    b0 = jnp.asarray(1.2)
+    of = scalar_problem(rays, synax.ReversibleAdjoint())
+    expected = jax.grad(jax.grad(scalar_problem(rays, synax.DirectAdjoint())))(b0)
+    forward_over_reverse = jax.jvp(jax.grad(of), (b0,), (jnp.ones(()),))[1]
+    assert float(forward_over_reverse) == pytest.approx(float(expected), rel=1e-9)
+    both = jax.vmap(jax.grad(of))(jnp.array([0.8, 1.2]))
+    assert float(both[1]) == pytest.approx(float(jax.grad(of)(b0)), rel=1e-12)
+
+
+def test_derivative_with_respect_to_an_edge():
+    """The radius of a hard edge: right only because cells end there."""
+    rays = synax.Sightlines.from_lonlat([10.0, 50.0, 200.0], [5.0, -10.0, 3.0])
+    sky = edged(steps=64)
+
+    def total(radius):
+        return jnp.sum(eqx.tree_at(lambda s: s.magnetic.r_min, sky, radius)(rays, 2.4).I)
+
+    radius, h = jnp.asarray(3.0), 1e-3
+    finite = (total(radius + h) - total(radius - h)) / (2 * h)
+    assert float(jax.grad(total)(radius)) == pytest.approx(float(finite), rel=1e-5)
+    assert float(finite) < 0
+
+
+def test_grid_gradient_by_groups_of_cells(rays):
+    box = synax.Box((12.0, 12.0, 4.0))
+    grid = synax.GridField.from_field(SmoothField(jnp.asarray(3.0)), box, shape=(18, 17, 10))
+    sky = eqx.tree_at(lambda s: s.magnetic, smooth(steps=11, block=25), grid)
+
+    def of(values, adjoint):
+        return loss(
+            adjoint, (eqx.tree_at(lambda s: s.magnetic.values, sky, values), rays, FREQUENCY)
+        )
+
+    got = jax.grad(of)(grid.values, synax.ReversibleAdjoint())
+    expected = jax.grad(of)(grid.values, synax.DirectAdjoint())
+    assert grid.values.size > 8192  # the size from which cells are grouped
+    np.testing.assert_allclose(got, expected, rtol=0, atol=1e-12 * float(jnp.abs(expected).max()))
+
+
+def test_gradient_is_finite_where_the_field_vanishes(rays):
+    """B = 0 everywhere, and B along the sightline: the places where other codes give NaN."""
+    for field in (
+        synax.magnetic.WMAP(b0=0.0),
+        synax.magnetic.Uniform(np.asarray(rays.direction[:, 7])),
+        synax.magnetic.Uniform((0.0, 0.0, 0.0)),
+    ):
+        for index in (3.0, 2.6):
+            sky = eqx.tree_at(lambda s, f=field: s.magnetic, edged(steps=4), field)
+            sky = eqx.tree_at(
+                lambda s, p=index: s.cosmic_rays.spectral_index, sky, jnp.asarray(index)
+            )
+            arguments = (sky, rays, FREQUENCY)
+            gradient = eqx.filter_grad(lambda a: loss(synax.ReversibleAdjoint(), a))(arguments)
+            assert all(bool(jnp.all(jnp.isfinite(g))) for g in jax.tree.leaves(gradient))
+
+
+def test_memory_of_the_gradient_does_not_grow_with_steps():
+    rays = synax.Sightlines.healpix(4)
+    few, many = (synax.memory_estimate(edged(steps=n), rays, 2.4, gradient=True) for n in (16, 512))
+    assert many < 1.1 * few
+    forward = synax.memory_estimate(edged(steps=512), rays, 2.4)
+    assert many < 4 * forward
+
+
+def test_one_compilation_for_many_values(rays):
+    sky = edged(steps=5)
+    count = 0
+
+    class Counting(synax.AbstractVectorField):
+        b0: Array
+
+        def __call__(self, position):
+            nonlocal count
+            count += 1
+            return self.b0 * jnp.ones_like(position)
+
+    for value in (1.0, 2.0, 3.0):
+        eqx.tree_at(lambda s, v=value: s.magnetic, sky, Counting(jnp.asarray(v)))(rays, value)
+        after = count if value == 1.0 else after
+    # each construction is checked once (eval_shape); only the first call traces the march
+    assert count - after <= 2
+
+
+def test_precomputed_fields_are_interchangeable(rays):
+    sky = edged(steps=7)
+    full = sky(rays, FREQUENCY)
+    fixed = sky.precompute(rays, "electrons", "cosmic_rays")
+    stokes = fixed(rays, FREQUENCY)
+    for a, b in zip(jax.tree.leaves(stokes), jax.tree.leaves(full), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-18)
+    alone = synax.sample_along(sky.electrons, rays, 7, surfaces=sky.magnetic.surfaces())
+    np.testing.assert_allclose(alone.values, fixed.electrons.values, rtol=1e-13)
+    with pytest.raises(ValueError, match="48 sightlines"):
+        fixed(synax.Sightlines.healpix(1), 2.4)
+    with pytest.raises(ValueError, match="precompute takes names"):
+        sky.precompute(rays, "magnetism")
+    with pytest.raises(TypeError, match="only along its own sightlines"):
+        alone(jnp.zeros((3, 5)))
+
+
+def test_error_estimate_is_honest(rays):
+    exact = edged(steps=512)(rays, 1.4)
+    for steps in (24, 48):
+        estimate = synax.estimate_error(edged(steps=steps), rays, 1.4)
+        actual = edged(steps=steps)(rays, 1.4)
+        for name in ("Q", "U"):
+            a, b = getattr(actual, name), getattr(exact, name)
+            true = float(jnp.sqrt(jnp.mean((a - b) ** 2)) / jnp.std(b))
+            assert true < float(getattr(estimate.rms, name)) * 1.05
+    chosen, estimate = synax.with_tolerance(edged(steps=4), rays, 1.4, 1e-3)
+    assert estimate.steps == chosen.steps.n > 16
+    assert error(chosen(rays, 1.4), exact) < 1e-2
+    with pytest.raises(RuntimeError, match="not reached"):
+        synax.with_tolerance(edged(steps=4, faces=False), rays, 1.4, 1e-6, max_steps=32)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"steps": 0}, "n must be a positive integer"),
+        ({"steps": 2.5}, "n must be a positive integer"),
+        ({"block": 0}, "block must be a positive integer"),
+        ({"magnetic": synax.electrons.Uniform(1.0)}, "magnetic must be a vector field"),
+        ({"electrons": synax.magnetic.WMAP()}, "electrons must be a scalar field"),
+        ({"magnetic": 3.0}, "magnetic must be a vector field"),
+    ],
+)
+def test_bad_arguments_are_named(kwargs, message):
+    parts = {
+        "magnetic": synax.magnetic.WMAP(),
+        "electrons": None,
+        "cosmic_rays": synax.cosmic_rays.WMAP(),
+    }
+    with pytest.raises((ValueError, TypeError), match=message):
+        synax.Synchrotron(**(parts | kwargs))
+
+
+@pytest.mark.parametrize("frequency", [0.0, -1.0, [[1.0]]])
+def test_bad_frequency(rays, frequency):
+    with pytest.raises(ValueError, match="frequency must be"):
+        edged(steps=2)(rays, frequency)
