@@ -140,7 +140,10 @@ def _linear(
         corners = [x * y * z for x in (gx, fx) for y in (gy, fy) for z in (gz, fz)]
         weight = jnp.stack(corners, axis=-1).reshape(-1, 4, 2, 1)
         rows = _take(table, start[:, None] + offsets, 2 * components)
-        return jnp.sum(rows.reshape(-1, 4, 2, components) * weight, axis=(1, 2))
+        value = jnp.sum(rows.reshape(-1, 4, 2, components) * weight, axis=(1, 2))
+        # XLA on CPU would compute the cotangent anew for each of the 8 c numbers that it scatters;
+        # it never repeats a matrix product, so a product with 1 has it computed once a point
+        return jnp.matmul(value, jnp.eye(components, dtype=value.dtype), precision="highest")
 
     n = start.shape[0]
     points = (start, fraction.T)
