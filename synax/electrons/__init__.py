@@ -1,5 +1,6 @@
 """Models of the thermal-electron density: position (3, *points) kpc -> (*points,) cm^-3."""
 
 from ._discs import ExponentialDisc as ExponentialDisc, TwoDisc as TwoDisc
+from ._random import GaussianRandom as GaussianRandom
 from ._uniform import Uniform as Uniform
 from ._ymw16 import YMW16 as YMW16

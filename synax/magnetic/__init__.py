@@ -10,6 +10,7 @@ from ._jf12_solenoidal import JF12Solenoidal as JF12Solenoidal
 from ._kst24 import KST24 as KST24
 from ._logarithmic_spiral import LogarithmicSpiral as LogarithmicSpiral
 from ._pt11 import PT11 as PT11
+from ._random import ExponentialStrength as ExponentialStrength, GaussianRandom as GaussianRandom
 from ._tf17 import TF17 as TF17
 from ._toroidal_halo import ToroidalHalo as ToroidalHalo
 from ._uf23 import UF23 as UF23

@@ -7,7 +7,7 @@ from jaxtyping import Array, Float
 
 from .._constants import KPC
 from .._field import AbstractVectorField
-from .._math import safe_divide
+from .._math import safe_divide, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 
@@ -42,7 +42,7 @@ class ArchimedeanSpiral(AbstractVectorField):
         inverse = jnp.where(radius2 > 0, jnp.sqrt(jnp.where(radius2 > 0, inverse2, 1.0)), 0.0)
         strength = jnp.where(z < 0, -self.b0, self.b0) * self.r0**2 * inverse2
         twist = self.omega * (KPC / 1e3) / self.wind_speed
-        return strength * jnp.stack([x * inverse + twist * y, y * inverse - twist * x, z * inverse])
+        return strength * vector(x * inverse + twist * y, y * inverse - twist * x, z * inverse)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (Plane(),)

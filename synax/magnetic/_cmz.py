@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius
+from .._math import cylindrical_radius, vector
 from .._parameters import ModelInfo, Scalar, parameter
 
 
@@ -38,4 +38,4 @@ class CMZ(AbstractVectorField):
         w = 1.0 / (1.0 + a * z * z)
         vertical = self.b0 * w * w * jnp.exp(-math.log(2.0) * w * r / self.radius)
         outward = 2.0 * a * w * z * vertical
-        return jnp.stack([outward * x, outward * y, vertical])
+        return vector(outward * x, outward * y, vertical)

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius
+from .._math import cylindrical_radius, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder
 
@@ -34,7 +34,7 @@ class Helix(AbstractVectorField):
         inside = (r > self.r_min) & (r < self.r_max)
         inverse = jnp.where(inside, 1.0, 0.0) / jnp.where(inside, r, 1.0)
         b_z = jnp.where(inside, self.bz, 0.0)
-        return jnp.stack([-self.bx * y * inverse, self.by * x * inverse, b_z])
+        return vector(-self.bx * y * inverse, self.by * x * inverse, b_z)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (Cylinder(self.r_min), Cylinder(self.r_max))

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import azimuth, cylindrical_radius, safe_divide, sech2
+from .._math import azimuth, cylindrical_radius, safe_divide, sech2, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Plane
 
@@ -97,7 +97,7 @@ class Jaffe13(AbstractVectorField):
         amplitude = radial * smooth + profile * compression
         amplitude = jnp.where(r < self.r_hole, 0.0, amplitude)
         u_x, u_y = self._direction(x, y, z, r)
-        return jnp.stack([amplitude * u_x, amplitude * u_y, 0.0 * z])
+        return vector(amplitude * u_x, amplitude * u_y, 0.0 * z)
 
     def _bar_frame(self, x: Array, y: Array) -> tuple[Array, Array]:
         sin_b, cos_b = jnp.sin(self.bar_phi0), jnp.cos(self.bar_phi0)

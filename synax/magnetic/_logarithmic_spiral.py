@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, sincos
+from .._math import cylindrical_radius, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 
@@ -63,7 +63,7 @@ class LogarithmicSpiral(AbstractVectorField):
             direction = [cos_p * cos_phi, sin_p * sin_phi]
         else:
             direction = [sin_p * cos_phi - cos_p * sin_phi, sin_p * sin_phi + cos_p * cos_phi]
-        return jnp.stack([amplitude * direction[0], amplitude * direction[1], 0.0 * z])
+        return vector(amplitude * direction[0], amplitude * direction[1], 0.0 * z)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (Plane(),)

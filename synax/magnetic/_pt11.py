@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, sincos
+from .._math import cylindrical_radius, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 from ._variants import check_choice, fill_defaults
@@ -69,15 +69,13 @@ class PT11(AbstractVectorField):
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         x, y, z = position
         r = cylindrical_radius(x, y)
-        total = 0.0 * position
-        if self.disc:
-            total = total + self._disc(x, y, z, r)
+        b_x, b_y = self._disc(x, y, z, r) if self.disc else (0.0 * x, 0.0 * y)
         if self.halo:
             azimuthal = self._halo(z, r)
-            total = total + jnp.stack([-azimuthal * y, azimuthal * x, 0.0 * z])
-        return total
+            b_x, b_y = b_x - azimuthal * y, b_y + azimuthal * x
+        return vector(b_x, b_y, 0.0 * z)
 
-    def _disc(self, x: Array, y: Array, z: Array, r: Array) -> Float[Array, "3 *points"]:
+    def _disc(self, x: Array, y: Array, z: Array, r: Array) -> tuple[Array, Array]:
         off_axis = r > 0
         r_safe = jnp.where(off_axis, r, 1.0)
         cos_phi, sin_phi = x / r_safe, y / r_safe  # cos(theta) = -cos_phi, sin(theta) = sin_phi
@@ -91,12 +89,9 @@ class PT11(AbstractVectorField):
         amplitude = strength * modulation * jnp.exp(-jnp.abs(z) / self.z0)
         amplitude = jnp.where(off_axis, amplitude / jnp.maximum(r_safe, self.r_core), 0.0)
         sin_p, cos_p = jnp.sin(self.pitch), jnp.cos(self.pitch)
-        return jnp.stack(
-            [
-                amplitude * (sin_p * cos_phi + cos_p * sin_phi),
-                amplitude * (sin_p * sin_phi - cos_p * cos_phi),
-                0.0 * z,
-            ]
+        return (
+            amplitude * (sin_p * cos_phi + cos_p * sin_phi),
+            amplitude * (sin_p * sin_phi - cos_p * cos_phi),
         )
 
     def _halo(self, z: Array, r: Array) -> Float[Array, "*points"]:

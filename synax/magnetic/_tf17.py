@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, safe_divide, safe_sqrt, sincos
+from .._math import cylindrical_radius, safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Plane
 from ._variants import check_choice, fill_defaults, radians
@@ -117,9 +117,9 @@ class TF17(AbstractVectorField):
         flatten = 1.0 / (1.0 + (z / self.winding_height) ** 2)
         g = winding * log_term * flatten
         radial, vertical = 0.0 * r, 0.0 * z  # B_r / r and B_z of the lines that are wound
-        core = None
+        core_x, core_y = 0.0 * x, 0.0 * y
         if self.disc == "Ad1":
-            radial, vertical, core = self._disc_a(x, y, z, r, g, winding * flatten)
+            radial, vertical, core_x, core_y = self._disc_a(x, y, z, r, g, winding * flatten)
         elif self.disc == "Bd1":
             radial, vertical = self._disc_b(x, y, z, r, g)
         elif self.disc == "Dd1":
@@ -130,10 +130,9 @@ class TF17(AbstractVectorField):
         # the paper's azimuth is clockwise: B_phi = -B_f
         height2 = self.winding_height**2
         clockwise = flatten * (winding * slope * radial - 2.0 * z / height2 * g * vertical)
-        wound = jnp.stack(
-            [radial * x + clockwise * y, radial * y - clockwise * x, vertical],
-        )
-        return wound if core is None else wound + core
+        b_x = core_x + radial * x + clockwise * y
+        b_y = core_y + radial * y - clockwise * x
+        return vector(b_x, b_y, vertical)
 
     def _winding(self, r: Array) -> tuple[Array, Array]:
         """ln(1 - exp(-u)) and u/(exp(u) - 1) with u = r/L_p; 0 and 1 on the axis."""
@@ -152,7 +151,7 @@ class TF17(AbstractVectorField):
 
     def _disc_a(
         self, x: Array, y: Array, z: Array, r: Array, g: Array, wind: Array
-    ) -> tuple[Array, Array, Float[Array, "3 *points"]]:
+    ) -> tuple[Array, Array, Array, Array]:
         outside = r > self.disc_radius
         r_out = jnp.where(outside, r, self.disc_radius)
         g_core = wind * self._winding(self.disc_radius)[0]
@@ -164,7 +163,7 @@ class TF17(AbstractVectorField):
         radial = self.disc_radius / r_out**2 * m * strength
         vertical = 2.0 * self.disc_curvature * self.disc_radius * m * z / spread * strength
         inner = jnp.where(outside, 0.0, line)
-        return radial, vertical, jnp.stack([-inner * cos_a, inner * sin_a, 0.0 * z])
+        return radial, vertical, -inner * cos_a, inner * sin_a
 
     def _disc_b(self, x: Array, y: Array, z: Array, r: Array, g: Array) -> tuple[Array, Array]:
         v = r / self.disc_radius

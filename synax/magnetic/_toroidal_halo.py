@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius
+from .._math import cylindrical_radius, vector
 from .._parameters import ModelInfo, Scalar, parameter
 
 
@@ -36,5 +36,5 @@ class ToroidalHalo(AbstractVectorField):
         height = (jnp.abs(z) - self.z0) / self.z1
         strength = self.b0 / self.r0 * jnp.exp(1.0 - r / self.r0) / (1.0 + height * height)
         if self.crpropa:
-            return jnp.stack([strength * x, strength * y, 0.0 * z])
-        return jnp.stack([-strength * y, strength * x, 0.0 * z])
+            return vector(strength * x, strength * y, 0.0 * z)
+        return vector(-strength * y, strength * x, 0.0 * z)
