@@ -104,7 +104,7 @@ def test_central_difference_divergence_vanishes_to_rounding(settings, shape):
 def test_alignment_with_the_regular_field(rho):
     """Isotropic wave vectors leave <B_par^2> = 8/15 C_par + 2/15 C_perp, and the rms alone."""
     regular = magnetic.Uniform((0.0, 2.0, 0.0))
-    smooth = {"outer_scale": 0.7, "slope": 6.0, "rise": 3.0}  # well above the grid's spacing
+    smooth = {"outer_scale": 1.2, "slope": 6.0, "rise": 3.0}  # well above the grid's spacing
 
     @jax.jit
     @jax.vmap
@@ -115,8 +115,8 @@ def test_alignment_with_the_regular_field(rho):
     x2, y2, z2 = np.mean(mean_squares(jax.random.split(KEY, 12)), axis=0)
     parallel, across = rho**2, 1.0 / rho**2
     expected = (8 * parallel + 2 * across) / (parallel + 9 * across)
-    assert abs(2 * y2 / (x2 + z2) / expected - 1) < 0.06
-    assert abs(np.sqrt(x2 + y2 + z2) - 1.5) < 0.05
+    assert abs(2 * y2 / (x2 + z2) / expected - 1) < 0.08
+    assert abs(np.sqrt(x2 + y2 + z2) - 1.5) < 0.1
 
 
 def test_nothing_is_stretched_where_the_regular_field_is_zero():
