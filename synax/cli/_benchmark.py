@@ -91,8 +91,9 @@ def measure(nside: int, steps: int, electrons: str, precision: str, repeat: int)
 def _show(found: dict[str, Any]) -> None:
     from rich.table import Table
 
-    title = f"NSIDE {found['nside']} x {found['steps']} steps, {found['electrons']}, {found['precision']}, "
-    table = Table(title=title + found["machine"]["device"], title_justify="left")
+    size = f"NSIDE {found['nside']} x {found['steps']} steps"
+    parts = (size, found["electrons"], found["precision"], found["machine"]["device"])
+    table = Table(title=", ".join(parts), title_justify="left")
     for heading in ("", "first call (s)", "best (s)", "million points/s"):
         table.add_column(heading, justify="right" if heading else "left")
     for name in ("forward", "value_and_gradient"):

@@ -20,7 +20,8 @@ class BadInput(Exception):
 
 def stdout() -> Console:
     """A console on the current standard output."""
-    return Console(file=sys.stdout, highlight=False)
+    width = None if sys.stdout.isatty() else 120
+    return Console(file=sys.stdout, highlight=False, width=width)
 
 
 def stderr() -> Console:

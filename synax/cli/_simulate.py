@@ -204,4 +204,8 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
         f"integration error, by doubling the steps: at most "
         f"{outputs[worst]['relative_rms']:.1e} of the rms ({worst})"
     )
-    console.print(f"written to [bold]{folder}[/]:", ", ".join(record["files"].values()))
+    console.print(
+        f"written to [bold]{folder}[/]:",
+        ", ".join(record["files"].values()),
+        soft_wrap=True,
+    )

@@ -19,11 +19,13 @@ def comparison(
     title: str,
     signed: bool,
     cmap: str,
+    scale: float = 1.0,
 ) -> Any:
     """Data and model side by side (one row a quantity), their scatter and latitude profiles.
 
     **Arguments:** `pairs`: name -> (data, model) RING maps. `latitude`: degrees, of each pixel.
-    `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones.
+    `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones. `scale`: the
+    model's maps are drawn times this number; it is also the slope of the line in the scatter.
     """
     from matplotlib.figure import Figure
 
@@ -36,38 +38,45 @@ def comparison(
         norm = _signed_norm(data) if signed else _log_norm(data)
         style: dict[str, Any] = {"cmap": cmap, "norm": norm, "label": unit}
         draw_mollweide(figure.add_subplot(grid[row, 0]), data, title=f"{name}, measured", **style)
-        draw_mollweide(figure.add_subplot(grid[row, 1]), model, title=f"{name}, model", **style)
-    _scatter(figure.add_subplot(grid[rows, 0]), pairs, unit, signed)
+        times = "" if scale == 1.0 else f" × {scale:.3g}"
+        title = f"{name}, model{times}"
+        draw_mollweide(figure.add_subplot(grid[row, 1]), scale * model, title=title, **style)
+    _scatter(figure.add_subplot(grid[rows, 0]), pairs, unit, signed, scale)
     _profile(figure.add_subplot(grid[rows, 1]), pairs, latitude, unit, signed)
     return figure
 
 
-def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool) -> None:
+def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool, scale: float) -> None:
     data = np.concatenate([d for d, _ in pairs.values()])
     model = np.concatenate([m for _, m in pairs.values()])
     use = np.isfinite(data) & np.isfinite(model)
     if not signed:
         use &= (data > 0) & (model > 0)
     data, model = data[use], model[use]
-    top = np.percentile(np.abs(np.concatenate([data, model])), 99.8)
-    if signed:
-        width = np.median(np.abs(data))
-        scale = {"value": "asinh", "linear_width": width}
-        shown = {"xscale": "linear", "yscale": "linear"}
-        extent = (-top, top, -top, top)
-    else:
-        scale = {"value": "log"}
-        low = np.percentile(np.concatenate([data, model]), 0.2)
-        shown = {"xscale": "log", "yscale": "log"}
-        extent = tuple(np.log10([low, top, low, top]))
-    kwargs: dict[str, Any] = {"gridsize": 70, "bins": "log", "mincnt": 1, "cmap": "Greys"}
-    axes.hexbin(model, data, extent=extent, **shown, **kwargs)
-    line = np.array([-top, top]) if signed else np.array([low, top])
-    axes.plot(line, line, color=_MODEL, lw=1.2, label="measured = model")
-    if not signed:
-        axes.set_xscale(**scale)
-        axes.set_yscale(**scale)
-    axes.set(xlim=line, ylim=line, xlabel=f"model ({unit})", ylabel=f"measured ({unit})")
+    ranges = []
+    for values in (model, data):
+        top = float(np.percentile(np.abs(values), 99.7))
+        ranges.append((-top if signed else float(np.percentile(values, 0.3)), top))
+    (x0, x1), (y0, y1) = ranges
+    kind = "linear" if signed else "log"
+    extent = (x0, x1, y0, y1) if signed else tuple(np.log10([x0, x1, y0, y1]))
+    axes.hexbin(
+        *(model, data),
+        extent=extent,
+        xscale=kind,
+        yscale=kind,
+        gridsize=60,
+        bins="log",
+        mincnt=1,
+        cmap="Greys",
+    )
+    line = np.array([x0, x1])
+    if scale != 1.0:
+        label = f"measured = {scale:.3g} model"
+        axes.plot(line, scale * line, color=_MODEL, lw=1.4, label=label)
+    axes.plot(line, line, color=_MODEL, lw=1.2, ls=":", label="measured = model")
+    axes.set(xlim=(x0, x1), ylim=(y0, y1))
+    axes.set(xlabel=f"model ({unit})", ylabel=f"measured ({unit})")
     _finish(axes)
 
 

@@ -64,7 +64,8 @@ def draw_mollweide(
     )
     bar.set_label(label, color=_INK, fontsize=11)
     if hasattr(norm, "linear_width"):
-        bar.set_ticks(_signed_ticks(norm))
+        ticks = _signed_ticks(norm)
+        bar.set_ticks(ticks, labels=[f"{x:g}".replace("-", "−") for x in ticks])
         bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
@@ -74,9 +75,10 @@ def draw_mollweide(
 def _signed_ticks(norm: Any) -> list[float]:
     """Zero and the powers of ten that stand clear of it."""
     lowest = math.ceil(math.log10(1.5 * norm.linear_width))
-    decades = [10.0**k for k in range(lowest, math.floor(math.log10(norm.vmax)) + 1)]
-    decades = decades or [0.5 * norm.vmax]
-    return [-x for x in reversed(decades)] + [0.0] + decades
+    highest = math.floor(math.log10(norm.vmax))
+    marks = [10.0**k for k in range(lowest, highest + 1)]
+    marks = marks or [max(f * 10.0**highest for f in (1, 2, 5) if f * 10.0**highest < norm.vmax)]
+    return [-x for x in reversed(marks)] + [0.0] + marks
 
 
 def _graticule(axes: Any, color: str) -> None:
