@@ -23,7 +23,7 @@ class Comparison(NamedTuple):
     arrays: dict[str, np.ndarray]
 
 
-def agreement(model: np.ndarray, data: np.ndarray) -> dict[str, float]:
+def agreement(model: np.ndarray, data: np.ndarray) -> dict[str, Any]:
     """How a model follows data: the best scale, the line, Pearson's r, what is left over.
 
     `scale` minimises |data - scale model|; `residual` is the rms of what that leaves, in units of
@@ -46,7 +46,7 @@ def agreement(model: np.ndarray, data: np.ndarray) -> dict[str, float]:
     }
 
 
-def logarithmic(model: np.ndarray, data: np.ndarray) -> dict[str, float]:
+def logarithmic(model: np.ndarray, data: np.ndarray) -> dict[str, Any]:
     """Ratio of positive quantities: median of data / model, and half the 16-84 % range in dex."""
     use = (model > 0) & (data > 0)
     ratio = np.log10(data[use] / model[use])

@@ -1,0 +1,147 @@
+"""Models against the sky: the numbers on made-up skies, and on the real one where it is at hand."""
+
+import json
+from types import SimpleNamespace
+
+import healpy
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+import synax
+from synax.cli import _comparisons, app
+from synax.cli._run import prepare
+
+SETTINGS = [
+    *("--electrons", "Uniform", "--steps", "8", "--set", "integration.spacing=uniform"),
+    *("--set", "domain.half_lengths=[20, 20, 5]"),
+]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+@pytest.fixture(scope="module")
+def made_up(tmp_path_factory):
+    """A folder of sky data that is the model itself, scaled: what comes out is known."""
+    folder = tmp_path_factory.mktemp("sky")
+    magnetic, electrons = synax.magnetic.WMAP(), synax.electrons.Uniform()
+    sky = synax.Synchrotron(magnetic, electrons, synax.cosmic_rays.WMAP(), steps=8)
+    rays = synax.Sightlines.healpix(32)
+    stokes = sky(rays, np.asarray([0.408, 23.0]))
+    np.savez(folder / "haslam408_dsds_n64.npz", T_gal_n32=3.0 * stokes.I[0])
+    q, u = 1e6 * np.asarray(stokes.Q[1]), 1e6 * np.asarray(stokes.U[1])
+    np.savez(folder / "wmapK_pol_pysm_n64.npz", Q_lp_n32=2.0 * q, U_lp_n32=-2.0 * u)
+    rm = np.asarray(synax.RotationMeasure(magnetic, electrons, steps=8)(rays))
+    rm = -0.5 * healpy.ud_grade(rm, 16)
+    rm[7] = np.nan
+    counts = np.full(3072, 4)
+    np.savez(folder / "rm_egs_binned_n16.npz", RM=rm, sigma=np.ones(3072), n=counts)
+    rng = np.random.default_rng(0)
+    distance = rng.uniform(0.2, 3.0, 40)
+    distance[0], distance[1] = np.nan, 80.0
+    np.savez(
+        folder / "pulsars_psrcat167.npz",
+        l=rng.uniform(0, 360, 40),
+        b=rng.uniform(-60, 60, 40),
+        dm=10.0 * np.nan_to_num(distance, nan=1.0) * 1.25,
+        dist_indep=distance,
+        dist_indep_kind=np.array(["PX", "DIST_A"] * 20),
+        globular=np.zeros(40, bool),
+        extragalactic=np.zeros(40, bool),
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def records(made_up, tmp_path_factory):
+    out = tmp_path_factory.mktemp("out")
+    result = call("compare", "all", "--data", made_up, *SETTINGS, "-o", out, "--json")
+    assert result.exit_code == 0, result.output
+    found = {record["comparison"]: record for record in json.loads(result.stdout)}
+    for name, record in found.items():
+        assert json.loads((out / f"{name}.json").read_text()) == record
+        assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    return found
+
+
+def test_haslam_finds_the_scale(records):
+    for numbers in records["haslam"]["numbers"].values():
+        assert numbers["scale"] == pytest.approx(3.0, rel=1e-6)
+        assert numbers["correlation"] == pytest.approx(1.0, abs=1e-9)
+        assert numbers["residual"] < 1e-6
+        assert numbers["median_ratio"] == pytest.approx(3.0, rel=1e-6)
+        assert numbers["scatter_dex"] < 1e-6
+
+
+def test_wmap_turns_u_to_the_same_convention(records):
+    numbers = records["wmap"]["numbers"]["all"]
+    for letter in ("Q", "U", "Q and U", "P"):
+        assert numbers[letter]["scale"] == pytest.approx(2.0, rel=1e-6)
+    assert numbers["angle"]["median_difference_deg"] < 1e-3
+
+
+def test_faraday_sees_a_reversed_sign_and_skips_empty_pixels(records):
+    numbers = records["faraday"]["numbers"]
+    assert numbers["empty_pixels"] == 1
+    assert numbers["all"]["n"] == 3071
+    assert numbers["all"]["scale"] == pytest.approx(-0.5, rel=1e-6)
+    assert numbers["all"]["same_sign"] == 0.0
+    assert numbers["all"]["median_error_of_the_data"] == pytest.approx(0.625)
+
+
+def test_pulsars_end_at_their_distance(records):
+    numbers = records["pulsars"]["numbers"]
+    assert numbers["beyond_the_domain"] == 1
+    assert numbers["all"]["n"] == 38
+    assert numbers["all"]["median_ratio"] == pytest.approx(1.25, rel=1e-6)
+    assert numbers["all"]["within_a_factor_1.5"] == 1.0
+
+
+def test_agreement_on_known_numbers():
+    rng = np.random.default_rng(3)
+    model = rng.normal(size=4000)
+    data = 2.0 * model + 1.0 + rng.normal(size=4000)
+    found = _comparisons.agreement(model, data)
+    assert found["slope"] == pytest.approx(2.0, abs=0.06)
+    assert found["offset"] == pytest.approx(1.0, abs=0.06)
+    assert found["correlation"] == pytest.approx(2 / np.sqrt(5), abs=0.02)
+    assert found["residual"] == pytest.approx(np.sqrt(2 / 6), abs=0.02)
+
+
+def test_bad_input(made_up, tmp_path, monkeypatch):
+    monkeypatch.delenv("SYNAX_DATA", raising=False)
+    for arguments, words in (
+        (("moon", "--data", made_up), "WHAT = 'moon': must be one of pulsars"),
+        (("haslam",), "--data is missing"),
+        (("haslam", "--data", tmp_path / "no"), "there is no such folder"),
+        (("haslam", "--data", tmp_path), "needs haslam408_dsds_n64.npz there"),
+    ):
+        result = call("compare", *arguments, "-o", tmp_path / "out")
+        assert result.exit_code == 2
+        assert words in " ".join(result.stderr.split())
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.data
+def test_the_real_sky(sky_data):
+    """Sizes that hold for any sane set-up; the exact numbers are in the documentation."""
+    from synax.cli import _config, _sky_data
+
+    changes = ["integration.steps=128", "integration.spacing=graded"]
+    changes.append("domain.half_lengths=[25, 25, 15]")
+    settings = _config.load(None, [_config.parse_set(text) for text in changes])
+    sky = prepare(settings)
+    run = SimpleNamespace(
+        **{
+            name: _comparisons.COMPARISONS[name](sky, _sky_data.read(name, sky_data)).numbers
+            for name in ("pulsars", "haslam")
+        }
+    )
+    assert run.pulsars["all"]["n"] > 380
+    assert 0.8 < run.pulsars["all"]["median_ratio"] < 1.0
+    assert run.pulsars["globular cluster"]["scatter_dex"] < 0.1
+    assert run.pulsars["all"]["within_a_factor_2"] > 0.8
+    assert 0.75 < run.haslam[f"|b| > {_comparisons._PLANE:g}"]["correlation"] < 0.9
+    assert 15 < run.haslam["all"]["median_ratio"] < 30
