@@ -1,10 +1,7 @@
 """Models of the thermal-electron density: position (3, *points) kpc -> (*points,) cm^-3."""
 
 from ._discs import ExponentialDisc as ExponentialDisc, TwoDisc as TwoDisc
-<<<<<<< HEAD
-from ._random import GaussianRandom as GaussianRandom
-=======
 from ._ne2001 import NE2001 as NE2001, NE2025 as NE2025
->>>>>>> 46bfa64 (NE2001 and NE2025: discs, arms, centre, local medium, clumps and voids)
+from ._random import GaussianRandom as GaussianRandom
 from ._uniform import Uniform as Uniform
 from ._ymw16 import YMW16 as YMW16
