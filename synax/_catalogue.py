@@ -6,13 +6,15 @@ Used by the command line and by the documentation; a new model appears in both b
 import dataclasses
 import inspect
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import equinox as eqx
 import jax
 import numpy as np
 
 from . import cosmic_rays, electrons, magnetic
+from ._domain import AbstractDomain
+from ._field import AbstractField
 from ._parameters import ModelInfo
 
 GROUPS: tuple[tuple[str, ModuleType, str], ...] = (
@@ -31,8 +33,8 @@ class ParameterEntry(NamedTuple):
     default: Any
     """Number, nested list, string or None; '(required)' where there is none."""
     text: str
-    trainable: bool
-    """Whether it is a leaf (a number that can be fitted) rather than a static switch."""
+    kind: str
+    """'number' (a leaf that can be fitted), 'switch' (static), 'field', 'domain' or 'key'."""
 
 
 class ModelEntry(NamedTuple):
@@ -106,13 +108,28 @@ def constructor(cls: type) -> tuple[ParameterEntry, ...]:
             default = REQUIRED
         elif built is not None and field is not None:
             default = getattr(built, name)
-        trainable = field is not None and not metadata.get("static", False)
-        entries.append(
-            ParameterEntry(
-                name, metadata.get("unit", ""), plain(default), metadata.get("text", ""), trainable
-            )
-        )
+        kind = _kind(name, field, argument.annotation)
+        unit, text = metadata.get("unit", ""), metadata.get("text", "") or _TEXTS.get(kind, "")
+        entries.append(ParameterEntry(name, unit, plain(default), text, kind))
     return tuple(entries)
+
+
+_TEXTS = {
+    "switch": "switch of the model",
+    "field": "another field",
+    "domain": "a box",
+    "key": "random key",
+}
+
+
+def _kind(name: str, field: Any, annotation: Any) -> str:
+    if name == "key":
+        return "key"
+    types = [annotation, *get_args(annotation)]
+    for kind, base in (("domain", AbstractDomain), ("field", AbstractField)):
+        if any(isinstance(t, type) and issubclass(t, base) for t in types):
+            return kind
+    return "switch" if field is None or field.metadata.get("static", False) else "number"
 
 
 def _try_build(cls: type) -> Any:

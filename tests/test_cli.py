@@ -141,6 +141,29 @@ def test_a_configuration_file_changes_every_part(tmp_path):
     assert float(sky.I.min()) > 0
 
 
+def test_fields_boxes_and_keys_inside_models():
+    from synax.cli._build import build_field
+
+    random = {
+        "model": "GaussianRandom",
+        "box": {"half_lengths": [4, 4, "2 kpc"]},
+        "shape": [4, 4, 4],
+        "amplitude": 2.0,
+        "along": {"model": "WMAP", "b0": 3.0},
+        "profile": {"model": "electrons.Uniform", "value": 1.0},
+    }
+    first, again, other = (build_field("magnetic", [random], seed) for seed in (1, 1, 2))
+    assert float(first.along.b0) == 3.0 and first.shape == (4, 4, 4)
+    np.testing.assert_array_equal(first.noise, again.noise)
+    assert not np.array_equal(first.noise, other.noise)
+    law = {"model": "PowerLaw", "normalisation": {"model": "electrons.Uniform", "value": 1e-4}}
+    law["spectral_index"] = {"model": "electrons.Uniform", "value": 2.5}
+    built = build_field("cosmic_rays", [law], 0)
+    assert float(built.index(jnp.zeros(3))) == 2.5
+    variant = build_field("magnetic", [{"model": "UF23", "variant": "twistX"}], 0)
+    assert variant.variant == "twistX"
+
+
 @pytest.mark.parametrize(
     ("setting", "words"),
     [
@@ -156,6 +179,8 @@ def test_a_configuration_file_changes_every_part(tmp_path):
         ("magnetic.class=none.py:Ring", "there is no file 'none.py'"),
         ("magnetic.class=Ring", "must be 'FILE.py:ClassName'"),
         ("magnetic.grid=none.npz", "there is no such file"),
+        ("magnetic.model=PowerLaw", "must be one of"),
+        ("magnetic.model=GaussianRandom", "magnetic.box is missing"),
         ("electrons.model=WMAP", "electrons.model = 'WMAP': must be one of"),
         ("cosmic_rays.spectral_index=two", "cosmic_rays.spectral_index = 'two'"),
         ("cosmic_rays.scale=2", "must be one cosmic-ray model"),
@@ -248,8 +273,7 @@ def test_every_default_model_builds_and_is_complete():
     for entry in _catalogue.models():
         assert entry.summary and entry.info.paper, entry.name
         for parameter in entry.parameters:
-            if parameter.trainable:
-                assert parameter.text, f"{entry.group}.{entry.name}.{parameter.name}"
+            assert parameter.text, f"{entry.group}.{entry.name}.{parameter.name}"
 
 
 def test_info_explains_maps_records_and_grids(folder, tmp_path):

@@ -10,6 +10,7 @@ import numpy as np
 
 from .. import _catalogue
 from .._field import AbstractField, check_rank
+from .._parameters import as_parameter
 from ..cosmic_rays import AbstractPowerLaw
 from . import _values as v
 from ._console import BadInput, suggestion
@@ -20,13 +21,11 @@ _RANKS = {"magnetic": "vector", "electrons": "scalar", "cosmic_rays": "scalar"}
 
 def build_field(group: str, parts: list[dict[str, Any]], seed: int) -> Any:
     """The field of one group: a model, a user's class, a grid, or the sum of several."""
-    built = []
+    field = None
     for k, part in enumerate(parts):
         name = group if len(parts) == 1 else f"{group}.{k}"
-        built.append(_one(group, name, part, seed + k))
-    field = built[0]
-    for part in built[1:]:
-        field = field + part
+        one = _one(group, name, part, seed + k)
+        field = one if field is None else field + one
     if group == "cosmic_rays" and not isinstance(field, AbstractPowerLaw):
         raise BadInput(
             f"[{group}] must be one cosmic-ray model with a spectral index: sums, grids and "
@@ -46,7 +45,7 @@ def _one(group: str, name: str, part: dict[str, Any], seed: int) -> Any:
         field = _grid(name, part)
     else:
         cls, make = _model(group, name, part) if "model" in part else _user_class(name, part)
-        field = _call(name, cls, make, part, seed)
+        field = _call(group, name, cls, make, part, seed)
     if "scale" in common:
         field = v.quantity("")(f"{name}.scale", common["scale"]) * field
     if "rotate" in common:
@@ -57,10 +56,12 @@ def _one(group: str, name: str, part: dict[str, Any], seed: int) -> Any:
 
 
 def _model(group: str, name: str, part: dict[str, Any]) -> tuple[type, Any]:
-    given = part.pop("model")
-    classes = {entry.name: entry for entry in _catalogue.models(group)}
-    allowed = {key: (entry.cls, entry.cls) for key, entry in classes.items()}
-    for key, entry in classes.items():
+    """The class and its constructor; inside another model ('magnetic.along') any group serves."""
+    given, allowed = part.pop("model"), {}
+    nested = not name.removeprefix(group).removeprefix(".").isdigit() and name != group
+    for entry in _catalogue.models(None if nested else group):
+        key = entry.name if entry.group == group else f"{entry.group}.{entry.name}"
+        allowed[key] = (entry.cls, entry.cls)
         for variant in entry.variants:
             allowed[f"{key}.{variant}"] = (entry.cls, getattr(entry.cls, variant))
     if given not in allowed:
@@ -103,7 +104,7 @@ def _user_class(name: str, part: dict[str, Any]) -> tuple[type, Any]:
     return cls, cls
 
 
-def _call(name: str, cls: type, make: Any, part: dict[str, Any], seed: int) -> Any:
+def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], seed: int) -> Any:
     entries = {entry.name: entry for entry in _catalogue.constructor(cls)}
     allowed = [key for key in entries if key != "key"] + list(_COMMON)
     arguments: dict[str, Any] = {}
@@ -117,7 +118,7 @@ def _call(name: str, cls: type, make: Any, part: dict[str, Any], seed: int) -> A
                 f"unknown parameter {name}.{key} = {value!r}: {cls.__name__} has "
                 f"{', '.join(allowed)}{suggestion(key, allowed)}"
             )
-        arguments[key] = _argument(f"{name}.{key}", value, entries[key], seed)
+        arguments[key] = _argument(group, f"{name}.{key}", value, entries[key], seed)
     missing = [
         key
         for key, entry in entries.items()
@@ -131,20 +132,40 @@ def _call(name: str, cls: type, make: Any, part: dict[str, Any], seed: int) -> A
         raise BadInput(f"[{name}] {cls.__name__}: {_line(error)}") from None
 
 
-def _argument(key: str, value: Any, entry: _catalogue.ParameterEntry, seed: int) -> Any:
-    if isinstance(value, dict):
-        return build_field("electrons", [value], seed)
-    if not entry.trainable:
+def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry, seed: int) -> Any:
+    if entry.kind == "domain":
+        return _box(key, value)
+    if isinstance(value, dict) and entry.kind in ("field", "number"):
+        sources = [source for source in v.SOURCES if source in value]
+        if len(sources) != 1:
+            raise BadInput(f"{key} must have exactly one of {', '.join(v.SOURCES)}")
+        return _one(group, key, value, seed)
+    if entry.kind == "field":
+        raise BadInput(f"{key} = {value!r}: must be a field, a table with {', '.join(v.SOURCES)}")
+    if entry.kind == "switch":
         return tuple(value) if isinstance(value, list) else value
     number = v.in_unit(key, value, entry.unit)
     if entry.default in (_catalogue.REQUIRED, None) or isinstance(entry.default, dict):
-        return number
+        return as_parameter(number)
     expected, given = np.shape(entry.default), np.shape(number)
     if expected != given:
         want = "one number" if expected == () else f"numbers in the shape {list(expected)}"
         unit = f" in {entry.unit}" if entry.unit else ""
         raise BadInput(f"{key} = {value!r}: must be {want}{unit}")
-    return number
+    return as_parameter(number)
+
+
+def _box(key: str, value: Any) -> Any:
+    from .._domain import Box
+
+    readers = {"half_lengths": v.vector(3, "kpc", positive=True), "center": v.vector(3, "kpc")}
+    if not isinstance(value, dict) or "half_lengths" not in value:
+        raise BadInput(f"{key} = {value!r}: must be a table with half_lengths (and center), kpc")
+    for name in value:
+        if name not in readers:
+            hint = suggestion(name, readers)
+            raise BadInput(f"unknown key {key}.{name}: known are {', '.join(readers)}{hint}")
+    return Box(**{name: readers[name](f"{key}.{name}", item) for name, item in value.items()})
 
 
 def _grid(name: str, part: dict[str, Any]) -> Any:

@@ -15,7 +15,6 @@ from ._console import BadInput, suggestion
 
 GROUPS = ("magnetic", "electrons", "cosmic_rays")
 OUTPUTS = ("stokes", "RM", "DM", "EM")
-_SOURCES = ("model", "class", "grid")
 
 
 def _pixels(key: str, value: Any) -> Any:
@@ -121,7 +120,7 @@ def _merge(tree: dict[str, Any], user: dict[str, Any], where: str) -> None:
     for key, value in user.items():
         _known(key, schema if where else (*schema, *GROUPS), where)
         if not where and key in GROUPS:
-            replaces = not isinstance(value, dict) or any(s in value for s in _SOURCES)
+            replaces = not isinstance(value, dict) or any(s in value for s in v.SOURCES)
             tree[key] = value if replaces else {**tree[key], **value}
         elif not where and isinstance(schema[key], dict):
             if not isinstance(value, dict):
@@ -158,8 +157,8 @@ def _assign(tree: dict[str, Any], override: Override) -> None:
         )
     if node is tree.get("domain") and _other_shape(node, {last: override.value}):
         node.clear()
-    if last in _SOURCES and parents and parents[0] in GROUPS:
-        for source in _SOURCES:
+    if last in v.SOURCES and parents and parents[0] in GROUPS:
+        for source in v.SOURCES:
             node.pop(source, None)
     node[last] = override.value
 
@@ -219,7 +218,7 @@ def _models(group: str, value: Any) -> list[dict[str, Any]]:
         raise BadInput(f"{group} = {value!r}: must be a table [{group}] or several [[{group}]]")
     for k, part in enumerate(parts):
         name = group if len(parts) == 1 else f"{group}.{k}"
-        sources = [s for s in _SOURCES if s in part]
+        sources = [s for s in v.SOURCES if s in part]
         if len(sources) != 1:
             given = "none" if not sources else " and ".join(sources)
             raise BadInput(f"[{name}] must have exactly one of model, class, grid; it has {given}")

@@ -55,7 +55,7 @@ def _table(entries: list[Any]) -> None:
     for heading in ("model", "paper", "Sun (kpc)", "parameters"):
         table.add_column(heading, overflow="fold")
     for entry in entries:
-        free = sum(p.trainable for p in entry.parameters)
+        free = sum(p.kind == "number" for p in entry.parameters)
         table.add_row(f"{entry.group}.{entry.name}", entry.info.paper, _sun(entry), str(free))
     console = stdout()
     console.print(table)
@@ -83,8 +83,7 @@ def _sheet(entry: Any) -> None:
     for heading in ("parameter", "default", "unit", "meaning"):
         table.add_column(heading, overflow="fold")
     for p in entry.parameters:
-        text = p.text or ("" if p.trainable else "switch of the model")
-        table.add_row(p.name, _short(p.default), p.unit, text)
+        table.add_row(p.name, _short(p.default), p.unit, p.text)
     console.print(table)
 
 

@@ -8,6 +8,9 @@ from ._console import BadInput, choose
 
 Reader = Callable[[str, Any], Any]
 
+SOURCES = ("model", "class", "grid")
+"""The keys that say what a field is; a table has exactly one of them."""
+
 
 def quantity(unit: str, *, positive: bool = False, minimum: float | None = None) -> Reader:
     """A finite number in `unit`, or a string with a unit that converts to it ('408 MHz')."""
