@@ -36,3 +36,65 @@ def test_disc_gradients_finite_at_axis_plane_and_edge(model):
     gradient = eqx.filter_grad(lambda both: jnp.sum(both[0](both[1])))((model, x))
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
     assert len(model.surfaces()) >= 1
+
+
+SKY = np.array([[30.0, -5.0], [120.0, 2.0], [264.0, -4.0], [200.0, 40.0], [0.0, -89.0]]).T
+
+
+def test_dispersion_measure_of_the_authors_sightlines(table):
+    los = table("ymw16_los")
+    l, b, d = los["l_deg"], los["b_deg"], los["d_pc"] / 1e3
+    dm = electrons.dispersion_measure(electrons.YMW16(), l, b, d)
+    error = np.abs(dm / los["DM_exact"] - 1.0)
+    assert np.median(error) < 1e-5
+    assert np.quantile(error, 0.95) < 5e-4
+    back = electrons.distance(electrons.YMW16(), l, b, dm)
+    again = electrons.dispersion_measure(electrons.YMW16(), l, b, back)
+    np.testing.assert_allclose(again, dm, rtol=1e-9)
+    assert np.all(back <= d * (1 + 1e-9))  # shorter where nothing lies in between
+    assert np.quantile(np.abs(back / d - 1.0), 0.8) < 1e-9
+
+
+def test_uniform_density_closed_form():
+    ball = electrons.Uniform(0.02, 5.0, (-8.3, 0.0, 0.006))
+    dm = electrons.dispersion_measure(ball, *SKY, jnp.array([1.0, 2.0, 5.0, 7.0, jnp.inf]))
+    np.testing.assert_allclose(dm, 20.0 * np.array([1.0, 2.0, 5.0, 5.0, 5.0]), rtol=1e-12)
+    d = electrons.distance(ball, *SKY, jnp.array([0.0, 10.0, 99.999, 100.001, 1e4]))
+    np.testing.assert_allclose(d, [0.0, 0.5, 4.99995, np.inf, np.inf], rtol=1e-9, atol=1e-12)
+
+
+def test_derivatives_by_the_implicit_function_theorem():
+    model = electrons.ExponentialDisc(0.03, 4.0, 1.2)
+    dm = jnp.array([5.0, 4.0, 3.0, 1.0, 1e5])
+
+    def total(both):
+        model, dm = both
+        d = electrons.distance(model, *SKY, dm)
+        return jnp.sum(jnp.where(jnp.isfinite(d), d, 0.0))
+
+    slopes = eqx.filter_jit(eqx.filter_grad(total))((model, dm))
+    d = electrons.distance(model, *SKY, dm)
+    assert np.isinf(d[4])
+    assert slopes[1][4] == 0.0
+    l, b = np.radians(SKY)
+    n = np.array([np.cos(b) * np.cos(l), np.cos(b) * np.sin(l), np.sin(b)])
+    here = np.array([[-8.3], [0.0], [0.006]]) + n[:, :4] * np.asarray(d[:4])
+    np.testing.assert_allclose(slopes[1][:4], 1e-3 / model(jnp.asarray(here)), rtol=1e-9)
+    step = 1e-6
+    for name in ("n0", "h_r", "h_z"):
+        at = lambda h, name=name: total(
+            (eqx.tree_at(lambda m: getattr(m, name), model, getattr(model, name) + h), dm)
+        )
+        exact = getattr(slopes[0], name)
+        np.testing.assert_allclose(exact, (at(step) - at(-step)) / (2 * step), rtol=1e-6)
+
+
+def test_scalar_input_and_errors():
+    model = electrons.ExponentialDisc()
+    d = electrons.distance(model, 90.0, 10.0, 30.0)
+    assert d.shape == ()
+    np.testing.assert_allclose(electrons.dispersion_measure(model, 90.0, 10.0, d), 30.0, rtol=1e-9)
+    with pytest.raises(ValueError, match="dm"):
+        electrons.distance(model, 0.0, 0.0, -1.0)
+    with pytest.raises(TypeError, match="field"):
+        electrons.dispersion_measure(lambda x: x, 0.0, 0.0, 1.0)

@@ -1,6 +1,7 @@
 """Models of the thermal-electron density: position (3, *points) kpc -> (*points,) cm^-3."""
 
 from ._discs import ExponentialDisc as ExponentialDisc, TwoDisc as TwoDisc
+from ._distance import dispersion_measure as dispersion_measure, distance as distance
 from ._ne2001 import NE2001 as NE2001, NE2025 as NE2025
 from ._random import GaussianRandom as GaussianRandom
 from ._uniform import Uniform as Uniform
