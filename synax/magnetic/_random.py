@@ -47,8 +47,8 @@ class GaussianRandom(AbstractVectorField):
       on the faces; the field repeats after the box's side plus one spacing.
     - `amplitude`, `slope`, `rise`, `outer_scale`: rms (uG), spectral indices, scale L (kpc).
     - `profile`: scalar field, relative strength (or strength in uG, with `amplitude=1`).
-    - `along`, `rho`: vector field and degree of anisotropy. Step 4 mixes directions: where the field
-      is smooth on the scale of the grid, the ratio of the mean squares along h and along one
+    - `along`, `rho`: vector field and degree of anisotropy. Step 4 mixes directions: where the
+      field is smooth on the scale of the grid, the ratio of the mean squares along h and along one
       direction across it becomes (8 rho^2 + 2/rho^2) / (rho^2 + 9/rho^2).
     - `helicity`: number between -1 and 1; None for no such step.
     - `solenoidal`: whether step 4 is done (static).
