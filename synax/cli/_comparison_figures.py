@@ -23,4 +23,7 @@ def draw(name: str, found: Comparison) -> Any:
         pairs = {"Q": (a["Q"], a["model_Q"]), "U": (a["U"], a["model_U"])}
     else:
         pairs = {{"haslam": "T", "faraday": "RM"}[name]: pairs["data"]}
-    return plot.comparison(pairs, a["b"], title=title, **styles[name])
+    numbers = found.numbers["all"]
+    best = numbers["Q and U"]["scale"] if name == "wmap" else numbers["scale"]
+    scale = 1.0 if name == "faraday" else best
+    return plot.comparison(pairs, a["b"], title=title, scale=scale, **styles[name])
