@@ -166,3 +166,21 @@ def test_surfaces_follow_the_parts():
     slanted = 0.94 * 0.04 + 0.34 * 0.006
     np.testing.assert_allclose(wall, np.sqrt(0.11**2 - slanted**2), rtol=1e-12)
     assert inner < wall < outer
+
+
+def test_hammurabi_version_matches_hammurabi_and_not_the_paper(table, density):
+    oracle = table("ymw16_hammurabi_dev")
+    position = jnp.asarray(oracle["pos_kpc"].T)
+    got = density(synax.electrons.YMW16Hammurabi(), position)
+    np.testing.assert_allclose(got, oracle["ne"], rtol=5e-6, atol=1e-14)
+    published = density(synax.electrons.YMW16(), position)
+    assert np.mean(np.abs(published / got - 1.0) > 0.1) > 0.1
+    assert len(synax.electrons.YMW16Hammurabi().surfaces()) == 6
+
+
+def test_hammurabi_version_has_finite_derivatives():
+    model = synax.electrons.YMW16Hammurabi()
+    gradient = eqx.filter_jit(eqx.filter_grad(lambda both: jnp.sum(both[0](both[1]))))(
+        (model, jnp.asarray(SINGULAR))
+    )
+    assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))

@@ -6,3 +6,4 @@ from ._ne2001 import NE2001 as NE2001, NE2025 as NE2025
 from ._random import GaussianRandom as GaussianRandom
 from ._uniform import Uniform as Uniform
 from ._ymw16 import YMW16 as YMW16
+from ._ymw16_hammurabi import YMW16Hammurabi as YMW16Hammurabi

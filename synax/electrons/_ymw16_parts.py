@@ -141,12 +141,19 @@ def gum_nebula(p: Any, position: Position) -> Points:
     return jnp.where((d2 <= _CUT**2) & (s2 > 0), p.gum_density * jnp.exp(-d2), 0.0)
 
 
+def bubble_gap(p: Any, position: Position) -> Points:
+    """Distance from the slanted wall of the Local Bubble, negative inside."""
+    x, y, z = position
+    a, c = p.bubble_tilt
+    slanted = a * (x - p.bubble_axis) + c * z
+    return safe_sqrt(slanted * slanted + y * y) - p.bubble_radius
+
+
 def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     """The two walls of the Local Bubble, n6, and where a point is inside the bubble."""
     x, y, z = position
     a, c = p.bubble_tilt
-    slanted = a * (x - p.bubble_axis) + c * z
-    gap = safe_sqrt(slanted * slanted + y * y) - p.bubble_radius
+    gap = bubble_gap(p, position)
     to_sun = p.sun[0] - x
     longitude = atan2(y, -to_sun)
     longitude = jnp.where(longitude < 0, longitude + _TURN, longitude)
@@ -169,7 +176,7 @@ def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     return jnp.where(narrow, first, 0.0) + second, gap <= 0
 
 
-def loop_i(p: Any, position: Position) -> Points:
+def loop_i(p: Any, position: Position, cut: float = _CUT) -> Points:
     """Spherical cap of Loop I, n7."""
     x, y, z = position
     x0, y0, z0 = p.loop_position
@@ -181,7 +188,7 @@ def loop_i(p: Any, position: Position) -> Points:
     angle = atan2(safe_sqrt(dx * dx + across * across), along) / p.loop_spread
     u = (safe_sqrt(s2) - p.loop_radius) / p.loop_width
     density = p.loop_density * jnp.exp(-(u * u + angle * angle))
-    return jnp.where(jnp.abs(u) <= _CUT, density, 0.0)
+    return jnp.where(jnp.abs(u) <= cut, density, 0.0)
 
 
 def shells(p: Any) -> tuple[AbstractSurface, ...]:
