@@ -111,7 +111,9 @@ def test_image_of_a_distant_galaxy():
     figure = plot.image(synax.Stokes(2 * ones, ones, 0 * ones), rays, 1.4, extent=(30.0, 20.0))
     assert titles(figure) == ["Total intensity, 1.4 GHz", "Polarised intensity, 1.4 GHz"]
     with pytest.raises(ValueError, match="parallel"):
-        plot.image(synax.Stokes(ones, ones, ones), synax.Sightlines.healpix(1), 1.4, extent=(1.0, 1.0))
+        plot.image(
+            synax.Stokes(ones, ones, ones), synax.Sightlines.healpix(1), 1.4, extent=(1.0, 1.0)
+        )
 
 
 def test_corner_and_trace():

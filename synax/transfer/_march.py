@@ -13,15 +13,10 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from ._cells import cell_bounds
 from ._quadrature import AbstractQuadrature, CellIntegral, Medium, integrate_cell
-
-_LARGE = 8192
-"""Numbers in the shared leaves from which a cotangent is worth forming for groups of cells."""
-_GROUP = 131072
-"""Points in such a group."""
 
 
 class Frame(NamedTuple):
@@ -98,9 +93,9 @@ class March:
     chunk: int | None = None
     """Cells between checkpoints for plain reverse mode; None: store every cell."""
 
-    def _local(self, arguments: Arguments, k: Array) -> tuple[tuple[Medium, ...], Array]:
-        """The medium at the nodes of cell k of every ray of a block, and the cell's length."""
-        medium, steps, _, origin = arguments.shared
+    def cell(self, arguments: Arguments, depth: Array | None, k: Array) -> CellIntegral:
+        """Integrate cell k of every ray of a block, behind the rotation measure `depth`."""
+        medium, steps, lambda_squared, origin = arguments.shared
         frame, cells, medium_rays = arguments.per_ray
         medium = eqx.combine(medium, medium_rays)
         if origin is not None:
@@ -113,38 +108,7 @@ class March:
             )
             for i, node in enumerate(self.rule.nodes)
         )
-        return media, length
-
-    def cell(self, arguments: Arguments, depth: Array | None, k: Array) -> CellIntegral:
-        """Integrate cell k of every ray of a block, behind the rotation measure `depth`."""
-        media, length = self._local(arguments, k)
-        return integrate_cell(self.rule, media, depth, length, arguments.shared[2])
-
-    def cells(
-        self, arguments: Arguments, depth: Array | None, ks: Int[Array, " width"]
-    ) -> CellIntegral:
-        """Integrate several consecutive cells at once; those past the last add nothing.
-
-        One evaluation of the medium for all of them, so that the cotangent of a large leaf (a
-        grid) is formed once per group and not once per cell.
-        """
-        if ks.shape[0] == 1:
-            return self.cell(arguments, depth, ks[0])
-        alone = jax.vmap(lambda k: self._local(arguments, k))
-        media, length = alone(ks)
-        exists = (ks < self.n_cells)[:, None]
-        length = jnp.where(exists, length, 0.0)
-        lambda_squared = arguments.shared[2]
-        front = depth
-        if depth is not None:
-            own = jax.vmap(self.rule.depth)(tuple(m.rotation for m in media), length)
-            front = depth + jnp.cumsum(own, axis=0) - own
-        each = jax.vmap(
-            lambda media, front, length: integrate_cell(
-                self.rule, media, front, length, lambda_squared
-            )
-        )(media, front, length)
-        return jax.tree.map(lambda x: jnp.sum(x, axis=0), each)
+        return integrate_cell(self.rule, media, depth, length, lambda_squared)
 
     def _start(self, arguments: Arguments) -> Totals:
         frame = arguments.per_ray[0]
@@ -188,21 +152,25 @@ class March:
         return _joined(totals, n_rays)
 
     def _backward_block(
-        self, moving: Arguments, still: Arguments, depth: Array | None, cotangent: Totals
+        self,
+        moving: Arguments,
+        still: Arguments,
+        depth: Array | None,
+        cotangent: Totals,
+        shared_bar: PyTree,
     ) -> Arguments:
-        n_rays = eqx.combine(moving, still).per_ray[0].direction.shape[-1]
-        size = sum(x.size for x in jax.tree.leaves(moving.shared))
-        width = 1 if size < _LARGE else max(1, min(self.n_cells, _GROUP // n_rays))
+        """Cotangents of one block, those of the shared leaves added to `shared_bar`."""
+        total = Arguments(shared_bar, jax.tree.map(jnp.zeros_like, moving.per_ray))
 
-        def body(carry: Any, ks: Array) -> tuple[Any, None]:
+        def body(carry: Any, k: Array) -> tuple[Any, None]:
             depth, depth_bar, total = carry
             if depth is not None:
-                inside = self.cells(eqx.combine(moving, still), depth, ks).rotation
+                inside = self.cell(eqx.combine(moving, still), depth, k).rotation
                 depth = depth - inside
             out_bar = CellIntegral(cotangent.emission, cotangent.polarised, depth_bar)
 
             def of(moving: Arguments, depth: Array | None) -> CellIntegral:
-                return self.cells(eqx.combine(moving, still), depth, ks)
+                return self.cell(eqx.combine(moving, still), depth, k)
 
             _, pull = jax.vjp(of, moving, depth)
             moving_bar, behind_bar = pull(out_bar)
@@ -210,9 +178,8 @@ class March:
                 depth_bar = depth_bar + behind_bar
             return (depth, depth_bar, jax.tree.map(jnp.add, total, moving_bar)), None
 
-        start = (depth, cotangent.depth, jax.tree.map(jnp.zeros_like, moving))
-        n_groups = -(-self.n_cells // width)
-        ks = jnp.arange(n_groups * width, dtype=jnp.int32).reshape(n_groups, width)
+        start = (depth, cotangent.depth, total)
+        ks = jnp.arange(self.n_cells, dtype=jnp.int32)
         (_, _, total), _ = jax.lax.scan(body, start, ks, reverse=True)
         return total
 
@@ -225,8 +192,9 @@ class March:
         final rotation measure that `forward` returned.
         """
         n_rays, n_blocks, size = self._layout(eqx.combine(moving, still))
+        zeros = jax.tree.map(jnp.zeros_like, moving.shared)
         if n_blocks == 1:
-            return self._backward_block(moving, still, depth, cotangent)
+            return self._backward_block(moving, still, depth, cotangent, zeros)
         split = _blocks((moving.per_ray, still.per_ray, depth), n_blocks, size)
         missing = n_blocks * size - n_rays
         padded = jax.tree.map(
@@ -241,9 +209,9 @@ class March:
                 Arguments(still.shared, still_rays),
                 depth,
                 cotangent,
+                shared_bar,
             )
-            return jax.tree.map(jnp.add, shared_bar, bar.shared), bar.per_ray
+            return bar.shared, bar.per_ray
 
-        zeros = jax.tree.map(jnp.zeros_like, moving.shared)
         shared_bar, rays_bar = jax.lax.scan(one, zeros, split)
         return Arguments(shared_bar, _joined(rays_bar, n_rays))
