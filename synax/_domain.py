@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from ._math import larger, smaller
-from ._parameters import parameter
+from ._parameters import holds, parameter
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
 
 Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
@@ -104,7 +104,5 @@ def _check_shape(owner: str, name: str, value: Array, shape: tuple[int, ...]) ->
 
 
 def _check_positive(owner: str, name: str, value: Array) -> None:
-    import jax
-
-    if eqx.is_array(value) and not isinstance(value, jax.core.Tracer) and not (value > 0).all():
+    if eqx.is_array(value) and not holds(value, lambda x: x > 0):
         raise ValueError(f"{owner}: {name} must be positive, got {value.tolist()}")

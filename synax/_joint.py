@@ -3,12 +3,16 @@
 from typing import Any, NamedTuple
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import _constants as const
-from ._observables import Synchrotron, _integrate, _SynchrotronMedium, _to_stokes
+from ._observables import (
+    Synchrotron,
+    _integrate,
+    _SynchrotronMedium,
+    _to_stokes,
+    index_is_three,
+)
 from ._parameters import as_parameter
 from ._sampled import localise
 from ._sightlines import Sightlines
@@ -37,8 +41,8 @@ class _JointMedium(AbstractMedium):
     ) -> Medium:
         found = self.synchrotron.coefficients(position, frame, place)
         density = localise(self.synchrotron, place).electrons(position)
-        columns = jnp.stack([density, density * density])
-        return found._replace(emission=jnp.concatenate([found.emission, columns]))
+        columns = (density[None], (density * density)[None])
+        return found._replace(emission=(*found.emission, *columns))
 
 
 def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Observed:
@@ -46,20 +50,17 @@ def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Obse
 
     **Arguments:** `sky`: a simulator with electrons. `frequency`: GHz, a number or (n_freq,).
     """
-    index = sky.cosmic_rays.spectral_index
-    known = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
-    return _observe(sky, rays, as_parameter(frequency, "GHz"), known and bool(index == 3.0))
+    frequency = as_parameter(frequency, "GHz")
+    return _observe(sky, rays, frequency, index_is_three(sky.cosmic_rays))
 
 
 @eqx.filter_jit
-def _observe(
-    sky: Synchrotron, rays: Sightlines, frequency: Array, index_is_three: bool
-) -> Observed:
+def _observe(sky: Synchrotron, rays: Sightlines, frequency: Array, cubic: bool) -> Observed:
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
     lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
-    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, index_is_three)
+    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, cubic)
     totals = _integrate(sky, _JointMedium(medium), rays, lambda_squared)
-    intensity, (density, squared) = totals.emission[:-2], totals.emission[-2:]
+    intensity, (density,), (squared,) = totals.emission
     shape = (*frequency.shape, rays.n_rays)
     return Observed(
         _to_stokes(sky.cosmic_rays, intensity, totals.polarised, flat, shape),

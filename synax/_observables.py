@@ -5,13 +5,12 @@ from typing import Any
 
 import equinox as eqx
 import jax
-import numpy as np
 from jaxtyping import Array, Float
 
 from . import _constants as const
 from ._field import AbstractField, check_rank
 from ._math import stored
-from ._parameters import as_parameter
+from ._parameters import as_parameter, holds
 from ._sampled import (
     as_steps,
     cells_along,
@@ -49,6 +48,13 @@ def _dot(a: Any, b: Any) -> Array:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
+def index_is_three(cosmic_rays: AbstractPowerLaw) -> bool:
+    """Whether the spectral index is known (not being traced) to be 3."""
+    index = cosmic_rays.spectral_index
+    known = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
+    return known and holds(index, lambda p: p == 3.0)
+
+
 class _SynchrotronMedium(AbstractMedium):
     magnetic: AbstractField
     electrons: AbstractField | None
@@ -80,7 +86,7 @@ class _SynchrotronMedium(AbstractMedium):
         rotation = None
         if here.electrons is not None:
             rotation = -const.FARADAY_CONSTANT * here.electrons(position) * b_away
-        return Medium(total, (q, u), rotation)
+        return Medium((total,), (q, u), rotation)
 
 
 class _ColumnMedium(AbstractMedium):
@@ -98,7 +104,7 @@ class _ColumnMedium(AbstractMedium):
         if here.magnetic is not None:
             bx, by, bz = here.magnetic(position)
             density = -density * _dot((bx, by, bz), frame.direction)
-        return Medium(density[None], None, None)
+        return Medium((density[None],), None, None)
 
 
 class AbstractSimulator(eqx.Module):
@@ -209,12 +215,10 @@ class Synchrotron(AbstractSimulator):
         frequency = as_parameter(frequency, "GHz")
         if frequency.ndim > 1:
             raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
-        if not isinstance(frequency, jax.core.Tracer) and not np.all(np.asarray(frequency) > 0):
+        if not holds(frequency, lambda x: x > 0):
             raise ValueError(f"frequency must be positive (GHz), got {frequency}")
-        index = self.cosmic_rays.spectral_index
-        index_is_three = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
         sky = self._resolved(rays)
-        return _simulate(sky, rays, frequency, index_is_three and bool(index == 3.0))
+        return _simulate(sky, rays, frequency, index_is_three(self.cosmic_rays))
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
@@ -241,14 +245,14 @@ class Synchrotron(AbstractSimulator):
 
 
 @eqx.filter_jit
-def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array, index_is_three: bool) -> Stokes:
+def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array, cubic: bool) -> Stokes:
     shape = (*frequency.shape, rays.n_rays)
     dtype = rays.direction.dtype
     flat = frequency.reshape(-1).astype(dtype)
     lambda_squared = const.WAVELENGTH_SQUARED_AT_1GHZ / flat[:, None] ** 2
-    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, index_is_three)
+    medium = _SynchrotronMedium(sky.magnetic, sky.electrons, sky.cosmic_rays, flat, cubic)
     totals = _integrate(sky, medium, rays, lambda_squared)
-    return _to_stokes(sky.cosmic_rays, totals.emission, totals.polarised, flat, shape)
+    return _to_stokes(sky.cosmic_rays, totals.emission[0], totals.polarised, flat, shape)
 
 
 def _to_stokes(
@@ -276,7 +280,7 @@ def _column(
     rays: Sightlines,
 ) -> Float[Array, " n_rays"]:
     medium = _ColumnMedium(electrons, magnetic, power)
-    return _integrate(simulator, medium, rays).emission[0]
+    return _integrate(simulator, medium, rays).emission[0][0]
 
 
 class RotationMeasure(AbstractSimulator):

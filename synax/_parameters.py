@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float, PyTree
 
 Scalar = Float[Array, ""]
@@ -43,6 +44,11 @@ def as_parameter(value: Any, unit: str = "") -> Any:
     if isinstance(value, (int, float, list, tuple)) or type(value).__module__ == "numpy":
         return jnp.asarray(value, dtype=jnp.result_type(float))
     return value
+
+
+def holds(value: Any, test: Callable[[Any], Any]) -> bool:
+    """Whether a test is true everywhere in `value`; taken for granted where it is being traced."""
+    return isinstance(value, jax.core.Tracer) or bool(np.all(test(np.asarray(value))))
 
 
 def parameter(default: Any, unit: str, text: str) -> Any:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ._domain import AbstractDomain, Box
-from ._parameters import as_parameter
+from ._parameters import as_parameter, holds
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
@@ -80,9 +80,8 @@ class Sightlines(eqx.Module):
         return dataclasses.replace(self, mesh=mesh)
 
     def __check_init__(self):
-        if self.distance is not None and not isinstance(self.distance, jax.core.Tracer):
-            if not bool(jnp.all(self.distance > 0)):
-                raise ValueError("distance must be positive (kpc)")
+        if self.distance is not None and not holds(self.distance, lambda x: x > 0):
+            raise ValueError("distance must be positive (kpc)")
 
     @staticmethod
     def healpix(
@@ -179,8 +178,6 @@ class Sightlines(eqx.Module):
             raise ValueError("l and b must be finite degrees, with -90 <= b <= 90")
         if distance is not None:
             distance = as_parameter(distance, "kpc")
-            if not isinstance(distance, jax.core.Tracer) and not bool(jnp.all(distance > 0)):
-                raise ValueError("distance must be positive (kpc)")
             distance = jnp.broadcast_to(distance, l.shape)
         return _from_angles(
             np.radians(l), np.radians(b), observer, domain, minimum_distance, distance=distance

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .._field import AbstractField
-from .._parameters import as_parameter
+from .._parameters import as_parameter, holds
 from .._sightlines import Sightlines
 from .._stokes import Stokes
 from ._noise import AbstractNoise, CovarianceNoise, GaussianNoise, StudentTNoise
@@ -100,7 +100,7 @@ class Likelihood(AbstractLikelihood):
             value = getattr(noise, name, None)
             if value is not None:
                 _check_broadcast(name, value, data.shape)
-                if name != "excess" and not _all(value, lambda x: x > 0):
+                if name != "excess" and not holds(value, lambda x: x > 0):
                     raise ValueError(f"{name} must be positive")
         for name in ("cholesky", "factor"):
             if hasattr(noise, name) and getattr(noise, name).shape[0] != data.size:
@@ -150,11 +150,6 @@ class Likelihood(AbstractLikelihood):
         return self.data.size if self.mask is None else int(self.mask.sum())
 
 
-def _all(value: Any, test: Any) -> bool:
-    """Whether a test holds everywhere; taken for granted while tracing."""
-    return isinstance(value, jax.core.Tracer) or bool(np.all(test(np.asarray(value))))
-
-
 def _check_broadcast(name: str, value: Array, shape: tuple[int, ...]) -> None:
     try:
         fits = np.broadcast_shapes(value.shape, shape) == shape
@@ -177,7 +172,7 @@ def _check_data(data: Any, mask: Any) -> tuple[Array, np.ndarray | None]:
         _check_broadcast("mask", mask, data.shape)
         mask = np.broadcast_to(mask, data.shape)
         data = jnp.where(mask, data, 0.0)
-    if not _all(data, np.isfinite):
+    if not holds(data, np.isfinite):
         raise ValueError("data must be finite where they are used: give a mask")
     return data, mask
 

@@ -14,6 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._math import stored
 from .._parameters import as_parameter
 
 Real = Float[Array, " n_rays"]
@@ -123,7 +124,8 @@ def place_cells(
 ) -> tuple[Cells, int]:
     """Lay out the cells between near and far; returns the table and the cells per ray."""
     n_crossings = crossings.shape[0]
-    cuts = jnp.sort(jnp.clip(crossings, near, far), axis=0)
+    # stored: for known sightlines XLA would otherwise sort while compiling, which takes seconds
+    cuts = jnp.sort(stored(jnp.clip(crossings, near, far)), axis=0)
     u = steps.coordinate(jnp.concatenate([near[None], cuts, far[None]]))
     length = u[-1] - u[0]
     positive = length > 0

@@ -57,7 +57,7 @@ class Arguments(NamedTuple):
 class Totals(NamedTuple):
     """Sums over the whole ray; `depth` is the rotation measure (rad m^-2) or None."""
 
-    emission: Float[Array, "n_rows n_rays"]
+    emission: tuple[Float[Array, "_ n_rays"], ...]
     polarised: tuple[Array, Array] | None
     depth: Float[Array, " n_rays"] | None
 

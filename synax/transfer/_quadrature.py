@@ -5,10 +5,12 @@ Faraday rotation.
 """
 
 import abc
+import functools
 import math
 from typing import NamedTuple
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -18,20 +20,20 @@ from .._math import sincos, stored
 class Medium(NamedTuple):
     """Local coefficients at points of the rays (first axis of a row: 1 or n_freq).
 
-    - `emission`: rows integrated as they are (K/kpc for intensity; any integrand).
+    - `emission`: what is integrated as it is (K/kpc for intensity; any integrands).
     - `polarised`: (Q, U) emission before Faraday rotation, K/kpc, or None.
     - `rotation`: dRM/ds, rad m^-2 kpc^-1, or None.
     """
 
-    emission: Float[Array, "n_rows n_rays"]
+    emission: tuple[Float[Array, "_ n_rays"], ...]
     polarised: tuple[Float[Array, "n_rows n_rays"], Float[Array, "n_rows n_rays"]] | None
     rotation: Float[Array, " n_rays"] | None
 
 
 class CellIntegral(NamedTuple):
-    """What one cell adds: emission (n_rows, n_rays), Q, U (n_freq, n_rays), RM (n_rays,)."""
+    """What one cell adds: emission (_, n_rays) each, Q, U (n_freq, n_rays), RM (n_rays,)."""
 
-    emission: Array
+    emission: tuple[Array, ...]
     polarised: tuple[Array, Array] | None
     rotation: Array | None
 
@@ -70,7 +72,8 @@ def integrate_cell(
     """Add up one cell from the medium at the nodes."""
     media = tuple(stored(m) for m in media)
     share = length / len(media)
-    emission = share * sum((m.emission for m in media[1:]), media[0].emission)
+    add = lambda *nodes: share * functools.reduce(jnp.add, nodes)
+    emission = jax.tree.map(add, *(m.emission for m in media))
     if media[0].rotation is None:
         plain = None
         if media[0].polarised is not None:
