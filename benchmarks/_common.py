@@ -84,8 +84,10 @@ def machine():
 def report(title, rows, path=None, **extra):
     """Print rows (list of dicts) as a table and, if a path is given, write them as JSON."""
     record = {"benchmark": title, "machine": machine(), **extra, "rows": rows}
-    print(f"\n{title}: {record['machine']['cpu']}, {record['machine']['devices']}, "
-          f"load {record['machine']['load']:.1f}")
+    print(
+        f"\n{title}: {record['machine']['cpu']}, {record['machine']['devices']}, "
+        f"load {record['machine']['load']:.1f}"
+    )
     keys = list(dict.fromkeys(k for row in rows for k in row))
     show = lambda v: f"{v:.4g}" if isinstance(v, float) else str(v)
     table = [keys] + [[show(row.get(k, "")) for k in keys] for row in rows]

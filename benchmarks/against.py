@@ -53,12 +53,18 @@ def against_paper(folder, nside, steps):
     cr_model = cfield.C_WMAP(positions)
     electron_c = cr_model.C_field({"C0": C0, "hr": 5.0, "hd": 1.0})
     sim = simulator.Synax()
-    truth = {"b0": 1.2, "psi0": 0.4712388980384690, "psi1": 0.015707963267949,
-             "chi0": 0.4363323129985824}
+    truth = {
+        "b0": 1.2,
+        "psi0": 0.4712388980384690,
+        "psi1": 0.015707963267949,
+        "chi0": 0.4363323129985824,
+    }
     truth = {k: jnp.asarray(v) for k, v in truth.items()}
 
     def theirs(parameters):
-        out = sim.sim(2.4, field.B_field(parameters), electron_c, electrons, directions, lengths, 3.0)
+        out = sim.sim(
+            2.4, field.B_field(parameters), electron_c, electrons, directions, lengths, 3.0
+        )
         return out["I"], out["Q"], out["U"]
 
     def everything(arguments):
@@ -112,17 +118,37 @@ def against_paper(folder, nside, steps):
     _, equal = timed(make(n), rays, jnp.asarray(2.4), repeats=5)
     points = rays.n_rays * steps
     return [
-        {"case": "forward, theirs with C, n_e precomputed", "theirs_s": their_forward,
-         "ours_s": our_forward, "ratio": their_forward / our_forward,
-         "ours_Mpoints_per_s": points / our_forward / 1e6},
-        {"case": "forward, everything inside on both sides", "theirs_s": their_all,
-         "ours_s": our_forward, "ratio": their_all / our_forward},
-        {"case": "value and gradient, 4 parameters", "theirs_s": their_gradient,
-         "ours_s": our_gradient, "ratio": their_gradient / our_gradient},
-        {"case": f"equal error ({their_error:.2g}; ours {our_error:.2g} with {n} cells), inside",
-         "theirs_s": their_all, "ours_s": equal, "ratio": their_all / equal},
-        {"case": "  the same, theirs precomputed", "theirs_s": their_forward,
-         "ours_s": equal, "ratio": their_forward / equal},
+        {
+            "case": "forward, theirs with C, n_e precomputed",
+            "theirs_s": their_forward,
+            "ours_s": our_forward,
+            "ratio": their_forward / our_forward,
+            "ours_Mpoints_per_s": points / our_forward / 1e6,
+        },
+        {
+            "case": "forward, everything inside on both sides",
+            "theirs_s": their_all,
+            "ours_s": our_forward,
+            "ratio": their_all / our_forward,
+        },
+        {
+            "case": "value and gradient, 4 parameters",
+            "theirs_s": their_gradient,
+            "ours_s": our_gradient,
+            "ratio": their_gradient / our_gradient,
+        },
+        {
+            "case": f"equal error ({their_error:.2g}; ours {our_error:.2g} with {n} cells), inside",
+            "theirs_s": their_all,
+            "ours_s": equal,
+            "ratio": their_all / equal,
+        },
+        {
+            "case": "  the same, theirs precomputed",
+            "theirs_s": their_forward,
+            "ours_s": equal,
+            "ratio": their_forward / equal,
+        },
     ]
 
 
@@ -135,18 +161,29 @@ def against_hammurabi(program, template, nside, steps):
         )
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        subprocess.run([program, str(Path(template).resolve())], cwd=folder, check=True,
-                       capture_output=True)
+        subprocess.run(
+            [program, str(Path(template).resolve())], cwd=folder, check=True, capture_output=True
+        )
         theirs = time.perf_counter() - start
     sky = synax.Synchrotron(
-        synax.magnetic.WMAP(), synax.electrons.YMW16(), synax.cosmic_rays.WMAP(),
-        steps=steps, quadrature=synax.Midpoint(), faces=False,
+        synax.magnetic.WMAP(),
+        synax.electrons.YMW16(),
+        synax.cosmic_rays.WMAP(),
+        steps=steps,
+        quadrature=synax.Midpoint(),
+        faces=False,
     )
     domain = BOX((20.0, 20.0, 5.0)) & synax.Sphere(30.0, (-8.3, 0.0, 0.006))
     rays = synax.Sightlines.healpix(nside, domain=domain)
     _, ours = timed(sky, rays, jnp.asarray(2.4), repeats=3)
-    return [{"case": f"hammurabiX, NSIDE {nside} x {steps}", "theirs_s": theirs, "ours_s": ours,
-             "ratio": theirs / ours}]
+    return [
+        {
+            "case": f"hammurabiX, NSIDE {nside} x {steps}",
+            "theirs_s": theirs,
+            "ours_s": ours,
+            "ratio": theirs / ours,
+        }
+    ]
 
 
 def main():

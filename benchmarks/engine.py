@@ -120,8 +120,14 @@ def main():
         )
     )
     first, best = timed(tangent, base.magnetic.b0, repeats=3)
-    add({"case": "jvp, 1 parameter", "first_s": first, "best_s": best,
-         "Mpoints_per_s": points(base, rays) / best / 1e6})
+    add(
+        {
+            "case": "jvp, 1 parameter",
+            "first_s": first,
+            "best_s": best,
+            "Mpoints_per_s": points(base, rays) / best / 1e6,
+        }
+    )
     shapes = [(32, 32, 16)] if args.quick else [(128, 128, 32), (256, 256, 64)]
     for shape in shapes:
         grid = synax.GridField.from_field(base.magnetic, rays.domain, shape=shape)
@@ -131,8 +137,14 @@ def main():
         sky = problem(steps=n)
         forward = synax.memory_estimate(sky, rays, nu)
         back = synax.memory_estimate(sky, rays, nu, gradient=True)
-        add({"case": f"memory, {n} steps", "memory_MB": forward / 1e6,
-             "gradient_MB": back / 1e6, "over_forward": back / forward})
+        add(
+            {
+                "case": f"memory, {n} steps",
+                "memory_MB": forward / 1e6,
+                "gradient_MB": back / 1e6,
+                "over_forward": back / forward,
+            }
+        )
     report("engine", rows, args.json)
 
 

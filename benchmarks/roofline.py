@@ -54,8 +54,11 @@ def main():
             points = rays.n_rays * sky.cells(rays)[1] * len(sky.quadrature.nodes)
             few = eqx.filter_jit(
                 lambda sky, rays: jnp.stack(
-                    [sky.magnetic(rays.direction)[0], sky.electrons(rays.direction),
-                     sky.cosmic_rays(rays.direction)]
+                    [
+                        sky.magnetic(rays.direction)[0],
+                        sky.electrons(rays.direction),
+                        sky.cosmic_rays(rays.direction),
+                    ]
                 )
             )
             cost = few.lower(sky, rays).compile().compiled.cost_analysis()
@@ -63,14 +66,20 @@ def main():
             flops = cost.get("flops", 0.0) / rays.n_rays
             special = cost.get("transcendentals", 0.0) / rays.n_rays
             floor = flops / (2 * limits["fma"]) + special / limits["exp"]
-            rows.append({
-                "dtype": dtype, "electrons": electrons,
-                "ns_per_point": 1e9 * best / points,
-                "field_flops": flops, "field_transcendentals": special,
-                "floor_ns": 1e9 * floor, "fraction_of_ceiling": floor * points / best,
-                "GFLOP_per_s_peak": 2e-9 * limits["fma"], "Gexp_per_s": 1e-9 * limits["exp"],
-                "GB_per_s": 1e-9 * limits["bytes"],
-            })
+            rows.append(
+                {
+                    "dtype": dtype,
+                    "electrons": electrons,
+                    "ns_per_point": 1e9 * best / points,
+                    "field_flops": flops,
+                    "field_transcendentals": special,
+                    "floor_ns": 1e9 * floor,
+                    "fraction_of_ceiling": floor * points / best,
+                    "GFLOP_per_s_peak": 2e-9 * limits["fma"],
+                    "Gexp_per_s": 1e-9 * limits["exp"],
+                    "GB_per_s": 1e-9 * limits["bytes"],
+                }
+            )
     report("roofline", rows, args.json, nside=args.nside, steps=args.steps)
 
 

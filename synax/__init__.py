@@ -32,6 +32,7 @@ from ._sightlines import Sightlines as Sightlines
 from ._skymap import SkyMap as SkyMap
 from ._stokes import Stokes as Stokes
 from ._surfaces import AbstractSurface as AbstractSurface
+from ._version import __version__ as __version__
 from .inference import (
     HMC as HMC,
     MCLMC as MCLMC,
