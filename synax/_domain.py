@@ -25,7 +25,7 @@ class AbstractDomain(AbstractSurface):
         """Distances (kpc, >= 0) at which each ray enters and leaves; equal if it misses."""
         near, far = self.crossings(origin, direction)
         missed = ~jnp.isfinite(far)
-        far = jnp.where(missed, 0.0, jnp.maximum(far, 0.0))
+        far = jnp.where(missed, 0.0, larger(far, 0.0))
         near = jnp.where(missed, 0.0, jnp.clip(near, 0.0, far))
         return near, far
 

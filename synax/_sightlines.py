@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Array, Float, Int
 
 from ._domain import AbstractDomain, Box
+from ._math import larger, smaller
 from ._parameters import as_parameter, holds
 
 SUN = (-8.3, 0.0, 0.006)
@@ -55,9 +56,9 @@ class Sightlines(eqx.Module):
         """Distances (kpc) of the near and far end of each ray; equal where it misses the domain."""
         near, far = self.domain.span(self.origin, self.direction)
         if self.distance is not None:
-            far = jnp.minimum(far, self.distance)
-        near = jnp.maximum(near, self.minimum_distance)
-        return near, jnp.maximum(near, far)
+            far = smaller(far, self.distance)
+        near = larger(near, self.minimum_distance)
+        return near, larger(near, far)
 
     @property
     def origin(self) -> Float[Array, "3 _"]:

@@ -165,14 +165,14 @@ class LogarithmicSpirals(AbstractSurface):
         level = level.reshape((-1,) + (1,) * b.ndim)
         found = []
         for side in (-1.0, 1.0):
-            end = side * jnp.maximum(t_end, 1e-9)
+            end = side * larger(t_end, 1e-9)
             start = jnp.where(jnp.abs(turn) > t_start, turn, side * t_start)
             start = jnp.clip(start, -jnp.abs(end), jnp.abs(end))
             low, high = phase(start), phase(end)
-            first = jnp.ceil((jnp.minimum(low, high) - level) / period)
+            first = jnp.ceil((smaller(low, high) - level) / period)
             winding = first + jnp.arange(self.windings).reshape((-1, 1) + (1,) * b.ndim)
             target = level + winding * period
-            exists = (target <= jnp.maximum(low, high)) & (t_end > 0) & ~vertical
+            exists = (target <= larger(low, high)) & (t_end > 0) & ~vertical
             found.append(self._solve(phase, target, exists, start, end, b, k, sense))
         t = jnp.concatenate([f.reshape((-1, *b.shape)) for f in found])
         radius2 = b * b + jnp.where(jnp.isfinite(t), t, 0.0) ** 2

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import safe_divide, safe_sqrt, sincos
+from .._math import larger, safe_divide, safe_sqrt, sincos
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
@@ -122,7 +122,7 @@ class JF12Solenoidal(AbstractVectorField):
         compression = jnp.where(inside, stretch * stretch, stretch)
         radial, vertical, _ = parts.x_strength(
             r * stretch,
-            jnp.maximum(jnp.abs(z), self.z_x),
+            larger(jnp.abs(z), self.z_x),
             self.b_x,
             self.theta_x,
             self.r_x_core,

@@ -10,7 +10,16 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from .._field import AbstractVectorField
-from .._math import azimuth, cylindrical_radius, safe_divide, safe_sqrt, sincos, vector
+from .._math import (
+    azimuth,
+    cylindrical_radius,
+    larger,
+    safe_divide,
+    safe_sqrt,
+    sincos,
+    smaller,
+    vector,
+)
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, Rays
 
@@ -184,9 +193,9 @@ class KST24(AbstractVectorField):
         axis = axis * jnp.exp(k * turn)
         sin_t, cos_t = sincos(turn)
         grown = 1.0 + (axis - self.arm_start) / sin_p * column(self.arm_divergence)
-        grown = jnp.maximum(grown, 1.0)
-        width = jnp.minimum(column(self.arm_width) * grown, self.arm_cap)
-        height = jnp.minimum(column(self.arm_height) * grown, self.arm_cap)
+        grown = larger(grown, 1.0)
+        width = smaller(column(self.arm_width) * grown, self.arm_cap)
+        height = smaller(column(self.arm_height) * grown, self.arm_cap)
         distance2 = (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
         # used in a comparison only, so log 0 does no harm once derivatives are cut off
         half = 0.5 * column(self.arm_exponent)

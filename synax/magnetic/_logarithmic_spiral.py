@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, sincos, vector
+from .._math import cylindrical_radius, larger, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 
@@ -57,7 +57,7 @@ class LogarithmicSpiral(AbstractVectorField):
             modulation = jnp.abs(modulation)
         strength = self.b0 * self.r_sun / jnp.cos(phase)
         amplitude = strength * modulation * jnp.exp(-jnp.abs(z) / self.z0)
-        amplitude = jnp.where(off_axis, amplitude / jnp.maximum(r_safe, self.r_core), 0.0)
+        amplitude = jnp.where(off_axis, amplitude / larger(r_safe, self.r_core), 0.0)
         sin_p, cos_p = jnp.sin(self.pitch), jnp.cos(self.pitch)
         if self.crpropa:
             direction = [cos_p * cos_phi, sin_p * sin_phi]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, safe_divide, safe_sqrt, sincos, vector
+from .._math import cylindrical_radius, safe_divide, safe_sqrt, sincos, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Plane
 from ._variants import check_choice, fill_defaults, radians
@@ -180,7 +180,7 @@ class TF17(AbstractVectorField):
         h32 = h * root
         inverse = 1.0 / (1.0 + 0.5 * h32)
         q = 1.5 * root * inverse
-        fall = jnp.exp(jnp.minimum(1.0 - q * r / self.disc_length, 0.0))
+        fall = jnp.exp(smaller(1.0 - q * r / self.disc_length, 0.0))
         crest = self._crest(x, y, r, g + self.disc_phase)
         strength = self.disc_strength * fall * crest
         sign = jnp.where(z < 0, -1.125, 1.125)

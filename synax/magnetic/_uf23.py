@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .._constants import KPC, YEAR
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import atan2, logistic, safe_divide, safe_sqrt, sincos
+from .._math import atan2, logistic, safe_divide, safe_sqrt, sincos, smaller
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 from ._uf23_table import PUBLISHED
@@ -165,7 +165,7 @@ class UF23(AbstractVectorField):
             total = total + (b * cos_p) * cos_m + (b * sin_p) * sin_m
         # 1 / {S(r; 5, w) [1 - S(r; 20, w)]} by one exponential, capped far outside r_max
         steps = (r_safe - 0.5 * (_R_SPIRAL + _R_OUTER)) / _EDGE
-        grow = jnp.exp(jnp.minimum(steps, 40.0))
+        grow = jnp.exp(smaller(steps, 40.0))
         drop = math.exp(0.5 * (_R_SPIRAL - _R_OUTER) / _EDGE)
         fade = -jnp.expm1(-r2) / (r2 * (1.0 + drop * drop + drop * (grow + 1.0 / grow)))
         return jnp.where(off_axis, _R_SPIRAL * total * fade, 0.0)

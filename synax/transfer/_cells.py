@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import stored
+from .._math import larger, smaller, stored
 from .._parameters import as_parameter
 
 Real = Float[Array, " n_rays"]
@@ -125,7 +125,7 @@ def place_cells(
     """Lay out the cells between near and far; returns the table and the cells per ray."""
     n_crossings = crossings.shape[0]
     # stored: for known sightlines XLA would otherwise sort while compiling, which takes seconds
-    cuts = jnp.sort(stored(jnp.clip(crossings, near, far)), axis=0)
+    cuts = jnp.sort(stored(smaller(larger(crossings, near), far)), axis=0)
     u = steps.coordinate(jnp.concatenate([near[None], cuts, far[None]]))
     length = u[-1] - u[0]
     positive = length > 0
