@@ -143,7 +143,7 @@ def _try_build(cls: type) -> Any:
 
 def plain(value: Any) -> Any:
     """A value as JSON-ready data: arrays become numbers or lists, large ones their shape."""
-    if isinstance(value, jax.Array) and jax.dtypes.issubdtype(value.dtype, jax.dtypes.prng_key):
+    if isinstance(value, jax.Array) and jax.numpy.issubdtype(value.dtype, jax.dtypes.prng_key):
         return {"key": np.asarray(jax.random.key_data(value)).tolist()}
     if eqx.is_array(value) or isinstance(value, np.ndarray | np.generic):
         array = np.asarray(value)

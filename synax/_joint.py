@@ -50,6 +50,8 @@ def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Obse
 
     **Arguments:** `sky`: a simulator with electrons. `frequency`: GHz, a number or (n_freq,).
     """
+    if sky.electrons is None:
+        raise ValueError("observe_together needs a simulator with electrons, got None")
     frequency = as_parameter(frequency, "GHz")
     return _observe(sky, rays, frequency, index_is_three(sky.cosmic_rays))
 
@@ -62,6 +64,7 @@ def _observe(sky: Synchrotron, rays: Sightlines, frequency: Array, cubic: bool) 
     totals = _integrate(sky, _JointMedium(medium), rays, lambda_squared)
     intensity, (density,), (squared,) = totals.emission
     shape = (*frequency.shape, rays.n_rays)
+    assert totals.polarised is not None and totals.depth is not None  # the medium has both
     return Observed(
         _to_stokes(sky.cosmic_rays, intensity, totals.polarised, flat, shape),
         totals.depth,

@@ -59,9 +59,9 @@ def measure(nside: int, steps: int, electrons: str, precision: str, repeat: int)
     with _run.precision(precision):
         rays = synax.Sightlines.healpix(nside)
         sky = synax.Synchrotron(
-            synax.magnetic.WMAP(),
-            _build.build_field("electrons", [{"model": electrons}], 0),
-            synax.cosmic_rays.WMAP(),
+            magnetic=synax.magnetic.WMAP(),
+            electrons=_build.build_field("electrons", [{"model": electrons}], 0),
+            cosmic_rays=synax.cosmic_rays.WMAP(),
             steps=steps,
         )
         names = ("magnetic.b0", "magnetic.psi0", "magnetic.psi1", "magnetic.chi0")

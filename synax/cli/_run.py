@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import importlib
 import os
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -47,9 +48,9 @@ class Sky(NamedTuple):
 
 def precision(name: str) -> contextlib.AbstractContextManager:
     """JAX's float64 switched on or off inside a `with` block of this thread only."""
-    switch = getattr(jax, "enable_x64", None)
-    if switch is None:
-        from jax.experimental import enable_x64 as switch
+    switch: Any = getattr(jax, "enable_x64", None)
+    if switch is None:  # before JAX 0.8
+        switch = importlib.import_module("jax.experimental").enable_x64
     return switch(name == "float64")
 
 
@@ -89,13 +90,9 @@ def simulator(sky: Sky, integration: dict[str, Any]) -> Callable[[Sightlines], O
     def together(rays: Sightlines) -> Outputs:
         emitter = Synchrotron(magnetic, electrons, cosmic_rays, **integration)
         found = observe_together(emitter, rays, frequency)
-        stokes = np.stack([found.stokes.I, found.stokes.Q, found.stokes.U])
-        return {
-            "stokes": stokes,
-            "RM": found.rotation,
-            "DM": found.dispersion,
-            "EM": found.emission,
-        }
+        stokes = np.stack([np.asarray(getattr(found.stokes, letter)) for letter in "IQU"])
+        columns = {"RM": found.rotation, "DM": found.dispersion, "EM": found.emission}
+        return {"stokes": stokes, **{name: np.asarray(x) for name, x in columns.items()}}
 
     def apart(rays: Sightlines) -> Outputs:
         makers = {
@@ -103,10 +100,10 @@ def simulator(sky: Sky, integration: dict[str, Any]) -> Callable[[Sightlines], O
             "DM": lambda: DispersionMeasure(electrons, **integration),
             "EM": lambda: EmissionMeasure(electrons, **integration),
         }
-        return {name: makers[name]()(rays) for name in sky.outputs}
+        return {name: np.asarray(makers[name]()(rays)) for name in sky.outputs}
 
     chosen = together if "stokes" in sky.outputs else apart
-    return lambda rays: {k: np.asarray(v) for k, v in chosen(rays).items() if k in sky.outputs}
+    return lambda rays: {k: x for k, x in chosen(rays).items() if k in sky.outputs}
 
 
 def compute(

@@ -113,7 +113,7 @@ def _parse(key: str, value: str, unit: str) -> float:
     import astropy.units as u
 
     try:
-        parsed = u.Quantity(value)
+        parsed: Any = u.Quantity(value)
         if parsed.isscalar:
             return float(parsed.to_value(unit))
     except (TypeError, ValueError, u.UnitConversionError):
