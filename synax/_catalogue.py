@@ -34,7 +34,7 @@ class ParameterEntry(NamedTuple):
     """Number, nested list, string or None; '(required)' where there is none."""
     text: str
     kind: str
-    """'number' (a leaf that can be fitted), 'switch' (static), 'field', 'domain' or 'key'."""
+    """'number' (a leaf), 'switch' (static), 'field', 'domain', 'part' or 'key'."""
 
 
 class ModelEntry(NamedTuple):
@@ -118,6 +118,7 @@ _TEXTS = {
     "switch": "switch of the model",
     "field": "another field",
     "domain": "a box",
+    "part": "a part of the model with parameters of its own",
     "key": "random key",
 }
 
@@ -126,7 +127,7 @@ def _kind(name: str, field: Any, annotation: Any) -> str:
     if name == "key":
         return "key"
     types = [annotation, *get_args(annotation)]
-    for kind, base in (("domain", AbstractDomain), ("field", AbstractField)):
+    for kind, base in (("domain", AbstractDomain), ("field", AbstractField), ("part", eqx.Module)):
         if any(isinstance(t, type) and issubclass(t, base) for t in types):
             return kind
     return "switch" if field is None or field.metadata.get("static", False) else "number"

@@ -140,6 +140,8 @@ def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry
         if len(sources) != 1:
             raise BadInput(f"{key} must have exactly one of {', '.join(v.SOURCES)}")
         return _one(group, key, value, seed)
+    if entry.kind == "part":
+        raise BadInput(f"{key}: this part of the model has no settings here; write a class for it")
     if entry.kind == "field":
         raise BadInput(f"{key} = {value!r}: must be a field, a table with {', '.join(v.SOURCES)}")
     if entry.kind == "switch":
