@@ -40,6 +40,35 @@ def slices(
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(12.4, 5.2), layout="constrained")
+    draw_slices(
+        figure,
+        field,
+        half_width=half_width,
+        half_height=half_height,
+        z=z,
+        y=y,
+        observer=observer,
+        label=label,
+        title=title,
+        shape=shape,
+    )
+    return figure
+
+
+def draw_slices(
+    figure: Any,
+    field: AbstractField,
+    *,
+    half_width: float = 18.0,
+    half_height: float = 6.0,
+    z: float = 0.0,
+    y: float = 0.0,
+    observer: tuple[float, float, float] = SUN,
+    label: str | None = None,
+    title: str = "",
+    shape: int = 400,
+) -> None:
+    """Draw what `slices` shows on an empty figure or subfigure."""
     left, right = figure.subplots(1, 2, width_ratios=[1.0, 1.25])
     face, (h, v) = _plane(half_width, half_width, shape, lambda a, b: (a, b, z + 0 * a))
     edge, (he, ve) = _plane(half_width, half_height, shape, lambda a, b: (a, y + 0 * a, b))
@@ -67,7 +96,6 @@ def slices(
     bar.outline.set_visible(False)
     if title:
         figure.suptitle(title, color=_INK, fontsize=14)
-    return figure
 
 
 @eqx.filter_jit

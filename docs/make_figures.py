@@ -1,0 +1,258 @@
+"""The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
+
+Names: sky, frame, angle, slices, sightline, galaxy, gallery, or a model such as magnetic.JF12.
+Without names, all. Written to docs/images as small PNG files.
+"""
+
+import sys
+from pathlib import Path
+
+import jax
+import numpy as np
+from matplotlib.figure import Figure
+
+import synax
+from synax import plot
+from synax._catalogue import models
+from synax.plot._sky import _log_norm, _readable, _signed_norm, draw_mollweide
+from synax.plot._slices import draw_slices
+
+jax.config.update("jax_enable_x64", True)
+IMAGES = Path(__file__).parent / "images"
+INK, BLUE, RED, GOLD = "#20242c", "#2a6f97", "#d1495b", "#ffd166"
+
+
+def save(figure, name, dpi=75):
+    """Write a figure as a small PNG of 256 colours."""
+    import io
+
+    from PIL import Image
+
+    IMAGES.mkdir(exist_ok=True)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi, facecolor="white")
+    image = Image.open(buffer).convert("RGB").quantize(256, dither=Image.Dither.FLOYDSTEINBERG)
+    image.save(IMAGES / f"{name}.png", optimize=True)
+
+
+def panels(axes, stokes=None, rm=None):
+    """Polarised intensity with field lines, and rotation measure, on two axes."""
+    if stokes is not None:
+        values, label = _readable(np.asarray(stokes.P), stokes.unit)
+        title = f"Polarised intensity, {stokes.frequency:g} GHz"
+        draw_mollweide(
+            axes[0], values, cmap="viridis", norm=_log_norm(values), title=title, label=label
+        )
+        plot.draw_direction(axes[0], stokes, style="lines", across=36)
+    if rm is not None:
+        values = np.asarray(rm.values)
+        draw_mollweide(
+            axes[1],
+            values,
+            cmap="RdBu_r",
+            norm=_signed_norm(values),
+            title="Rotation measure",
+            label=r"rad m$^{-2}$",
+        )
+
+
+def simulate(magnetic, electrons, cosmic_rays, nside, steps, frequency):
+    """A Stokes map and a rotation-measure map."""
+    rays = synax.Sightlines.healpix(nside)
+    sky = synax.Synchrotron(magnetic, electrons, cosmic_rays, steps=steps)
+    stokes = synax.SkyMap.from_stokes(sky(rays, frequency), rays, frequency)
+    measure = synax.RotationMeasure(magnetic, electrons, steps=steps)(rays)
+    return stokes, synax.SkyMap.on_rays(measure, rays, "RM")
+
+
+def sky():
+    """The picture of the README: the default model."""
+    stokes, rm = simulate(
+        synax.magnetic.WMAP(), synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), 64, 256, 23.0
+    )
+    figure = Figure(figsize=(15, 3.55), layout="constrained")
+    axes = figure.subplots(1, 3)
+    values, label = _readable(np.asarray(stokes.I), stokes.unit)
+    title = "Total intensity, 23 GHz"
+    draw_mollweide(
+        axes[0], values, cmap="inferno", norm=_log_norm(values), title=title, label=label
+    )
+    panels(axes[1:], None, rm)
+    values, label = _readable(np.asarray(stokes.P), stokes.unit)
+    title = "Polarised intensity, direction of the field"
+    draw_mollweide(
+        axes[1], values, cmap="viridis", norm=_log_norm(values), title=title, label=label
+    )
+    plot.draw_direction(axes[1], stokes)
+    save(figure, "sky", 90)
+
+
+def frame():
+    """The Galactocentric frame, seen from the north and from the side."""
+    figure = Figure(figsize=(10.5, 5.2), layout="constrained")
+    figure.get_layout_engine().set(h_pad=0.15)
+    left, right = figure.subplots(1, 2, width_ratios=[1, 1.15])
+    t = np.linspace(0, 2 * np.pi, 200)
+    for radius in (5, 10, 15):
+        left.plot(radius * np.cos(t), radius * np.sin(t), color="#c8ccd4", lw=0.8)
+    left.plot([-20, 20, 20, -20, -20], [-20, -20, 20, 20, -20], color=BLUE, lw=1, ls="--")
+    right.plot([-20, 20, 20, -20, -20], [-5, -5, 5, 5, -5], color=BLUE, lw=1, ls="--")
+    left.text(19, -18.6, "default box", color=BLUE, ha="right")
+    right.fill_between([-15, 15], -0.4, 0.4, color="#c8ccd4", lw=0)
+    for axes, up, name in ((left, "y", "from the north"), (right, "z", "from the side")):
+        style = {"arrowstyle": "-|>", "color": INK, "lw": 1.3}
+        axes.annotate("", (8, 0), (0, 0), arrowprops=style)
+        axes.annotate("", (0, 8 if up == "y" else 4), (0, 0), arrowprops=style)
+        axes.text(8.3, -0.3, "$x$")
+        axes.text(0.5, 7.6 if up == "y" else 3.7, f"${up}$")
+        axes.plot(0, 0, "o", color=INK, ms=4)
+        axes.plot(-8.3, 0, "o", ms=9, mfc=GOLD, mec=INK)
+        axes.set_title(name, color=INK)
+        axes.set(xlim=(-21.5, 21.5), aspect="equal")
+        axes.set_xlabel("$x$ (kpc)")
+    left.set(ylim=(-21.5, 21.5), ylabel="$y$ (kpc)")
+    right.set(ylim=(-7, 8.5), ylabel="$z$ (kpc)")
+    left.text(-13.8, 1.0, "Sun\n(−8.3, 0,\n0.006)", ha="right", va="bottom", fontsize=9)
+    for lon, text in ((0, "$l=0°$"), (90, "90°"), (180, "180°"), (270, "270°")):
+        c, s = np.cos(np.radians(lon)), np.sin(np.radians(lon))
+        style = {"arrowstyle": "->", "color": RED, "lw": 1.1}
+        left.annotate("", (-8.3 + 5 * c, 5 * s), (-8.3 + 0.8 * c, 0.8 * s), arrowprops=style)
+        left.text(-8.3 + 6.3 * c, 6.0 * s + 0.6 * (s > -0.5) - 0.4 * (s < -0.5), text, color=RED)
+    turn = np.radians(np.linspace(200, 260, 60))
+    left.plot(12.5 * np.cos(turn), 12.5 * np.sin(turn), color=INK, lw=1)
+    arrow = {"arrowstyle": "-|>", "color": INK}
+    ends = [(12.5 * np.cos(a), 12.5 * np.sin(a)) for a in (turn[-1] + 0.05, turn[-3])]
+    left.annotate("", *ends, arrowprops=arrow)
+    left.text(-11.5, -14.5, r"$\hat e_\phi$: anticlockwise", fontsize=9, ha="center")
+    style = {"arrowstyle": "->", "color": RED, "lw": 1.1}
+    right.annotate("", (-8.3, 5.5), (-8.3, 0.7), arrowprops=style)
+    right.text(-8.3, 6.0, "north Galactic pole, $b=90°$", color=RED, ha="center")
+    save(figure, "frame")
+
+
+def angle():
+    """Polarisation angle on the sky, in the IAU convention and in HEALPix's."""
+    figure = Figure(figsize=(9.6, 4.6), layout="constrained")
+    chi = np.radians(35.0)
+    e, b = np.array([-np.sin(chi), np.cos(chi)]), np.array([np.cos(chi), np.sin(chi)])
+    arrow = {"arrowstyle": "-|>", "color": INK, "lw": 1.3}
+    iau = (
+        1.0,
+        r"north, $\hat e_b$",
+        r"east, $\hat e_l$ (increasing $l$)",
+        chi,
+        (r"$\chi$", -0.19, 0.53),
+        "IAU: $\\chi$ from north through east\n$Q=P\\cos2\\chi$,  $U=P\\sin2\\chi$",
+    )
+    cosmo = (
+        -1.0,
+        r"south, $\hat e_\theta$",
+        r"east, $\hat e_\varphi$",
+        np.pi - chi,
+        (r"$\chi'$", -0.64, -0.36),
+        "COSMO: $\\chi'$ from south through east\n$Q'=P\\cos2\\chi'=Q$,  $U'=P\\sin2\\chi'=-U$",
+    )
+    for axes, (up, first, second, turn, symbol, title) in zip(
+        figure.subplots(1, 2), (iau, cosmo), strict=True
+    ):
+        axes.annotate("", (0, 1.25 * up), (0, 0), arrowprops=arrow)
+        axes.annotate("", (-1.25, 0), (0, 0), arrowprops=arrow)
+        axes.text(0.05, 1.2 * up, first, va="center")
+        axes.text(-1.25, -0.14, second)
+        for direction, name, color in ((e, "E", RED), (b, "B", BLUE)):
+            axes.plot(*np.outer(direction, [-1, 1]), color=color, lw=2.4)
+            axes.text(*(1.08 * direction - [0.05, 0.0]), name, color=color, fontsize=13)
+        t = np.linspace(0, turn, 80)
+        axes.plot(-0.45 * np.sin(t), 0.45 * up * np.cos(t), color=INK, lw=1)
+        axes.text(symbol[1], symbol[2], symbol[0], fontsize=14)
+        axes.set_title(title, color=INK, fontsize=11)
+        axes.set(xlim=(-1.4, 1.4), ylim=(-1.35, 1.35), aspect="equal")
+        axes.set_axis_off()
+    save(figure, "angle")
+
+
+def slices():
+    """A cut through a field, as `plot.slices` draws it."""
+    save(plot.slices(synax.magnetic.JF12(), title="Jansson & Farrar 2012"), "slices")
+
+
+def sightline():
+    """Fields along one sightline."""
+    fields = {"B": synax.magnetic.JF12(), "$n_e$": synax.electrons.YMW16()}
+    save(plot.profile(fields, 45.0, 2.0), "sightline")
+
+
+def galaxy():
+    """The Galaxy as a neighbour would see it."""
+    extent = (36.0, 24.0)
+    rays = synax.Sightlines.parallel((96, 144), extent, inclination=60.0)
+    sky = synax.Synchrotron(
+        synax.magnetic.JF12(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=128
+    )
+    save(plot.image(sky(rays, 4.8), rays, 4.8, extent=extent), "galaxy")
+
+
+def model(entry):
+    """One model: face-on, edge-on, and what it looks like from the Sun."""
+    field = entry.cls(**EXAMPLES.get(entry.name, {}))
+    if entry.group != "magnetic":
+        save(plot.slices(field, title=entry.name), f"model-{entry.group}-{entry.name}", 60)
+        return
+    figure = Figure(figsize=(13.2, 8.4), layout="constrained")
+    top, bottom = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
+    draw_slices(top, field, **SLICES.get(entry.name, {}))
+    stokes, rm = simulate(field, synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), 16, 96, 30.0)
+    panels(bottom.subplots(1, 2), stokes, rm)
+    save(figure, f"model-magnetic-{entry.name}", 55)
+
+
+EXAMPLES = {
+    "Uniform": {"vector": (2.0, 1.0, 0.5)},
+}
+SLICES = {"CMZ": {"half_width": 0.6, "half_height": 0.3}}
+
+
+def gallery():
+    """Face-on strength of every large-scale magnetic model."""
+    wanted = ("WMAP", "JF12", "UF23", "PT11", "TF17", "KST24", "Jaffe13", "JF12Solenoidal")
+    figure = Figure(figsize=(13.0, 6.7), layout="constrained")
+    n = 220
+    x = 18 * (2 * (np.arange(n) + 0.5) / n - 1)
+    plane = np.stack([*np.meshgrid(x, x), np.full((n, n), 0.1)])
+    from matplotlib.colors import LogNorm
+
+    for axes, name in zip(figure.subplots(2, 4).ravel(), wanted, strict=True):
+        strength = np.linalg.norm(np.asarray(getattr(synax.magnetic, name)()(plane)), axis=0)
+        shown = axes.imshow(
+            strength, extent=(-18, 18, -18, 18), origin="lower", cmap="magma", norm=LogNorm(0.05, 8)
+        )
+        axes.set_facecolor("black")
+        axes.plot(-8.3, 0, "o", ms=5, mfc=GOLD, mec=INK)
+        axes.set_title(name, color=INK)
+        axes.set_xticks([])
+        axes.set_yticks([])
+    bar = figure.colorbar(shown, ax=figure.axes, pad=0.01, extend="both", aspect=40)
+    bar.set_label("$|B|$ at $z = 0.1$ kpc (μG)")
+    bar.outline.set_visible(False)
+    save(figure, "gallery")
+
+
+FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
+
+
+def main():
+    """Draw what the command line names, or everything."""
+    entries = {f"{e.group}.{e.name}": e for e in models()}
+    names = sys.argv[1:] or [*FIGURES, *entries]
+    for name in names:
+        print(name, flush=True)
+        if name in FIGURES:
+            FIGURES[name]()
+        elif name in entries:
+            model(entries[name])
+        else:
+            raise SystemExit(f"no figure '{name}'; there are {', '.join([*FIGURES, *entries])}")
+
+
+if __name__ == "__main__":
+    main()

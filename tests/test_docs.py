@@ -1,0 +1,69 @@
+"""The documentation's examples run, its links and its feature table are right."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import synax
+
+ROOT = Path(__file__).parent.parent
+DOCS = ROOT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), ROOT / "README.md"])
+CODE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+def blocks(page, language):
+    return [m[2] for m in CODE.finditer(page.read_text()) if m[1] == language]
+
+
+def name(page):
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+def test_python_blocks(page, tmp_path, monkeypatch):
+    """All blocks of a page, in order, in one namespace."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(DOCS / "examples"))
+    for module in [p.stem for p in (DOCS / "examples").glob("*.py")]:
+        monkeypatch.delitem(__import__("sys").modules, module, raising=False)
+    source = page.read_text()
+    namespace = {"__name__": "__main__"}
+    for match in CODE.finditer(source):
+        if match[1] != "python":
+            continue
+        line = source[: match.start(2)].count("\n")
+        exec(compile("\n" * line + match[2], str(page), "exec"), namespace)
+    assert any(key in namespace for key in ("synax", "plot", "sky")), "the page never used synax"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name)
+def test_relative_links(page):
+    text = re.sub(CODE, "", page.read_text())
+    for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
+        if not target.startswith(("http:", "https:", "mailto:")):
+            assert (page.parent / target).exists(), f"{name(page)} links to {target}"
+
+
+def test_feature_table_names_existing_tests_and_every_public_name():
+    text = (DOCS / "features.md").read_text()
+    tests = set(re.findall(r"`(test_\w+\.py)`", text))
+    missing = sorted(t for t in tests if not (ROOT / "tests" / t).exists())
+    assert not missing, f"docs/features.md names tests that do not exist: {missing}"
+    assert len(tests) > 10
+    public = [n for n in vars(synax) if not n.startswith("_")]
+    unmentioned = [n for n in public if not re.search(rf"\b{n}\b", text)]
+    assert not unmentioned, f"docs/features.md does not mention {unmentioned}"
+
+
+def test_reference_lists_every_public_name():
+    text = "\n".join(p.read_text() for p in (DOCS / "reference").glob("*.md"))
+    classes = [n for n, value in vars(synax).items() if not n.startswith("_") and callable(value)]
+    missing = [n for n in classes if f"::: synax.{n}\n" not in text + "\n"]
+    assert not missing, f"docs/reference does not list {missing}"
+    for group in ("magnetic", "electrons", "cosmic_rays", "plot", "io"):
+        module = __import__(f"synax.{group}", fromlist=[group])
+        names = [n for n, v in vars(module).items() if not n.startswith("_") and callable(v)]
+        missing = [n for n in names if f"::: synax.{group}.{n}\n" not in text + "\n"]
+        assert not missing, f"docs/reference does not list {group}: {missing}"
