@@ -1,0 +1,45 @@
+"""A sky component with the interface of PySM 3, made of a synax simulator."""
+
+from typing import Any
+
+import astropy.units as u
+import numpy as np
+
+import synax
+
+try:
+    from pysm3 import Model
+except ImportError:
+    Model = object
+
+
+class SynaxSynchrotron(Model):
+    """Synchrotron emission as PySM wants it: I, Q, U (3, npix) in uK_RJ, RING, COSMO sign of U.
+
+    PySM's unit `uK_RJ` is used where PySM is installed, astropy's plain `uK` otherwise.
+    """
+
+    def __init__(self, simulator: synax.Synchrotron, nside: int, observer: Any = None, **kwargs):
+        if Model is not object:
+            super().__init__(nside=nside, **kwargs)
+        self.nside = nside
+        self.simulator = simulator
+        where = {} if observer is None else {"observer": observer}
+        self.rays = synax.Sightlines.healpix(nside, **where)
+
+    def get_emission(self, freqs: u.Quantity, weights: Any = None) -> u.Quantity:
+        """Emission at a frequency, or averaged over a band.
+
+        **Arguments:** `freqs`: one or several, with unit. `weights`: of the band, in the same
+        sense as PySM's: normalised to unit integral of the brightness in Jy/sr.
+        """
+        ghz = np.atleast_1d(freqs.to_value(u.GHz)).astype(float)
+        stokes = self.simulator(self.rays, ghz)
+        maps = 1e6 * np.stack([stokes.I, stokes.Q, -np.asarray(stokes.U)])
+        if ghz.size == 1:
+            maps = maps[:, 0]
+        else:
+            weights = np.ones_like(ghz) if weights is None else np.asarray(weights, float)
+            weights = weights * ghz**2  # brightness per K_RJ
+            maps = np.trapezoid(maps * (weights / np.trapezoid(weights, ghz))[:, None], ghz, axis=1)
+        return maps << getattr(u, "uK_RJ", u.uK)
