@@ -60,20 +60,68 @@ def parameters(group):
     return "\n".join(text)
 
 
-def benchmark(name, *columns):
-    """A table from a list of records in docs/data/NAME.json, as the benchmarks write them."""
+def public_names():
+    """Every public class and function: {name under which users find it: where it is defined}."""
+    import importlib
+
+    names = {}
+    for module in (
+        "",
+        ".random_fields",
+        ".magnetic",
+        ".electrons",
+        ".cosmic_rays",
+        ".io",
+        ".plot",
+        ".inference",
+    ):
+        space = vars(importlib.import_module(f"synax{module}"))
+        for name, value in space.items():
+            if not name.startswith("_") and hasattr(value, "__module__") and callable(value):
+                if value not in [v for v, _ in names.values()]:
+                    names[f"synax{module}.{name}"] = (value, value.__module__)
+    return {name: where for name, (_, where) in names.items()}
+
+
+def reference(*prefixes):
+    """Documentation of the public names defined under any of the prefixes."""
+    chosen = [n for n, where in public_names().items() if where.startswith(prefixes)]
+    return "\n\n".join(f"::: {name}" for name in sorted(chosen, key=str.lower))
+
+
+def comparison():
+    """How models did against the sky: docs/data/comparison.json, if it has been made."""
+    return tables("comparison")
+
+
+def benchmarks():
+    """All tables of docs/data/benchmarks.json."""
+    return tables("benchmarks")
+
+
+def tables(name):
+    """Tables with title, text and rows from a JSON file that a program of this project wrote."""
     file = DOCS / "data" / f"{name}.json"
-    record = json.loads(file.read_text())
-    rows = record["rows"]
-    columns = columns or tuple(rows[0])
-    lines = [
-        "| " + " | ".join(c.replace("_", " ") for c in columns) + " |",
-        "|---" * len(columns) + "|",
-    ]
-    for row in rows:
-        lines.append("| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |")
-    where = ", ".join(f"{k}: {v}" for k, v in record.get("machine", {}).items())
-    return "\n".join(lines) + f"\n\n*{where}; measured {record['date']} by `{record['command']}`.*"
+    found = json.loads(file.read_text())
+    parts = [f"*{found['where']}*"] if "where" in found else []
+    for table in found["tables"]:
+        parts += [f"### {table['title']}", table.get("text", "")]
+        columns = list(table["rows"][0])
+        parts.append(
+            "\n".join(
+                [
+                    "| " + " | ".join(columns) + " |",
+                    "|---" * len(columns) + "|",
+                    *(
+                        "| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |"
+                        for row in table["rows"]
+                    ),
+                ]
+            )
+        )
+        if "command" in table:
+            parts.append(f"`{table['command']}`")
+    return "\n\n".join(parts)
 
 
 def _number(value):
@@ -90,4 +138,10 @@ def _cell(text):
     return str(text).replace("|", r"\|").replace("\n", " ")
 
 
-GENERATORS = {"models": models, "parameters": parameters, "benchmark": benchmark}
+GENERATORS = {
+    "models": models,
+    "parameters": parameters,
+    "reference": reference,
+    "comparison": comparison,
+    "benchmarks": benchmarks,
+}

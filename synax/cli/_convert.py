@@ -17,6 +17,8 @@ synax convert synax-output/stokes_23GHz.fits k_band.fits --unit uK_CMB --convent
 synax convert planck.fits mine.fits --input-unit K_CMB --frequency 30 --nside 64
 
 synax convert field.npz field.h5
+
+synax convert hammurabi.xml galaxy.toml
 """
 
 
@@ -27,7 +29,7 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def convert(
-    source: Annotated[Path, typer.Argument(help="Map or grid to read.")],
+    source: Annotated[Path, typer.Argument(help="Map, grid or hammurabiX XML to read.")],
     target: Annotated[Path, typer.Argument(help="File to write; a grid's format is its ending.")],
     unit: Annotated[str | None, typer.Option(help="Unit of the new map.")] = None,
     convention: Annotated[str | None, typer.Option(help="IAU or COSMO.")] = None,
@@ -46,7 +48,10 @@ def convert(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Describe the target as JSON.")] = False,
 ) -> None:
-    """Convert a sky map (unit, convention, ordering, resolution) or a grid (file format)."""
+    """Convert a sky map (unit, convention, ordering, resolution) or a grid (file format).
+
+    A parameter file of hammurabiX (.xml) becomes a configuration (.toml) of `synax simulate`.
+    """
     from ..io._atomic import check_target
 
     if not source.is_file():
@@ -55,6 +60,11 @@ def convert(
         check_target(target, overwrite)
     except OSError as error:
         raise BadInput(f"TARGET: {error}") from None
+    if source.suffix.lower() == ".xml":
+        _configuration(source, target)
+        if not quiet:
+            stdout().print(f"written [bold]{target}[/]; what was not mapped is listed at its head")
+        return
     changes = {"unit": unit, "convention": convention, "ordering": ordering, "nside": nside}
     given = {"unit": input_unit, "convention": input_convention, "frequency": frequency}
     if is_map(source):
@@ -69,6 +79,20 @@ def convert(
         print_json(explain(target))
     elif not quiet:
         stdout().print(f"written [bold]{target}[/]")
+
+
+def _configuration(source: Path, target: Path) -> None:
+    from ..io._atomic import atomic
+    from ..io._hammurabi_xml import hammurabi_xml, toml_text
+
+    if target.suffix != ".toml":
+        raise BadInput(f"TARGET = '{target}': a configuration is written as .toml")
+    try:
+        text = toml_text(*hammurabi_xml(source))
+    except (ValueError, UnicodeDecodeError) as error:
+        raise BadInput(f"SOURCE: {error}") from None
+    with atomic(target, True) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
 
 
 def _map(

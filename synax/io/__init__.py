@@ -1,4 +1,5 @@
-"""Reading and writing: sky maps and grids."""
+"""Reading and writing: sky maps, grids, and parameter files of hammurabiX."""
 
 from ._fits_maps import load_map as load_map, save_map as save_map
 from ._grids import load_grid as load_grid, save_grid as save_grid
+from ._hammurabi_xml import hammurabi_xml as hammurabi_xml
