@@ -112,7 +112,7 @@ def frame():
         axes.set_xlabel("$x$ (kpc)")
     left.set(ylim=(-21.5, 21.5), ylabel="$y$ (kpc)")
     right.set(ylim=(-7, 8.5), ylabel="$z$ (kpc)")
-    left.text(-13.8, 1.0, "Sun\n(−8.3, 0,\n0.006)", ha="right", va="bottom", fontsize=9)
+    left.text(-12.0, 6.5, "Sun\n(−8.3, 0, 0.006)", ha="center", va="bottom", fontsize=9)
     for lon, text in ((0, "$l=0°$"), (90, "90°"), (180, "180°"), (270, "270°")):
         c, s = np.cos(np.radians(lon)), np.sin(np.radians(lon))
         style = {"arrowstyle": "->", "color": RED, "lw": 1.1}

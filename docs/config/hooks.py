@@ -25,7 +25,10 @@ def on_page_content(content, **_):
     def draw(match):
         text = html.unescape(match[2]).strip()
         display = "block" if text.startswith(r"\[") else "inline"
-        return convert(text[2:-2], display=display)
+        formula = convert(text[2:-2], display=display)
+        return re.sub(
+            r"(<mi>(?:sin|cos|tan|ln|exp|tanh)</mi>)", r'\1<mspace width="0.14em"/>', formula
+        )
 
     return _FORMULA.sub(draw, content)
 
