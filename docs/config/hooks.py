@@ -92,46 +92,73 @@ def reference(*prefixes):
     return "\n\n".join(f"::: {name}" for name in sorted(chosen, key=str.lower))
 
 
-def comparison():
-    """How models did against the sky: docs/data/comparison.json, if it has been made."""
-    return tables("comparison")
-
-
 def benchmarks():
-    """All tables of docs/data/benchmarks.json."""
-    return tables("benchmarks")
+    """One table for every record docs/data/benchmark_*.json that a program in benchmarks/ wrote."""
+    parts = []
+    for file in sorted((DOCS / "data").glob("benchmark_*.json")):
+        record = json.loads(file.read_text())
+        machine = record["machine"]
+        device = ", ".join(sorted(set(machine["devices"])))
+        where = f"{machine['cpu']}, {machine['cores']} cores, device {device}, JAX {machine['jax']}"
+        busy = f"load {machine['load']:.1f} at the start"
+        parts += [f"### {record['benchmark'].capitalize()}", f"*{where}; {busy}.*"]
+        parts += [_table(record["rows"], list(dict.fromkeys(k for r in record["rows"] for k in r)))]
+        settings = {k: v for k, v in record.items() if k not in ("benchmark", "machine", "rows")}
+        told = "; ".join(f"{k}: {_number(v)}" for k, v in settings.items())
+        parts += [f"`python benchmarks/{record['benchmark']}.py`" + (f" ({told})" if told else "")]
+    return "\n\n".join(parts) or "Run `python benchmarks/engine.py` for those of your machine."
 
 
-def tables(name):
-    """Tables with title, text and rows from a JSON file that a program of this project wrote."""
-    file = DOCS / "data" / f"{name}.json"
-    found = json.loads(file.read_text())
-    parts = [f"*{found['where']}*"] if "where" in found else []
-    for table in found["tables"]:
-        parts += [f"### {table['title']}", table.get("text", "")]
-        columns = list(table["rows"][0])
-        parts.append(
-            "\n".join(
-                [
-                    "| " + " | ".join(columns) + " |",
-                    "|---" * len(columns) + "|",
-                    *(
-                        "| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |"
-                        for row in table["rows"]
-                    ),
-                ]
-            )
-        )
-        if "command" in table:
-            parts.append(f"`{table['command']}`")
+def comparison():
+    """What `synax compare` found: docs/data/comparison_*.json."""
+    parts = []
+    for file in sorted((DOCS / "data").glob("comparison_*.json")):
+        record = json.loads(file.read_text())
+        rows = []
+        for sample, numbers in record["numbers"].items():
+            if not isinstance(numbers, dict):
+                continue
+            nested = numbers if "n" not in numbers else {"": numbers}
+            for name, found in nested.items():
+                if isinstance(found, dict) and "n" in found:
+                    rows.append({"sample": f"{sample} {name}".strip(), **found})
+        parts += [
+            f"## {record['title']}",
+            _table(rows, [k for k in _COLUMNS if any(k in r for r in rows)]),
+        ]
+        picture = f"images/compare-{record['comparison']}.png"
+        if (DOCS / picture).exists():
+            parts.append(f"![{record['title']}: data and model]({picture}){{ .figure }}")
     return "\n\n".join(parts)
+
+
+_COLUMNS = {
+    "sample": "sample",
+    "n": "number",
+    "scale": "best scale",
+    "correlation": "correlation",
+    "median_ratio": "median of data / model",
+    "scatter_dex": "scatter (dex)",
+    "within_a_factor_2": "within a factor 2",
+    "data_rms": "rms of data",
+    "model_rms": "rms of model",
+    "same_sign": "same sign",
+}
+
+
+def _table(rows, columns):
+    lines = ["| " + " | ".join(_COLUMNS.get(c, c.replace("_", " ")) for c in columns) + " |"]
+    lines += ["|---" * len(columns) + "|"]
+    for row in rows:
+        lines.append("| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |")
+    return "\n".join(lines)
 
 
 def _number(value):
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.3g}"
     if isinstance(value, (list, tuple)):
         return "(" + ", ".join(_number(v) for v in value) + ")"
     return str(value)
