@@ -258,7 +258,7 @@ def _simulate(sky: Synchrotron, rays: Sightlines, frequency: Array, cubic: bool)
 def _to_stokes(
     cosmic_rays: AbstractPowerLaw,
     intensity: Float[Array, "_ n_rays"],
-    polarised: tuple[Float[Array, "n_freq n_rays"], Float[Array, "n_freq n_rays"]],
+    polarised: tuple[Float[Array, "_ n_rays"], Float[Array, "_ n_rays"]],
     frequency: Float[Array, " n_freq"],
     shape: tuple[int, ...],
 ) -> Stokes:
