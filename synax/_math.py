@@ -126,7 +126,7 @@ def _atan2_jvp(primals, tangents):
     return atan2(y, x), (x * dy - y * dx) * inverse
 
 
-def smaller(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
+def smaller(a: Float[Array, "..."] | float, b: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """The smaller of two values, with a derivative that survives compilation.
 
     JAX differentiates `jnp.minimum` by asking which argument equals the result. A compiler that
@@ -136,7 +136,7 @@ def smaller(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "...
     return jnp.where(a < b, a, b)
 
 
-def larger(a: Float[Array, "..."], b: Float[Array, "..."]) -> Float[Array, "..."]:
+def larger(a: Float[Array, "..."] | float, b: Float[Array, "..."] | float) -> Float[Array, "..."]:
     """The larger of two values, safe to differentiate under `jit` (see `smaller`)."""
     return jnp.where(a > b, a, b)
 
