@@ -4,6 +4,7 @@ from ._curvature import Curvature as Curvature, Forecast as Forecast, Mode as Mo
 from ._diagnostics import (
     ConvergenceWarning as ConvergenceWarning,
     Diagnosis as Diagnosis,
+    assess as assess,
     diagnose as diagnose,
 )
 from ._fit import Fit as Fit, FitStep as FitStep, fit as fit

@@ -103,6 +103,11 @@ def sample(
     return data
 
 
+def mode_cost(evaluations: int, n: int) -> int:
+    """Evaluations of the curvature in units of gradients: a tangent is about a quarter of one."""
+    return evaluations * -(-n // 4)
+
+
 def begin(
     sampler: Sampler,
     key: PRNGKeyArray,
@@ -115,15 +120,16 @@ def begin(
     **Arguments:** `start`, `whiten`: as in `sample`. `approximation`: a Laplace approximation
     that is known already.
 
-    **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients'}: a
-    forward-mode evaluation of the curvature counts as one gradient for each parameter.
+    **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients'}: an
+    evaluation of value, gradient and curvature by forward mode counts as one gradient for every
+    four parameters.
     """
     posterior = sampler.posterior
     evaluations, cost = 0, 0
     if whiten == "fisher":
         found = laplace(posterior, start) if approximation is None else approximation
         evaluations = found.evaluations
-        cost = evaluations * posterior.size
+        cost = mode_cost(evaluations, posterior.size)
         center, root = found.mode, found.root
     elif whiten == "pathfinder":
         center, root, evaluations = pathfinder(posterior, key, start)
@@ -173,6 +179,7 @@ def importance_draws(
     index = np.minimum(np.searchsorted(np.cumsum(weights), ticks), weights.size - 1)
     index = index[np.asarray(jax.random.permutation(jax.random.fold_in(two, 1), index.size))]
     top = np.max(ratios)
+    cost = mode_cost(approximation.evaluations, latents.shape[1])
     attributes = {
         "method": "laplace",
         "pareto_k": float(shape),
@@ -180,8 +187,8 @@ def importance_draws(
         "log_evidence": float(top + np.log(np.mean(np.exp(ratios - top)))),
         "evaluations": int(weights.size),
         "mode_evaluations": approximation.evaluations,
-        "mode_gradients": approximation.evaluations * latents.shape[1],
-        "warmup_gradients": approximation.evaluations * latents.shape[1],
+        "mode_gradients": cost,
+        "warmup_gradients": cost,
     }
     shape3 = (chains, draws, -1)
     return np.asarray(latents)[index].reshape(shape3), lp[index].reshape(shape3[:2]), attributes
