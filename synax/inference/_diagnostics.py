@@ -117,7 +117,14 @@ def assess(data: Any) -> Diagnosis:
         int(attributes.get("warmup_gradients", 0)),
         (),
     )
-    return found._replace(warnings=tuple(_complaints(found, chains, draws)))
+    complaints = _complaints(found, chains, draws)
+    chi2 = float(attributes.get("reduced_chi2", 1.0))
+    if chi2 > 3.0:
+        complaints.append(
+            f"the best fit misses the data by {math.sqrt(chi2):.3g} times the noise (rms): a local "
+            "maximum, a model that cannot fit, or noise stated too small; try other starts"
+        )
+    return found._replace(warnings=tuple(complaints))
 
 
 def _complaints(found: Diagnosis, chains: int, draws: int) -> list[str]:

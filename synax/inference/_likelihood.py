@@ -150,7 +150,7 @@ class Likelihood(AbstractLikelihood):
         return self.data.size if self.mask is None else int(self.mask.sum())
 
 
-def _check_broadcast(name: str, value: Array, shape: tuple[int, ...]) -> None:
+def _check_broadcast(name: str, value: Any, shape: tuple[int, ...]) -> None:
     try:
         fits = np.broadcast_shapes(value.shape, shape) == shape
     except ValueError:
@@ -344,7 +344,7 @@ class JointLikelihood(AbstractLikelihood):
     parts: tuple[AbstractLikelihood, ...]
     names: tuple[str, ...] = eqx.field(static=True)
 
-    def __init__(self, **parts: AbstractLikelihood):
+    def __init__(self, **parts: Any):
         if not parts:
             raise ValueError("JointLikelihood needs at least one named likelihood")
         for name, part in parts.items():

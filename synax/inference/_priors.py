@@ -298,7 +298,7 @@ class EmpiricalPrior(AbstractPrior):
     def latent(self, value):
         target = value.reshape(-1)
 
-        def halve(_: int, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
+        def halve(_: Any, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
             low, high = bounds
             middle = 0.5 * (low + high)
             below = self._margins(middle) < target

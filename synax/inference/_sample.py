@@ -19,6 +19,7 @@ from ._sampler import Chunk, Sampler, SamplerState
 
 LOG = logging.getLogger("synax")
 WORST_SHAPE = 0.7
+LEAST_SHARE = 0.1
 
 
 def sample(
@@ -72,15 +73,17 @@ def sample(
     if method == "laplace":
         approximation = laplace(posterior, start)
         latent, lp, attributes = importance_draws(posterior, approximation, key, chains, draws)
-        if attributes["pareto_k"] <= WORST_SHAPE:
+        enough = attributes["independent_ess"] >= LEAST_SHARE * chains * draws
+        if attributes["pareto_k"] <= WORST_SHAPE and enough:
             attributes["seconds"] = time.perf_counter() - began
             stats = {"lp": lp, "n_steps": np.ones(lp.shape, np.int32)}
             return to_inference_data(posterior, latent, stats, attributes)
         LOG.info(
-            "the Laplace approximation is too far from the posterior (Pareto k = %.2f > %.1f): "
-            "sampling with NUTS instead",
+            "the Laplace approximation is too far from the posterior (Pareto k %.2f, %.0f effective "
+            "draws of %d): sampling with NUTS instead",
             attributes["pareto_k"],
-            WORST_SHAPE,
+            attributes["independent_ess"],
+            chains * draws,
         )
         method = "nuts"
     sampler = Sampler(posterior, method, chains, warmup)
@@ -108,21 +111,31 @@ def mode_cost(evaluations: int, n: int) -> int:
     return evaluations * -(-n // 4)
 
 
+@eqx.filter_jit
+def _chi2(posterior: Any, latent: Float[Array, " n"]) -> Float[Array, ""]:
+    return jnp.sum(posterior.residuals(posterior.constrain(latent)) ** 2)
+
+
+def reduced_chi2(posterior: Any, latent: Float[Array, " n"]) -> float:
+    """Squared whitened residual for each datum that is used."""
+    return float(_chi2(posterior, latent)) / posterior.likelihood.count
+
+
 def begin(
     sampler: Sampler,
     key: PRNGKeyArray,
     start: Any = None,
     whiten: str = "fisher",
     approximation: Laplace | None = None,
-) -> tuple[SamplerState, dict[str, int]]:
+) -> tuple[SamplerState, dict[str, Any]]:
     """First state of a sampler, and what finding it cost.
 
     **Arguments:** `start`, `whiten`: as in `sample`. `approximation`: a Laplace approximation
     that is known already.
 
-    **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients'}: an
-    evaluation of value, gradient and curvature by forward mode counts as one gradient for every
-    four parameters.
+    **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients',
+    'reduced_chi2' (squared whitened residual at the mode for each datum)}. An evaluation of
+    value, gradient and curvature by forward mode counts as one gradient for every four parameters.
     """
     posterior = sampler.posterior
     evaluations, cost = 0, 0
@@ -140,8 +153,13 @@ def begin(
     else:
         raise ValueError(f"whiten must be 'fisher', 'pathfinder' or 'prior', got {whiten!r}")
     state = sampler.init_state(key, center=center, root=root)
-    total = cost + sampler.chains
-    spent = {"mode_evaluations": evaluations, "mode_gradients": cost, "warmup_gradients": total}
+    spent = {
+        "mode_evaluations": evaluations,
+        "mode_gradients": cost,
+        "warmup_gradients": cost + sampler.chains,
+    }
+    if whiten == "fisher":
+        spent["reduced_chi2"] = reduced_chi2(posterior, center)
     return state, spent
 
 
@@ -189,6 +207,7 @@ def importance_draws(
         "mode_evaluations": approximation.evaluations,
         "mode_gradients": cost,
         "warmup_gradients": cost,
+        "reduced_chi2": reduced_chi2(posterior, approximation.mode),
     }
     shape3 = (chains, draws, -1)
     return np.asarray(latents)[index].reshape(shape3), lp[index].reshape(shape3[:2]), attributes

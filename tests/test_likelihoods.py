@@ -1,0 +1,232 @@
+"""Likelihoods and noise models against SciPy, brute force and their own mocks."""
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+from jaxtyping import Array
+
+import synax
+from synax.inference import (
+    CovarianceNoise,
+    GaussianNoise,
+    Likelihood,
+    LowRankNoise,
+    StudentTNoise,
+)
+
+
+class Line(eqx.Module):
+    """A model of three numbers."""
+
+    x: Array
+
+
+MATRIX = np.random.default_rng(0).normal(size=(8, 3))
+DATA = np.random.default_rng(1).normal(size=8)
+MODEL = Line(jnp.array([0.3, -0.2, 0.5]))
+RESIDUAL = DATA - MATRIX @ np.array([0.3, -0.2, 0.5])
+MASK = np.array([True, True, False, True, True, True, False, True])
+
+
+def observable(model):
+    return MATRIX @ model.x
+
+
+def covariance():
+    root = np.random.default_rng(2).normal(size=(8, 8))
+    return 0.1 * root @ root.T + 0.3 * np.eye(8)
+
+
+def likelihood(noise, **options):
+    return Likelihood(observable, DATA, noise, **options)
+
+
+def test_gaussian_is_half_chi_squared():
+    sigma = np.linspace(0.5, 2.0, 8)
+    expected = scipy.stats.norm.logpdf(RESIDUAL, scale=sigma).sum()
+    assert float(likelihood(GaussianNoise(sigma)).logpdf(MODEL)) == pytest.approx(expected, 1e-14)
+    other = Line(MODEL.x + 0.1)
+    shift = RESIDUAL - MATRIX @ np.full(3, 0.1)
+    change = likelihood(GaussianNoise(sigma)).logpdf(other) - expected
+    half_chi2 = 0.5 * np.sum((shift / sigma) ** 2 - (RESIDUAL / sigma) ** 2)
+    assert float(change) == pytest.approx(-half_chi2, 1e-12)
+
+
+def test_excess_adds_in_quadrature():
+    noise = GaussianNoise(0.3, excess=0.4)
+    expected = scipy.stats.norm.logpdf(RESIDUAL, scale=0.5).sum()
+    assert float(likelihood(noise).logpdf(MODEL)) == pytest.approx(expected, 1e-14)
+
+
+def test_student_t():
+    expected = scipy.stats.t.logpdf(RESIDUAL, 3.0, scale=0.7).sum()
+    value = likelihood(StudentTNoise(0.7, 3.0)).logpdf(MODEL)
+    assert float(value) == pytest.approx(expected, 1e-13)
+
+
+@pytest.mark.parametrize("mask", [None, MASK], ids=["all", "masked"])
+@pytest.mark.parametrize("kind", ["gauss", "dense", "low rank"])
+def test_covariances(kind, mask):
+    factor = np.random.default_rng(3).normal(size=(8, 2))
+    matrix = {
+        "gauss": 0.49 * np.eye(8),
+        "dense": covariance(),
+        "low rank": 0.49 * np.eye(8) + factor @ factor.T,
+    }[kind]
+    noise = {
+        "gauss": GaussianNoise(0.7),
+        "dense": CovarianceNoise(matrix),
+        "low rank": LowRankNoise(0.7, factor),
+    }[kind]
+    used = np.ones(8, bool) if mask is None else mask
+    inside = matrix[np.ix_(used, used)]
+    expected = scipy.stats.multivariate_normal.logpdf(RESIDUAL[used], np.zeros(used.sum()), inside)
+    found = likelihood(noise, mask=mask)
+    assert float(found.logpdf(MODEL)) == pytest.approx(expected, 1e-12)
+    white = np.asarray(found.residuals(MODEL))
+    chi2 = RESIDUAL[used] @ np.linalg.solve(inside, RESIDUAL[used])
+    assert white @ white == pytest.approx(chi2, 1e-12)
+    jacobian = jax.jacfwd(lambda x: found.evaluate(Line(x))[1])(MODEL.x)
+    fisher = MATRIX[used].T @ np.linalg.solve(inside, MATRIX[used])
+    np.testing.assert_allclose(jacobian.T @ jacobian, fisher, rtol=1e-11)
+    assert found.count == used.sum()
+
+
+def test_masked_data_may_be_nan():
+    data = np.where(MASK, DATA, np.nan)
+    found = Likelihood(observable, data, GaussianNoise(0.7), mask=MASK)
+    gradient = jax.grad(lambda x: found.logpdf(Line(x)))(MODEL.x)
+    assert np.all(np.isfinite(gradient))
+    with pytest.raises(ValueError, match="data must be finite"):
+        Likelihood(observable, data, GaussianNoise(0.7))
+
+
+def test_fisher_of_noise_parameters():
+    """Information of (scale, dof) of a Student t: the mean outer product of scores."""
+    scale, dof, n = 0.8, 5.0, 8
+
+    def features(theta):
+        noise = StudentTNoise(theta[0], theta[1])
+        return noise.features(jnp.zeros(n), None)
+
+    theta = jnp.array([scale, dof])
+    jacobian = jax.jacfwd(features)(theta)
+    fisher = np.asarray(jacobian.T @ jacobian) / n
+    u = np.linspace(-12.0, 12.0, 4001)
+    z = np.sinh(u)
+    weight = scipy.stats.t.pdf(z, dof, scale=scale) * np.cosh(u) * (u[1] - u[0])
+    score = jax.vmap(
+        jax.grad(lambda th, r: StudentTNoise(th[0], th[1]).logpdf(r[None], None)), (None, 0)
+    )(theta, jnp.asarray(z))
+    expected = np.asarray(score).T @ (weight[:, None] * np.asarray(score))
+    np.testing.assert_allclose(fisher, expected, rtol=1e-9)
+
+
+def test_gain_and_offset():
+    found = likelihood(GaussianNoise(0.7), gain=2.0, offset=0.5)
+    expected = 2.0 * MATRIX @ np.asarray(MODEL.x) + 0.5
+    np.testing.assert_allclose(found.predict(MODEL), expected, rtol=1e-14)
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [
+        GaussianNoise(0.5, 0.5),
+        StudentTNoise(0.5, 8.0),
+        CovarianceNoise(covariance()),
+        LowRankNoise(0.4, np.random.default_rng(3).normal(size=(8, 2))),
+    ],
+    ids=lambda n: type(n).__name__,
+)
+def test_mocks_have_the_noise_they_claim(noise):
+    found = likelihood(noise)
+    draw = jax.jit(jax.vmap(lambda key: found.mock(key, MODEL)))
+    mocks = np.asarray(draw(jax.random.split(jax.random.key(0), 4000)))
+    spread = np.cov((mocks - MATRIX @ np.asarray(MODEL.x)).T)
+    if isinstance(noise, CovarianceNoise):
+        expected = covariance()
+    elif isinstance(noise, LowRankNoise):
+        expected = 0.16 * np.eye(8) + np.asarray(noise.factor @ noise.factor.T)
+    elif isinstance(noise, StudentTNoise):
+        expected = 0.25 * 8.0 / 6.0 * np.eye(8)
+    else:
+        expected = 0.5 * np.eye(8)
+    scale = np.sqrt(np.outer(np.diag(expected), np.diag(expected)))
+    assert np.max(np.abs(spread - expected) / scale) < 6.0 / np.sqrt(4000) * np.sqrt(2.0)
+    replaced = found.with_data(mocks[0])
+    assert np.array_equal(replaced.data, mocks[0])
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return synax.Synchrotron(
+        synax.magnetic.WMAP(),
+        synax.electrons.Uniform(0.02),
+        synax.cosmic_rays.WMAP(),
+        steps=4,
+    )
+
+
+@pytest.fixture(scope="module")
+def rays():
+    return synax.Sightlines.from_lonlat([10.0, 120.0, 250.0], [20.0, -40.0, 5.0])
+
+
+def test_sky_data_in_every_form(sky, rays):
+    stokes = sky(rays, 2.4)
+    array = np.stack([stokes.Q, stokes.U])
+    by_name = {"Q": stokes.Q, "U": stokes.U}
+    values = [
+        synax.GaussianLikelihood(rays, 2.4, data, 1e-3).logpdf(sky)
+        for data in (stokes, array, by_name)
+    ]
+    expected = -6.0 * (np.log(1e-3) + 0.5 * np.log(2.0 * np.pi))
+    np.testing.assert_allclose(values, expected, rtol=1e-12)
+    robust = synax.StudentTLikelihood(rays, 2.4, stokes, 1e-3, dof=4.0)
+    best = 6.0 * (scipy.stats.t.logpdf(0.0, 4.0) - np.log(1e-3))
+    assert float(robust.logpdf(sky)) == pytest.approx(best, 1e-12)
+
+
+def test_catalogues_and_joint(sky, rays):
+    rm = synax.RotationMeasure(sky.magnetic, sky.electrons, steps=4)(rays)
+    dm = synax.DispersionMeasure(sky.electrons, steps=4)(rays)
+    joint = synax.JointLikelihood(
+        rm=synax.RotationMeasureLikelihood(rays, rm, 5.0, excess=1.0),
+        dm=synax.DispersionMeasureLikelihood(rays, dm, 2.0, dof=4.0, offset=1.0),
+    )
+    predicted = joint.predict(sky)
+    np.testing.assert_allclose(predicted["rm"], rm, rtol=1e-13)
+    np.testing.assert_allclose(predicted["dm"], dm + 1.0, rtol=1e-13)
+    parts = joint.rm.logpdf(sky) + joint.dm.logpdf(sky)
+    assert float(joint.logpdf(sky)) == pytest.approx(float(parts), 1e-14)
+    assert joint.count == 6
+    drawn = joint.mock(jax.random.key(1), sky)
+    assert set(drawn) == {"rm", "dm"}
+    again = joint.with_data(drawn)
+    np.testing.assert_array_equal(again.rm.data, drawn["rm"])
+
+
+def test_errors_name_the_argument(sky, rays):
+    data = np.zeros((2, 3))
+    for options, match in (
+        ({"data": np.zeros((2, 4)), "sigma": 1.0}, "data must have shape"),
+        ({"data": data, "sigma": np.ones(4)}, "sigma of shape"),
+        ({"data": data, "sigma": -1.0}, "sigma must be positive"),
+        ({"data": data}, "give sigma or covariance"),
+        ({"data": data, "sigma": 1.0, "stokes": ("Q", "V")}, "stokes must be among"),
+        ({"data": data, "sigma": 1.0, "mask": np.ones(3)}, "mask must be boolean"),
+        ({"data": data, "covariance": np.eye(5)}, "covariance must have 6 rows"),
+        ({"data": data, "covariance": -np.eye(6)}, "covariance must be positive definite"),
+        ({"data": data, "sigma": 1.0, "gain": np.ones(7)}, "gain of shape"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            synax.GaussianLikelihood(rays, 2.4, **options)
+    with pytest.raises(ValueError, match="frequency must be positive"):
+        synax.GaussianLikelihood(rays, -2.4, data, 1.0)
+    with pytest.raises(TypeError, match="rm must be a likelihood"):
+        synax.JointLikelihood(rm=3.0)
+    with pytest.raises(AttributeError, match="no data set 'dm'"):
+        _ = synax.JointLikelihood(rm=synax.RotationMeasureLikelihood(rays, data[0], 1.0)).dm
