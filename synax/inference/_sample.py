@@ -79,8 +79,8 @@ def sample(
             stats = {"lp": lp, "n_steps": np.ones(lp.shape, np.int32)}
             return to_inference_data(posterior, latent, stats, attributes)
         LOG.info(
-            "the Laplace approximation is too far from the posterior (Pareto k %.2f, %.0f effective "
-            "draws of %d): sampling with NUTS instead",
+            "the Laplace approximation is too far from the posterior (Pareto k %.2f, %.0f "
+            "effective draws of %d): sampling with NUTS instead",
             attributes["pareto_k"],
             attributes["independent_ess"],
             chains * draws,

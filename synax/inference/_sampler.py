@@ -67,8 +67,8 @@ class Moments(NamedTuple):
     def covariance(self) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
         """Mean, and covariance shrunk toward a multiple of the identity.
 
-        **Reference:** Ledoit & Wolf 2004, J. Multivar. Anal. 88, 365; draws are correlated, so
-        their number counts half.
+        **Reference:** Ledoit & Wolf 2004, J. Multivar. Anal. 88, 365; warm-up draws are strongly
+        correlated and counted as a tenth of their number.
         """
         count = jnp.maximum(self.count, 2.0)
         mean = self.total / count
@@ -77,7 +77,7 @@ class Moments(NamedTuple):
         eye = jnp.eye(n, dtype=sample.dtype)
         level = jnp.trace(sample) / n
         spread = jnp.sum((sample - level * eye) ** 2)
-        noise = jnp.maximum(self.fourth / count - jnp.sum(sample * sample), 0.0) / (0.5 * count)
+        noise = jnp.maximum(self.fourth / count - jnp.sum(sample * sample), 0.0) / (0.1 * count)
         weight = jnp.clip(noise / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), 0.0, 1.0)
         return mean, weight * level * eye + (1.0 - weight) * sample
 
