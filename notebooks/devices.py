@@ -30,7 +30,7 @@ alone = sky(rays, 2.4)
 # Rays are sharded, parameters replicated; a gradient needs one reduction.
 
 # %%
-shared = rays.sharded(jax.sharding.Mesh(np.array(jax.devices()), ("rays",)))
+shared = rays.sharded()
 together = sky(shared, 2.4)
 print(together.Q.sharding)
 np.testing.assert_allclose(together.Q, alone.Q, rtol=1e-12, atol=1e-15)

@@ -58,7 +58,7 @@ best = synax.fit(
     optimizer=optax.adam(0.1),
     steps=FIT_STEPS,
 )
-fitted = best.value
+fitted = best.model
 
 # %%
 rest = np.asarray(eqx.filter_jit(residual)(fitted))

@@ -64,13 +64,13 @@ posterior = template.with_data(template.mock(jax.random.key(0), truth))
 # %%
 start = {path: value * 1.15 for path, value in truth.items()}
 best = synax.fit(posterior, start, steps=30)
-for path, value in best.value.items():
+for path, value in best.params.items():
     print(f"{path:28s} {float(value):.4f}   truth {float(truth[path]):.4f}")
 
 # %%
-fisher = posterior.fisher(best.value)
+fisher = posterior.fisher(best.params)
 sigma = jnp.sqrt(jnp.diag(jnp.linalg.inv(fisher)))
-pulls = (posterior.flatten(best.value) - posterior.flatten(truth)) / sigma
+pulls = (posterior.flatten(best.params) - posterior.flatten(truth)) / sigma
 print("pulls:", pulls)
 assert float(jnp.abs(pulls).max()) < 5.0
 
@@ -90,6 +90,6 @@ plot.corner(draws, {k: float(v) for k, v in truth.items()}, labels=labels)
 # ## Do the residuals look like noise?
 
 # %%
-rest = posterior.residuals(best.value)
+rest = posterior.residuals(best.params)
 print(f"mean {float(rest.mean()):.3f}, standard deviation {float(rest.std()):.3f}")
 assert 0.8 < float(rest.std()) < 1.2

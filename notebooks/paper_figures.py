@@ -144,7 +144,7 @@ best = synax.fit(
     optimizer=optax.adam(0.05),
     steps=100,
 )
-fitted = best.value
+fitted = best.model
 before, after = (float(eqx.filter_jit(loss)(s)) for s in (on_grid, fitted))
 print(f"mean squared residual over (1 mK)^2: {before:.1f} before, {after:.3f} after")
 assert after < 0.2 * before

@@ -224,10 +224,10 @@ def _electrons(reader: _Reader, observer: list[float]) -> dict[str, Any]:
     if kind != "ymw16":
         reader.notes.append(f"{base} of type '{kind}' is unknown: YMW16 is used")
     reader.notes.append(
-        f"{base}: YMW16 with its published parameters; hammurabiX's own version differs from the "
-        "published model (by more than 10 % near the Sun)"
+        f"{base}: hammurabiX's own version of YMW16, with its default parameters; the published "
+        "model is YMW16 and differs by more than 10 % near the Sun"
     )
-    return {"model": "YMW16"}
+    return {"model": "YMW16Hammurabi"}
 
 
 def _cosmic_rays(reader: _Reader, observer: list[float]) -> dict[str, Any]:
