@@ -2,7 +2,8 @@
 
     run.json         what is computed: fingerprints, settings, versions
     checkpoint.npz   the latest state, replaced as a whole
-    draws/*.nc       results, a file a chunk, replaced as a whole (NetCDF4)
+    draws/*.nc       results, a NetCDF4 file a chunk, named after its first draw
+    posterior.nc     all of them as ArviZ data, when the run has finished
     log.jsonl        one JSON object a line: what happened when
 
 Every step is a function of the state alone, and files appear whole or not at all, so a run that
@@ -72,8 +73,8 @@ class Run:
             save_state(self.folder / "checkpoint.npz", state, note)
             self.saved_at = now
 
-    def write_draws(self, chunk: int, posterior: dict[str, Any], stats: dict[str, Any]) -> None:
-        """Write one chunk of draws: {name: (chains, draws, ...)}; the same chunk may come again."""
+    def write_draws(self, first: int, posterior: dict[str, Any], stats: dict[str, Any]) -> None:
+        """Write draws from number `first` on, {name: (chains, draws, ...)}; again if need be."""
         import xarray
 
         variables = {
@@ -81,13 +82,14 @@ class Run:
             for group, found in (("", posterior), ("stats.", stats))
             for name, v in found.items()
         }
-        path = self.folder / "draws" / f"{chunk:06d}.nc"
+        path = self.folder / "draws" / f"{first:09d}.nc"
         with atomic(path, overwrite=True) as temporary:
             xarray.Dataset(variables).to_netcdf(temporary, engine="h5netcdf")
 
-    def read_draws(self, chunks: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
-        """All draws so far (or those of the first `chunks` chunks): parameters and statistics."""
-        return read_draws(self.folder, chunks)
+    def write_result(self, data: Any) -> None:
+        """Write ArviZ data as `posterior.nc`, to be opened by `arviz.from_netcdf`."""
+        with atomic(self.folder / "posterior.nc", overwrite=True) as temporary:
+            data.to_netcdf(str(temporary), engine="h5netcdf")
 
     def log(self, event: str, **values: Any) -> None:
         """Append one line to the log."""
@@ -104,14 +106,14 @@ def open_run(folder: Any, kind: str, settings: dict[str, Any], parts: dict[str, 
     return run
 
 
-def read_draws(folder: Any, chunks: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_draws(folder: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     """The draws of a run folder, finished or not: parameters and statistics, (chains, draws, ...).
 
     **Raises** `ValueError` if there are none.
     """
     import xarray
 
-    files = sorted((Path(folder) / "draws").glob("[0-9]*.nc"))[:chunks]
+    files = sorted((Path(folder) / "draws").glob("[0-9]*.nc"))
     if not files:
         raise ValueError(f"'{folder}' holds no draws yet")
     loaded = [xarray.load_dataset(f, engine="h5netcdf") for f in files]

@@ -50,16 +50,20 @@ def _feed_function(digest: Any, function: types.FunctionType, seen: set[int]) ->
     if id(function) in seen:
         return
     seen.add(id(function))
-    code = function.__code__
     digest.update(f"{function.__module__}.{function.__qualname__}".encode())
-    digest.update(code.co_code + repr([c for c in code.co_consts if _plain(c)]).encode())
+    _feed_code(digest, function.__code__)
     cells = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     for value in (function.__defaults__, function.__kwdefaults__, cells):
         _feed(digest, value, seen)
 
 
-def _plain(value: Any) -> bool:
-    return value is None or isinstance(value, int | float | str | bytes)
+def _feed_code(digest: Any, code: types.CodeType) -> None:
+    digest.update(code.co_code + repr(code.co_names).encode())
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            _feed_code(digest, constant)
+        else:
+            digest.update(repr(constant).encode())
 
 
 def _filled(cell: Any) -> bool:
@@ -92,6 +96,8 @@ def _as_numpy(leaf: Any) -> np.ndarray:
 def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
     """Read what `save_state` wrote, into the structure, shapes and dtypes of `template`.
 
+    The leaves of `template` are arrays or `jax.ShapeDtypeStruct`.
+
     **Raises** `ValueError` where the file holds another structure.
     """
     leaves, structure = jax.tree.flatten(template)
@@ -107,12 +113,9 @@ def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
 def _like(array: np.ndarray, leaf: Any, path: Path) -> Any:
     if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(jax.numpy.asarray(array), impl=jax.random.key_impl(leaf))
-    expected = np.asarray(leaf)
-    if array.shape != expected.shape or array.dtype != expected.dtype:
+    if array.shape != leaf.shape or array.dtype != leaf.dtype:
         raise ValueError(
             f"'{path}' holds an array {array.dtype}{array.shape} where this run has "
-            f"{expected.dtype}{expected.shape}"
+            f"{leaf.dtype}{leaf.shape}"
         )
-    if isinstance(leaf, bool | int | float):
-        return type(leaf)(array)
-    return jax.numpy.asarray(array) if eqx.is_array(leaf) else array
+    return jax.numpy.asarray(array)

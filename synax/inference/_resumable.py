@@ -1,0 +1,98 @@
+"""Sampling into a run folder: chunk by chunk, to be killed and resumed at will."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import PRNGKeyArray
+
+from ._results import arviz_module, constrain_draws
+from ._runs import Run, open_run, read_draws
+from ._sample import begin
+from ._sampler import Chunk, Sampler, SamplerState, _begin, spread_chains
+
+
+def sample_into(
+    folder: Any,
+    posterior: Any,
+    key: PRNGKeyArray,
+    method: Any = "nuts",
+    chains: int = 4,
+    warmup: int = 100,
+    draws: int = 500,
+    *,
+    start: Any = None,
+    whiten: str = "fisher",
+    chunk: int = 50,
+    callback: Callable[[SamplerState, Chunk], Any] | None = None,
+) -> Any:
+    """Draw from a posterior with chains whose state and draws are kept in a folder.
+
+    The arguments are those of `sample`; only chains can be resumed, not 'laplace' or 'nested'.
+    With the folder of an interrupted run, the run goes on and ends with the same bytes as one that
+    was never interrupted; asking for more `draws` extends a finished one.
+
+    **Raises** `ValueError` if the folder holds a run of another problem, and says which part
+    differs.
+    """
+    sampler = Sampler(posterior, method, chains, warmup)
+    settings = {"method": repr(sampler.method), "chains": chains, "warmup": warmup,
+                "chunk": chunk, "whiten": whiten}  # fmt: skip
+    parts = {"posterior": posterior, "key": key, "start": start}
+    run = open_run(folder, "sample", settings, parts)
+    saved = run.restore(_template(sampler, key))
+    if saved is None:
+        state, spent = begin(sampler, key, start, whiten)
+        run.log("chains placed", **spent)
+    else:
+        state, spent = spread_chains(saved[0], chains), saved[1]
+    while int(state.step) < warmup + draws:
+        began, first = time.perf_counter(), int(state.step)
+        state, part = sampler.step_chunk(state, min(chunk, warmup + draws - first))
+        step = int(state.step)
+        if part.warmup:
+            spent["warmup_gradients"] = spent["mode_gradients"] + int(np.sum(state.gradients))
+        else:
+            run.write_draws(first - warmup, constrain_draws(posterior, part.latent), part.stats)
+        run.save(state, spent, force=step >= warmup + draws)
+        run.log("warm-up" if part.warmup else "draws", **_summary(part, step, warmup, began))
+        if callback is not None:
+            callback(state, part)
+    run.log("finished")
+    return _finish(run, draws, sampler.method.name, spent)
+
+
+def _template(sampler: Sampler, key: PRNGKeyArray) -> SamplerState:
+    """Structure, shapes and dtypes of the state; nothing is computed."""
+    n, dtype = sampler.posterior.size, sampler.posterior.dtype
+    center, root = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((n,), (n, n)))
+    return eqx.filter_eval_shape(_begin, sampler, key, jax.random.key_data(key), center, root)
+
+
+def _summary(part: Chunk, step: int, warmup: int, began: float) -> dict[str, Any]:
+    stats = part.stats
+    return {
+        "draw": step - warmup,
+        "seconds": round(time.perf_counter() - began, 3),
+        "step_size": float(stats["step_size"][0, -1]),
+        "acceptance": [round(float(a), 3) for a in jnp.mean(stats["acceptance_rate"], axis=1)],
+        "divergences": int(jnp.sum(stats["diverging"])),
+        "gradients": int(jnp.sum(stats["n_steps"])),
+        "lp": [round(float(lp), 3) for lp in stats["lp"][:, -1]],
+    }
+
+
+def _finish(run: Run, draws: int, method: str, spent: dict[str, int]) -> Any:
+    """All draws as ArviZ data, and as one file beside the chunks."""
+    values, stats = read_draws(run.folder)
+    cut = lambda found: {k: v[:, :draws] for k, v in found.items()}
+    data = arviz_module().from_dict(posterior=cut(values), sample_stats=cut(stats))
+    for group in (data.posterior, data.sample_stats):
+        group.attrs.clear()
+    data.sample_stats.attrs.update({"method": method, **spent})
+    run.write_result(data)
+    return data
