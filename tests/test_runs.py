@@ -27,7 +27,6 @@ jax.config.update("jax_enable_x64", True)
 import jax.numpy as jnp, numpyro.distributions as dist, equinox as eqx
 import synax
 from synax.inference import GaussianNoise, Likelihood
-from synax.inference._resumable import sample_into
 
 class Line(eqx.Module):
     slope: jax.Array
@@ -38,7 +37,10 @@ posterior = synax.Posterior(
     Line(jnp.array([1.0])), {"slope": dist.Normal(0.0, 2.0)},
     Likelihood(lambda m: m(), jnp.linspace(-1.5, 1.2, 9), GaussianNoise(0.5)),
 )
-sample_into(sys.argv[1], posterior, jax.random.key(7), chains=2, warmup=20, draws=160, chunk=8)
+synax.sample(
+    posterior, jax.random.key(7), chains=2, warmup=20, draws=160, chunk=8, check=False,
+    checkpoint=sys.argv[1],
+)
 print("done", flush=True)
 """
 
@@ -90,7 +92,8 @@ def posterior(x=1.0, data=0.0, prior=1.0):
 
 
 def test_sampling_in_pieces_equals_sampling_at_once(tmp_path):
-    from synax.inference._resumable import sample_into
+    def sample_into(folder, posterior, key, **options):
+        return synax.sample(posterior, key, checkpoint=folder, check=False, **options)
 
     options = {"chains": 2, "warmup": 12, "chunk": 10}
     key = jax.random.key(1)

@@ -35,6 +35,7 @@ def sample(
     chunk: int = 50,
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
     check: bool = True,
+    checkpoint: Any = None,
 ) -> Any:
     """Draw from a posterior.
 
@@ -52,6 +53,8 @@ def sample(
       'pathfinder' (variational path; needs no mode), or 'prior' (the latents as they are).
     - `chunk`: transitions between calls of `callback(state, chunk)`, for progress and storage.
     - `check`: emit a `ConvergenceWarning` when diagnostics are bad (see `synax.diagnose`).
+    - `checkpoint`: a folder (or a `Run`) that keeps state, draws and a log: a run of chains that
+      was interrupted goes on from it to the same bytes, and asking for more `draws` extends it.
 
     **Returns** ArviZ `InferenceData`: `posterior`, `sample_stats` with what was spent in its
     attributes (`warmup_gradients`, `seconds`, `log_evidence` where known).
@@ -62,6 +65,16 @@ def sample(
         raise ValueError(f"draws must be an integer >= 4, got {draws!r}")
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"chunk must be a positive integer, got {chunk!r}")
+    if checkpoint is not None:
+        from ._resumable import sample_into
+
+        data = sample_into(
+            checkpoint, posterior, key, method, chains, warmup, draws,
+            start=start, whiten=whiten, chunk=chunk, callback=callback,
+        )  # fmt: skip
+        if check:
+            diagnose(data, verbose=False)
+        return data
     began = time.perf_counter()
     if method == "nested" or isinstance(method, Nested):
         settings = method if isinstance(method, Nested) else Nested()

@@ -26,10 +26,26 @@ def fingerprint(tree: Any) -> str:
 
 
 def _feed(digest: Any, tree: Any, seen: set[int]) -> None:
-    leaves, structure = jax.tree.flatten(tree)
+    leaves, structure = jax.tree.flatten(tree, is_leaf=_is_distribution)
     digest.update(_ADDRESS.sub("", str(structure)).encode())
     for leaf in leaves:
-        _feed_leaf(digest, leaf, seen)
+        if _is_distribution(leaf):
+            _feed_distribution(digest, leaf, seen)
+        else:
+            _feed_leaf(digest, leaf, seen)
+
+
+def _is_distribution(x: Any) -> bool:
+    return hasattr(type(x), "gather_pytree_aux_fields")
+
+
+def _feed_distribution(digest: Any, x: Any, seen: set[int]) -> None:
+    """A numpyro distribution: the order of its parts as a PyTree differs between processes."""
+    digest.update(f"{type(x).__module__}.{type(x).__qualname__}".encode())
+    for names in (type(x).gather_pytree_data_fields(), type(x).gather_pytree_aux_fields()):
+        for name in sorted(names):
+            digest.update(name.encode())
+            _feed(digest, x.__dict__.get(name), seen)
 
 
 def _feed_leaf(digest: Any, leaf: Any, seen: set[int]) -> None:
@@ -62,6 +78,8 @@ def _feed_code(digest: Any, code: types.CodeType) -> None:
     for constant in code.co_consts:
         if isinstance(constant, types.CodeType):
             _feed_code(digest, constant)
+        elif isinstance(constant, frozenset):  # its order differs from process to process
+            digest.update(repr(sorted(map(repr, constant))).encode())
         else:
             digest.update(repr(constant).encode())
 
