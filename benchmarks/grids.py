@@ -113,7 +113,7 @@ def mock(args):
     rays = synax.Sightlines.healpix(args.nside)
     electrons = synax.electrons.YMW16()
     sky = synax.Synchrotron(truth, electrons, synax.cosmic_rays.WMAP(), steps=args.cells)
-    observable = jax.jit(SkyMaps(rays, 2.4, ("Q", "U")))
+    observable = eqx.filter_jit(SkyMaps(rays, 2.4, ("Q", "U")))
     clean = observable(sky)
     sigma = 0.001
     data = clean + sigma * jax.random.normal(key, clean.shape)
@@ -187,7 +187,7 @@ def haslam(args):
     sky = synax.Synchrotron(
         synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP(), steps=args.cells
     )
-    observable = jax.jit(SkyMaps(rays, 0.408, ("I",)))
+    observable = eqx.filter_jit(SkyMaps(rays, 0.408, ("I",)))
     data = jnp.asarray(data)[None]
     sigma = args.sigma
     train, held = split(rays.n_rays)

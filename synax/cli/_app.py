@@ -2,7 +2,17 @@
 
 import typer
 
-from . import _benchmark, _compare, _convert, _info, _models, _simulate
+from . import (
+    _benchmark,
+    _compare,
+    _convert,
+    _fit,
+    _info,
+    _models,
+    _report,
+    _sample,
+    _simulate,
+)
 
 app = typer.Typer(
     name="synax",
@@ -14,7 +24,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for verb in (_simulate, _models, _info, _convert, _compare, _benchmark):
+for verb in (_simulate, _models, _info, _convert, _compare, _fit, _sample, _report, _benchmark):
     verb.register(app)
 
 

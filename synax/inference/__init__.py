@@ -43,7 +43,12 @@ from ._optimizers import GaussNewton as GaussNewton
 from ._posterior import Posterior as Posterior
 from ._priors import AbstractPrior as AbstractPrior, EmpiricalPrior as EmpiricalPrior
 from ._results import to_inference_data as to_inference_data
-from ._runs import Run as Run, read_draws as read_draws, read_log as read_log
+from ._runs import (
+    Run as Run,
+    RunRefused as RunRefused,
+    read_draws as read_draws,
+    read_log as read_log,
+)
 from ._sample import begin as begin, sample as sample
 from ._sampler import Chunk as Chunk, Sampler as Sampler, SamplerState as SamplerState
 from ._variational import Variational as Variational, mgvi as mgvi

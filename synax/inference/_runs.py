@@ -26,6 +26,10 @@ from ._store import fingerprint, load_state, save_state
 _PACKAGES = ("jax", "jaxlib", "equinox", "numpy", "blackjax", "optax")
 
 
+class RunRefused(ValueError):
+    """A folder holds a run of another problem, or one that was not to be touched."""
+
+
 class Run:
     """One folder of checkpoints, results and log. Make it with `open_run`."""
 
@@ -37,7 +41,7 @@ class Run:
     def begin(self, kind: str, settings: dict[str, Any], parts: dict[str, Any]) -> None:
         """State what is computed, or check that the folder holds the same computation.
 
-        **Raises** `ValueError` that says what differs, or that the folder is taken.
+        **Raises** `RunRefused` (a `ValueError`) that says what differs, or that the folder is taken.
         """
         identity = {
             "kind": kind,
@@ -157,7 +161,7 @@ def _split(parts: dict[str, Any]) -> dict[str, Any]:
 
 def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
     if there["kind"] != here["kind"]:
-        raise ValueError(f"'{folder}' holds a {there['kind']} run, not a {here['kind']} run")
+        raise RunRefused(f"'{folder}' holds a {there['kind']} run, not a {here['kind']} run")
     problems = []
     for group in ("fingerprints", "settings", "versions"):
         old, new = there[group], here[group]
@@ -169,7 +173,7 @@ def _check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> No
             else:
                 problems.append(f"{name} {old.get(name)!r} then, {new.get(name)!r} now")
     if problems:
-        raise ValueError(f"'{folder}' cannot be resumed: {'; '.join(problems)}")
+        raise RunRefused(f"'{folder}' cannot be resumed: {'; '.join(problems)}")
 
 
 def _dims(name: str, value: Any) -> tuple[str, ...]:

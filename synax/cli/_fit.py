@@ -1,0 +1,85 @@
+"""`synax fit`: the most probable parameters or grid, into a run folder."""
+
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from . import _config, _inference_config, _runs
+from ._console import fails_cleanly, print_json, stdout
+
+_EPILOG = """
+[bold]Examples[/]
+
+synax fit galaxy.toml --output run
+
+synax fit galaxy.toml --output run --resume --set fit.steps=500
+
+synax report run
+"""
+
+
+def register(app: typer.Typer) -> None:
+    """Add the verb to the application."""
+    app.command("fit", epilog=_EPILOG)(fit)
+
+
+@fails_cleanly
+def fit(
+    config: Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")],
+    output: Annotated[
+        Optional[Path], typer.Option("--output", "-o", help="Run folder (run.directory).")
+    ] = None,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    change: Annotated[
+        Optional[list[str]], typer.Option("--set", help="Any key: fit.steps=500; repeat.")
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+) -> None:
+    """Find the most probable parameters (or grid) of a model, given data.
+
+    The state is kept in the run folder: a fit that was killed goes on with --resume. Data set
+    aside by held_out decide which model is the best and when to stop.
+    """
+    settings = _inference_config.load(config, _runs.overrides(output, change))
+    run = _runs.prepare(settings, "fit", resume)
+    talk = not (quiet or as_json)
+    from . import _problem, _run
+
+    with _run.precision(settings["integration"]["precision"]), _runs.refusals():
+        problem = _problem.build(settings)
+        result = _fit(problem, settings["fit"], run, talk)
+        _runs.keep(run.folder, "fit", settings)
+        record = _runs.save_fit(run.folder, settings, problem, result)
+    if as_json:
+        print_json(record)
+    if talk:
+        console = stdout()
+        for path, value in record["parameters"].items():
+            shown = f"{value:.6g}" if isinstance(value, float) else f"array of {value['shape']}"
+            console.print(f"{path:<36} {shown}")
+        console.print(f"{result.reason}; written to [bold]{run.folder}[/]")
+
+
+def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
+    import optax
+
+    from ..inference import GaussNewton, fit as run_fit
+
+    optimizers = {
+        "gauss-newton": lambda: GaussNewton(),
+        "adam": lambda: optax.adam(s["rate"]),
+        "lbfgs": lambda: optax.lbfgs(),
+    }
+    with _runs.bars(talk, {"fit": s["steps"]}) as advance:
+        return run_fit(
+            problem.posterior,
+            optimizer=optimizers[s["optimizer"]](),
+            steps=s["steps"],
+            tolerance=s["tolerance"],
+            patience=s["patience"],
+            validation=problem.held_out,
+            checkpoint=run,
+            callback=lambda step: advance("fit", step.step, f"loss {step.loss:.6g}"),
+        )

@@ -1,0 +1,187 @@
+"""From a checked configuration to a posterior, and to the data that are held out."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from .._observables import Synchrotron
+from .._sightlines import Sightlines
+from ..inference import (
+    DispersionMeasureLikelihood,
+    GaussianLikelihood,
+    JointLikelihood,
+    Posterior,
+    RotationMeasureLikelihood,
+)
+from ..random_fields import GaussianField, Matern, PowerLaw, SolenoidalField
+from . import _build, _run
+from ._console import BadInput
+
+
+class Problem(NamedTuple):
+    """What is fitted or sampled."""
+
+    posterior: Posterior
+    held_out: Any
+    """Likelihood of the data that are held out, or None."""
+    rays: Sightlines
+    masks: dict[str, np.ndarray]
+    """True where the data of a set are used; by its name."""
+
+
+def build(settings: dict[str, Any]) -> Problem:
+    """Fields, sightlines, data and priors; `BadInput` for what cannot be used."""
+    sky = _run.prepare(settings)
+    rays = sky.rays(sky.pixels)
+    fields = dict(sky.fields)
+    latent = None
+    if "random_field" in settings:
+        group = settings["random_field"]["group"]
+        fields[group], latent = _with_random(fields[group], settings["random_field"], settings["seed"])
+        latent = f"{group}{latent}"
+    model = Synchrotron(
+        fields["magnetic"], fields["electrons"], fields["cosmic_rays"], **sky.integration
+    )
+    sets, held, masks = {}, {}, {}
+    for k, part in enumerate(settings["data"]):
+        values = _values(part, model, rays, settings, k)
+        used = _used(values, part["held_out"], settings["seed"] + k)
+        make = lambda mask, part=part, values=values: _likelihood(part, values, rays, mask)
+        sets[part["name"]], masks[part["name"]] = make(used), used
+        rest = ~used & np.isfinite(values)
+        if part["held_out"] > 0.0 and rest.any():
+            held[part["name"]] = make(rest)
+    priors = _distributions(settings["priors"])
+    if latent is not None:
+        import numpyro.distributions as dist
+
+        priors[latent] = dist.Normal(0.0, 1.0)
+    try:
+        posterior = Posterior(model, priors, JointLikelihood(**sets))
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"[priors] cannot be used: {error}") from None
+    return Problem(posterior, JointLikelihood(**held) if held else None, rays, masks)
+
+
+def _with_random(field: Any, s: dict[str, Any], seed: int) -> tuple[Any, str]:
+    """The field with a random one added (or in its place), and the path of its modes."""
+    from .._domain import Box
+
+    if s["spectrum"] == "matern":
+        spectrum = Matern(s["rms"], s["length"])
+    else:
+        spectrum = PowerLaw(s["rms"], s["slope"], s["length"])
+    vector = s["group"] == "magnetic"
+    if s["kind"] == "solenoidal" and not vector:
+        raise BadInput("random_field.kind = 'solenoidal': only the magnetic field has no divergence")
+    key, shape, box = jax.random.key(seed), tuple(s["shape"]), Box(s["half_lengths"])
+    if s["kind"] == "solenoidal":
+        made: Any = SolenoidalField.on_grid(box, shape, spectrum, key=key)
+    else:
+        made = GaussianField.on_grid(box, shape, spectrum, vector=vector, key=key)
+    # Q, U and I do not know the sign of B: start near zero, but not on it
+    made = eqx.tree_at(lambda f: f.latent, made, s["amplitude"] * made.latent)
+    if s["replace"]:
+        return made, ".latent"
+    total = field + made
+    return total, f".parts.{len(total.parts) - 1}.latent"
+
+
+def _values(
+    part: dict[str, Any], model: Synchrotron, rays: Sightlines, settings: dict[str, Any], k: int
+) -> np.ndarray:
+    """Data (n_stokes, n_rays) K or (n_rays,), NaN where there are none; a mock without a file."""
+    if "file" in part:
+        return _read(part, rays)
+    shape = _shape(part, rays)
+    empty = _likelihood(part, np.zeros(shape), rays, None)
+    return np.asarray(empty.mock(jax.random.key(settings["seed"] + 1000 + k), model))
+
+
+def _shape(part: dict[str, Any], rays: Sightlines) -> tuple[int, ...]:
+    return (len(_stokes(part)), rays.n_rays) if part["kind"] == "stokes" else (rays.n_rays,)
+
+
+def _stokes(part: dict[str, Any]) -> list[str]:
+    return part.get("stokes", ["Q", "U"])
+
+
+def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
+    import healpy
+
+    path, where = Path(part["file"]), f"data '{part['name']}'"
+    if not path.is_file():
+        raise BadInput(f"{where}: there is no file '{path}'")
+    names = _stokes(part) if part["kind"] == "stokes" else [part["kind"]]
+    if path.suffix == ".npz":
+        columns = part.get("columns", {name: name for name in names})
+        with np.load(path, allow_pickle=False) as archive:
+            lacking = [n for n in names if columns.get(n) not in archive.files]
+            if lacking:
+                raise BadInput(f"{where}: '{path}' has no array for {lacking[0]}; say it in columns")
+            maps = {n: np.asarray(archive[columns[n]], float) for n in names}
+        scale = {"K": 1.0, "mK": 1e-3, "uK": 1e-6}[part.get("unit", "K")]
+        maps = {n: scale * m for n, m in maps.items()} if part["kind"] == "stokes" else maps
+        if "U" in maps and part.get("convention", "IAU") == "COSMO":
+            maps["U"] = -maps["U"]
+        nest = False
+    else:
+        from ..io import load_map
+
+        sky = load_map(path)
+        if part["kind"] == "stokes":
+            sky = sky.to_unit("K_RJ").to_convention("IAU")
+        sky = sky.to_ordering("RING")
+        maps = {n: np.asarray(sky.component(n), float).reshape(-1) for n in names}
+        nest = False
+    ring = []
+    for name in names:
+        one = maps[name]
+        if one.ndim != 1 or not healpy.isnpixok(one.size):
+            raise BadInput(f"{where}: {name} in '{path}' is not a whole HEALPix map")
+        one = healpy.ud_grade(one, rays.nside, order_in="NEST" if nest else "RING",
+                              order_out=rays.ordering)  # fmt: skip
+        ring.append(one if rays.pixels is None else one[np.asarray(rays.pixels)])
+    values = np.stack(ring) if part["kind"] == "stokes" else ring[0]
+    return np.where(np.abs(values) < 1e29, values, np.nan)
+
+
+def _used(values: np.ndarray, held_out: float, seed: int) -> np.ndarray:
+    """True where data are there and not held out; whole pixels are held out."""
+    n = values.shape[-1]
+    order = np.random.default_rng(seed).permutation(n)
+    return np.isfinite(values) & (order >= round(held_out * n))
+
+
+def _likelihood(part: dict[str, Any], values: np.ndarray, rays: Sightlines, mask: Any) -> Any:
+    sigma: Any = part["sigma"]
+    if part.get("relative_sigma"):
+        sigma = np.hypot(sigma, part["relative_sigma"] * np.nan_to_num(np.abs(values)))
+    data, excess = jnp.asarray(np.nan_to_num(values)), part.get("excess")
+    if part["kind"] == "RM":
+        return RotationMeasureLikelihood(rays, data, sigma, excess=excess, mask=mask)
+    if part["kind"] == "DM":
+        return DispersionMeasureLikelihood(rays, data, sigma, excess=excess, mask=mask)
+    return GaussianLikelihood(
+        rays, part["frequency"], data, sigma, stokes=_stokes(part), mask=mask, excess=excess
+    )
+
+
+def _distributions(priors: dict[str, dict[str, list[float]]]) -> dict[str, Any]:
+    import numpyro.distributions as dist
+
+    makers = {
+        "uniform": dist.Uniform,
+        "normal": dist.Normal,
+        "lognormal": lambda median, width: dist.LogNormal(float(np.log(median)), width),
+        "loguniform": dist.LogUniform,
+    }
+    return {
+        path: makers[kind](*numbers)
+        for path, item in priors.items()
+        for kind, numbers in item.items()
+    }
