@@ -37,7 +37,11 @@ def split(n, seed=0):
 
 def free_grid(shape, scale, key):
     """A plain grid of small random values: every value is a parameter, as in the paper."""
-    values = scale * jax.random.normal(key, (3, *shape)) * jnp.array([1.0, 1.0, 0.1])[:, None, None, None]
+    values = (
+        scale
+        * jax.random.normal(key, (3, *shape))
+        * jnp.array([1.0, 1.0, 0.1])[:, None, None, None]
+    )
     return synax.GridField(values, synax.Box(BOX))
 
 
@@ -73,6 +77,11 @@ def fitted(name, target, start=None, **options):
     result = synax.fit(target, start, **options)
     print(f"  {name}: {result}", flush=True)
     return result, time.perf_counter() - begin
+
+
+def newton(args):
+    """The optimiser of the fits with a prior."""
+    return synax.GaussNewton(cg_steps=args.cg)
 
 
 def free_fit(name, sky, shape, scale, observable, data, sigma, train, args, validation=None):
@@ -142,7 +151,7 @@ def mock(args):
          "magnetic.parts.1.latent": dist.Normal(0.0, 1.0)},
         likelihood,
     )  # fmt: skip
-    result, seconds = fitted("prior", posterior, steps=args.newton)
+    result, seconds = fitted("prior", posterior, steps=args.newton, optimizer=newton(args))
     report("prior (MAP)", result.model, seconds, sky, *scored)
     print(f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}")
     begin = time.perf_counter()
@@ -184,15 +193,13 @@ def haslam(args):
     shape = args.shape
     (data,) = (degraded(m, args.nside) for m in load("haslam408_dsds_n64", "T_gal"))
     rays = synax.Sightlines.healpix(args.nside)
-    sky = synax.Synchrotron(
-        synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP(), steps=args.cells
-    )
+    sky = synax.Synchrotron(synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP(), steps=args.cells)
     observable = eqx.filter_jit(SkyMaps(rays, 0.408, ("I",)))
     data = jnp.asarray(data)[None]
-    sigma = args.sigma
+    sigma = jnp.hypot(args.sigma, args.relative * data)
     train, held = split(rays.n_rays)
     print(f"(d) 408 MHz: nside {args.nside}, {args.cells} cells, grid {shape}, {data.size} data, "
-          f"std {np.std(data):.1f} K, sigma {sigma} K")  # fmt: skip
+          f"std {np.std(data):.1f} K, sigma {args.sigma} K, {100 * args.relative:g} %")  # fmt: skip
     scored = (sky, observable, data, sigma, train, held, "K")
     result, seconds = free_fit("free", sky, shape, 1.0, observable, data, sigma, train, args)
     report("free", result.model, seconds, *scored)
@@ -209,7 +216,7 @@ def haslam(args):
         {"magnetic.latent": dist.Normal(0.0, 1.0)},
         likelihood,
     )
-    result, seconds = fitted("prior", posterior, steps=args.newton)
+    result, seconds = fitted("prior", posterior, steps=args.newton, optimizer=newton(args))
     report("prior (MAP)", result.model, seconds, *scored)
     interpolation(rays, data, train, held)
 
@@ -271,7 +278,7 @@ def joint(args):
     )
     print(f"(e) joint: nside {nside}, {args.cells} cells, grid {shape}, "
           f"{posterior.likelihood.count} data, {posterior.size} latents")  # fmt: skip
-    result, seconds = fitted("prior (MAP)", posterior, steps=args.newton)
+    result, seconds = fitted("prior (MAP)", posterior, steps=args.newton, optimizer=newton(args))
     begin = time.perf_counter()
     found = synax.mgvi(
         posterior, jax.random.key(5), result.latent, samples=args.samples, rounds=args.rounds
@@ -302,12 +309,14 @@ def main():
     parser.add_argument("--nside", type=int, default=8)
     parser.add_argument("--cells", type=int, default=48)
     parser.add_argument("--shape", type=int, nargs=3, default=(24, 24, 12))
-    parser.add_argument("--steps", type=int, default=400, help="gradient steps of the free grid")
+    parser.add_argument("--steps", type=int, default=1000, help="gradient steps of the free grid")
     parser.add_argument("--rate", type=float, default=0.05)
     parser.add_argument("--newton", type=int, default=30, help="Gauss-Newton steps at most")
+    parser.add_argument("--cg", type=int, default=60, help="conjugate gradients in each")
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--sigma", type=float, default=0.3, help="K, of the 408 MHz map")
+    parser.add_argument("--relative", type=float, default=0.01, help="and this part of T")
     args = parser.parse_args()
     args.shape = tuple(args.shape)
     jax.config.update("jax_enable_x64", True)

@@ -38,7 +38,7 @@ posterior = synax.Posterior(
     Likelihood(lambda m: m(), jnp.linspace(-1.5, 1.2, 9), GaussianNoise(0.5)),
 )
 synax.sample(
-    posterior, jax.random.key(7), chains=2, warmup=20, draws=160, chunk=8, check=False,
+    posterior, jax.random.key(7), "hmc", chains=2, warmup=20, draws=160, chunk=8, check=False,
     checkpoint=sys.argv[1],
 )
 print("done", flush=True)
@@ -95,7 +95,7 @@ def test_sampling_in_pieces_equals_sampling_at_once(tmp_path):
     def sample_into(folder, posterior, key, **options):
         return synax.sample(posterior, key, checkpoint=folder, check=False, **options)
 
-    options = {"chains": 2, "warmup": 12, "chunk": 10}
+    options = {"method": "hmc", "chains": 2, "warmup": 10, "chunk": 10}
     key = jax.random.key(1)
     short = sample_into(tmp_path / "a", posterior(), key, draws=10, **options)
     longer = sample_into(tmp_path / "a", posterior(), key, draws=40, **options)
@@ -112,7 +112,7 @@ def test_sampling_in_pieces_equals_sampling_at_once(tmp_path):
     assert max(e.get("draw", 0) for e in events) == 40
     with pytest.raises(ValueError, match="another data"):
         sample_into(tmp_path / "a", posterior(data=1.0), key, draws=40, **options)
-    with pytest.raises(ValueError, match="warmup 12 then, 14 now"):
+    with pytest.raises(ValueError, match="warmup 10 then, 14 now"):
         sample_into(tmp_path / "a", posterior(), key, draws=40, **{**options, "warmup": 14})
 
 

@@ -1,11 +1,11 @@
 """`synax fit`: the most probable parameters or grid, into a run folder."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
-from . import _config, _inference_config, _runs
+from . import _inference_config, _runs
 from ._console import fails_cleanly, print_json, stdout
 
 _EPILOG = """
@@ -28,11 +28,13 @@ def register(app: typer.Typer) -> None:
 def fit(
     config: Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")],
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="Run folder (run.directory).")
+        Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     change: Annotated[
-        Optional[list[str]], typer.Option("--set", help="Any key: fit.steps=500; repeat.")
+        list[str] | None, typer.Option("--set", help="Any key: fit.steps=500; repeat.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,

@@ -139,7 +139,9 @@ def _data(value: Any, folder: Path) -> list[dict[str, Any]]:
 
 def _priors(value: Any, has_field: bool) -> dict[str, dict[str, list[float]]]:
     if not isinstance(value, dict) or (not value and not has_field):
-        raise BadInput("nothing is free: give [priors] such as 'magnetic.b0' = { uniform = [0, 9] }")
+        raise BadInput(
+            "nothing is free: give [priors] such as 'magnetic.b0' = { uniform = [0, 9] }"
+        )
     found = {}
     for path, item in value.items():
         where = f"priors.'{path}'"

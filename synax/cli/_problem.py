@@ -18,7 +18,7 @@ from ..inference import (
     RotationMeasureLikelihood,
 )
 from ..random_fields import GaussianField, Matern, PowerLaw, SolenoidalField
-from . import _build, _run
+from . import _run
 from ._console import BadInput
 
 
@@ -41,7 +41,9 @@ def build(settings: dict[str, Any]) -> Problem:
     latent = None
     if "random_field" in settings:
         group = settings["random_field"]["group"]
-        fields[group], latent = _with_random(fields[group], settings["random_field"], settings["seed"])
+        fields[group], latent = _with_random(
+            fields[group], settings["random_field"], settings["seed"]
+        )
         latent = f"{group}{latent}"
     model = Synchrotron(
         fields["magnetic"], fields["electrons"], fields["cosmic_rays"], **sky.integration
@@ -77,7 +79,9 @@ def _with_random(field: Any, s: dict[str, Any], seed: int) -> tuple[Any, str]:
         spectrum = PowerLaw(s["rms"], s["slope"], s["length"])
     vector = s["group"] == "magnetic"
     if s["kind"] == "solenoidal" and not vector:
-        raise BadInput("random_field.kind = 'solenoidal': only the magnetic field has no divergence")
+        raise BadInput(
+            "random_field.kind = 'solenoidal': only the magnetic field has no divergence"
+        )
     key, shape, box = jax.random.key(seed), tuple(s["shape"]), Box(s["half_lengths"])
     if s["kind"] == "solenoidal":
         made: Any = SolenoidalField.on_grid(box, shape, spectrum, key=key)
@@ -122,13 +126,14 @@ def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
         with np.load(path, allow_pickle=False) as archive:
             lacking = [n for n in names if columns.get(n) not in archive.files]
             if lacking:
-                raise BadInput(f"{where}: '{path}' has no array for {lacking[0]}; say it in columns")
+                raise BadInput(
+                    f"{where}: '{path}' has no array for {lacking[0]}; say it in columns"
+                )
             maps = {n: np.asarray(archive[columns[n]], float) for n in names}
         scale = {"K": 1.0, "mK": 1e-3, "uK": 1e-6}[part.get("unit", "K")]
         maps = {n: scale * m for n, m in maps.items()} if part["kind"] == "stokes" else maps
         if "U" in maps and part.get("convention", "IAU") == "COSMO":
             maps["U"] = -maps["U"]
-        nest = False
     else:
         from ..io import load_map
 
@@ -137,14 +142,12 @@ def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
             sky = sky.to_unit("K_RJ").to_convention("IAU")
         sky = sky.to_ordering("RING")
         maps = {n: np.asarray(sky.component(n), float).reshape(-1) for n in names}
-        nest = False
     ring = []
     for name in names:
         one = maps[name]
         if one.ndim != 1 or not healpy.isnpixok(one.size):
             raise BadInput(f"{where}: {name} in '{path}' is not a whole HEALPix map")
-        one = healpy.ud_grade(one, rays.nside, order_in="NEST" if nest else "RING",
-                              order_out=rays.ordering)  # fmt: skip
+        one = healpy.ud_grade(one, rays.nside, order_in="RING", order_out=rays.ordering)
         ring.append(one if rays.pixels is None else one[np.asarray(rays.pixels)])
     values = np.stack(ring) if part["kind"] == "stokes" else ring[0]
     return np.where(np.abs(values) < 1e29, values, np.nan)

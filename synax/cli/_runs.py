@@ -62,9 +62,7 @@ def refusals() -> Iterator[None]:
         raise BadInput(str(error)) from None
 
 
-def save_fit(
-    folder: Path, settings: dict[str, Any], problem: Any, result: Any
-) -> dict[str, Any]:
+def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) -> dict[str, Any]:
     """Write best.npz (every free parameter) and result.json; returns what the latter holds."""
     values = {path: np.asarray(value) for path, value in result.params.items()}
     with atomic(folder / "best.npz", overwrite=True) as temporary:

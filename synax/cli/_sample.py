@@ -1,11 +1,11 @@
 """`synax sample`: chains of a posterior, into a run folder."""
 
 from pathlib import Path
-from typing import Annotated, Any, Optional
+from typing import Annotated, Any
 
 import typer
 
-from . import _config, _inference_config, _runs
+from . import _inference_config, _runs
 from ._console import fails_cleanly, stdout
 
 _EPILOG = """
@@ -30,11 +30,13 @@ def register(app: typer.Typer) -> None:
 def sample(
     config: Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")],
     output: Annotated[
-        Optional[Path], typer.Option("--output", "-o", help="Run folder (run.directory).")
+        Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")
     ] = None,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with an interrupted run.")
+    ] = False,
     change: Annotated[
-        Optional[list[str]], typer.Option("--set", help="Any key: sample.draws=2000; repeat.")
+        list[str] | None, typer.Option("--set", help="Any key: sample.draws=2000; repeat.")
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
 ) -> None:

@@ -41,7 +41,7 @@ class Run:
     def begin(self, kind: str, settings: dict[str, Any], parts: dict[str, Any]) -> None:
         """State what is computed, or check that the folder holds the same computation.
 
-        **Raises** `RunRefused` (a `ValueError`) that says what differs, or that the folder is taken.
+        **Raises** `RunRefused`, a `ValueError` that says what differs or that the folder is taken.
         """
         identity = {
             "kind": kind,

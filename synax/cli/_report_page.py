@@ -1,0 +1,220 @@
+"""The page of `synax report`: HTML with its figures inside."""
+
+import base64
+import html
+import io
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ._predictive import Check
+from ._report import Found
+
+_INK = "#20242c"
+_STYLE = """
+body{font:15px/1.5 system-ui,sans-serif;color:#20242c;max-width:1080px}
+body{margin:2em auto;padding:0 1em}
+h1{font-size:1.7em;margin-bottom:.1em}h2{margin-top:2em;border-bottom:1px solid #d5d9e0}
+table{border-collapse:collapse;font-variant-numeric:tabular-nums}
+td,th{padding:.25em .9em;text-align:right;border-bottom:1px solid #e6e8ec}
+td:first-child,th:first-child{text-align:left}img{max-width:100%;display:block;margin:1em auto}
+.bad{color:#a4262c;font-weight:600}.good{color:#2b6a3f;font-weight:600}.quiet{color:#667}
+pre{background:#f5f6f8;padding:1em;overflow:auto;font-size:13px}
+"""
+_UNITS = {"I": "K", "Q": "K", "U": "K", "P": "K", "RM": "rad/m²", "DM": "pc/cm³"}
+_MOST_IN_CORNER = 8
+
+
+def page(run: Path, found: Found, problem: Any, checks: list[Check]) -> str:
+    """The whole page as text."""
+    scalars = {k: v for k, v in found.draws.items() if v[0, 0].size == 1}
+    parts = [_head(run, found)]
+    if found.kind == "sample":
+        parts += _sampled(found, scalars)
+    else:
+        parts += _fitted(found)
+    parts.append("<h2>Data and predictions</h2>")
+    parts.append(_check_table(checks))
+    for check in checks:
+        for row, label in enumerate(check.labels):
+            parts.append(_image(_maps(check, row, label, problem.rays), f"{check.name} {label}"))
+    parts.append("<h2>Posterior predictive checks</h2>")
+    parts.append(
+        "<p>Left: deviations of the data from the mean prediction, in units of their expected "
+        "scatter, against a unit normal curve. Right: χ² of the data under each draw, against "
+        "χ² of mock data drawn from it; a fair model has points on both sides of the line.</p>"
+    )
+    parts += [_image(_predictive(check), f"predictive check of {check.name}") for check in checks]
+    parts.append("<h2>Configuration</h2>")
+    import json
+
+    parts.append(f"<pre>{html.escape(json.dumps(found.settings, indent=2))}</pre>")
+    title = html.escape(f"{found.kind} in {run}")
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
+    )
+
+
+def _head(run: Path, found: Found) -> str:
+    last = found.log[-1] if found.log else {}
+    state = f"last entry of the log: {last.get('event', 'none')}, {last.get('time', '')}"
+    what = "Samples of a posterior" if found.kind == "sample" else "Most probable model"
+    line = html.escape(f"run folder {run}; {state}")
+    return f"<h1>{what}</h1><p class=quiet>{line}</p>"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{c}</{tag}>" for c in cells) + "</tr>"
+    return f"<table>{line(head, 'th')}{''.join(line(r, 'td') for r in rows)}</table>"
+
+
+def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
+    from ..inference._diagnostics import assess
+    from ..inference._results import arviz_module
+    from ..plot import corner, trace
+
+    data = arviz_module().from_dict(posterior=found.draws, sample_stats=found.stats)
+    data.sample_stats.attrs["method"] = found.settings["sample"]["method"]
+    d = assess(data)
+    rows = []
+    for k, label in enumerate(d.labels[:40]):
+        fine = d.rhat[k] < 1.01 and d.bulk[k] > 400
+        mark = "good" if fine else "bad"
+        rows.append([
+            html.escape(label), f"{d.mean[k]:.6g}", f"{d.deviation[k]:.2g}", f"{d.bulk[k]:.0f}",
+            f"{d.tail[k]:.0f}", f"<span class={mark}>{d.rhat[k]:.4f}</span>",
+        ])  # fmt: skip
+    verdict = "".join(f"<p class=bad>{html.escape(w)}</p>" for w in d.warnings)
+    if not d.warnings:
+        verdict = "<p class=good>No diagnostic gives cause for doubt.</p>"
+    chains, draws = next(iter(found.draws.values())).shape[:2]
+    parts = [
+        "<h2>Diagnostics</h2>", verdict,
+        _table(["parameter", "mean", "sd", "ESS bulk", "ESS tail", "R-hat"], rows),
+        f"<p>{chains} chains of {draws} draws; {d.divergences} divergences, BFMI {d.bfmi:.2f}, "
+        f"{d.gradients_per_draw:.1f} gradients a draw, smallest ESS per gradient "
+        f"{d.ess_per_gradient:.3f}.</p>",
+    ]  # fmt: skip
+    if scalars:
+        few = dict(list(scalars.items())[:_MOST_IN_CORNER])
+        parts += ["<h2>Traces</h2>", _image(trace(few), "traces of the chains")]
+        parts += ["<h2>Corner plot</h2>", _image(corner(few), "corner plot")]
+    return parts
+
+
+def _fitted(found: Found) -> list[str]:
+    result = found.result
+    mark = "good" if result["converged"] else "bad"
+    rows = [
+        [html.escape(path), f"{v:.6g}" if isinstance(v, float) else f"array {v['shape']}"]
+        for path, v in result["parameters"].items()
+    ]
+    return [
+        "<h2>Result</h2>",
+        f"<p class={mark}>{html.escape(result['reason'])} (after {result['steps']} steps)</p>",
+        _table(["parameter", "value"], rows),
+        _image(_history(found.log), "history of the fit"),
+    ]
+
+
+def _image(figure: Any, alternative: str) -> str:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110, facecolor="white")
+    text = base64.b64encode(buffer.getvalue()).decode()
+    return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{text}">'
+
+
+def _history(log: list[dict[str, Any]]) -> Any:
+    from matplotlib.figure import Figure
+
+    steps = [e for e in log if e["event"] == "check"]
+    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
+    axes = figure.add_subplot()
+    x = [e["step"] for e in steps]
+    loss = np.array([e["loss"] for e in steps], float)
+    axes.plot(x, loss, "o-", ms=3, color="#2a6f97", label="loss")
+    axes.set(xlabel="step", ylabel="−ln p (posterior)")
+    score = np.array([np.nan if e["validation"] is None else e["validation"] for e in steps], float)
+    if np.isfinite(score).any():
+        other = axes.twinx()
+        other.plot(x, score, "s--", ms=3, color="#d1495b")
+        other.set_ylabel("−ln p per held-out datum", color="#d1495b")
+    if loss.size and np.nanmin(loss) > 0:
+        axes.set_yscale("log")
+    return figure
+
+
+def _check_table(checks: list[Check]) -> str:
+    rows = []
+    for c in checks:
+        for k, label in enumerate(c.labels):
+            left = c.data[k] - c.mean[k]
+            for where, mask in (("fitted", c.used[k]), ("held out", ~c.used[k])):
+                mask = mask & np.isfinite(left)
+                if mask.any():
+                    rows.append([
+                        f"{html.escape(c.name)} {label}, {where}", str(int(mask.sum())),
+                        f"{np.std(c.data[k][mask]):.4g}", f"{np.std(left[mask]):.4g}",
+                        f"{np.sqrt(np.mean(c.pull[k][mask] ** 2)):.3f}", f"{c.p_value:.2f}",
+                    ])  # fmt: skip
+    head = ["data", "number", "sd of data", "sd of residual", "rms in units of scatter", "p of χ²"]
+    return _table(head, rows)
+
+
+def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
+    """Data, mean prediction and deviation in units of the expected scatter."""
+    from matplotlib.figure import Figure
+
+    from ..plot import draw_mollweide
+    from ..plot._sky import _log_norm, _signed_norm
+
+    n = 12 * rays.nside**2
+    pixels = np.arange(n) if rays.pixels is None else np.asarray(rays.pixels)
+
+    def full(values: np.ndarray) -> np.ndarray:
+        whole = np.full(n, np.nan)
+        whole[pixels] = values
+        return whole
+
+    data, mean, pull = (full(a[row]) for a in (check.data, check.mean, check.pull))
+    positive = label in ("I", "P", "DM")
+    norm = _log_norm(data) if positive else _signed_norm(data)
+    figure = Figure(figsize=(13.2, 3.7), layout="constrained")
+    axes = figure.subplots(1, 3)
+    unit, cmap = _UNITS[label], "inferno" if positive else "RdBu_r"
+    shown = {"ordering": rays.ordering, "cmap": cmap, "norm": norm, "label": unit}
+    draw_mollweide(axes[0], data, title=f"{check.name}: {label}", **shown)
+    draw_mollweide(axes[1], mean, title="mean prediction", **shown)
+    draw_mollweide(
+        axes[2], pull, ordering=rays.ordering, cmap="RdBu_r", norm=_signed_norm(pull),
+        title="(data − prediction) / scatter", label="standard deviations",
+    )  # fmt: skip
+    return figure
+
+
+def _predictive(check: Check) -> Any:
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(11.0, 3.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    x = np.linspace(-5.0, 5.0, 200)
+    for name, mask, colour in (
+        ("fitted", check.used, "#2a6f97"),
+        ("held out", ~check.used, "#d1495b"),
+    ):
+        pull = check.pull[mask & np.isfinite(check.pull)]
+        if pull.size:
+            label = f"{name}: rms {np.sqrt(np.mean(pull**2)):.2f}"
+            style = {"histtype": "step", "lw": 1.4, "color": colour, "label": label}
+            left.hist(np.clip(pull, -5, 5), 50, (-5, 5), density=True, **style)
+    left.plot(x, np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi), color=_INK, lw=0.8)
+    left.set(xlabel=f"{check.name}: deviation / scatter", ylabel="density")
+    left.legend(frameon=False, fontsize=9)
+    right.plot(check.chi2, check.replicated, ".", color="#2a6f97")
+    both = [*check.chi2, *check.replicated]
+    right.plot([min(both), max(both)], [min(both), max(both)], color=_INK, lw=0.8)
+    right.set(xlabel="χ² of the data", ylabel="χ² of mock data",
+              title=f"mock data fit worse in {100 * check.p_value:.0f} % of the draws")  # fmt: skip
+    return figure
