@@ -49,7 +49,8 @@ def page(run: Path, found: Found, problem: Any, checks: list[Check]) -> str:
     parts.append("<h2>Configuration</h2>")
     import json
 
-    parts.append(f"<pre>{html.escape(json.dumps(found.settings, indent=2))}</pre>")
+    text = html.escape(json.dumps(found.settings, indent=2))
+    parts.append(f"<details><summary>as it was run</summary><pre>{text}</pre></details>")
     title = html.escape(f"{found.kind} in {run}")
     return (
         f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
@@ -80,11 +81,13 @@ def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
     d = assess(data)
     rows = []
     for k, label in enumerate(d.labels[:40]):
-        fine = d.rhat[k] < 1.01 and d.bulk[k] > 400
-        mark = "good" if fine else "bad"
+        mark = lambda fine, text: f"<span class={'good' if fine else 'bad'}>{text}</span>"
+        enough = 100 * len(next(iter(found.draws.values())))
         rows.append([
-            html.escape(label), f"{d.mean[k]:.6g}", f"{d.deviation[k]:.2g}", f"{d.bulk[k]:.0f}",
-            f"{d.tail[k]:.0f}", f"<span class={mark}>{d.rhat[k]:.4f}</span>",
+            html.escape(label), f"{d.mean[k]:.6g}", f"{d.deviation[k]:.2g}",
+            mark(d.bulk[k] >= enough, f"{d.bulk[k]:.0f}"),
+            mark(d.tail[k] >= enough, f"{d.tail[k]:.0f}"),
+            mark(d.rhat[k] < 1.01, f"{d.rhat[k]:.4f}"),
         ])  # fmt: skip
     verdict = "".join(f"<p class=bad>{html.escape(w)}</p>" for w in d.warnings)
     if not d.warnings:
@@ -165,6 +168,7 @@ def _check_table(checks: list[Check]) -> str:
 
 def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
     """Data, mean prediction and deviation in units of the expected scatter."""
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
 
     from ..plot import draw_mollweide
@@ -188,7 +192,7 @@ def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
     draw_mollweide(axes[0], data, title=f"{check.name}: {label}", **shown)
     draw_mollweide(axes[1], mean, title="mean prediction", **shown)
     draw_mollweide(
-        axes[2], pull, ordering=rays.ordering, cmap="RdBu_r", norm=_signed_norm(pull),
+        axes[2], pull, ordering=rays.ordering, cmap="RdBu_r", norm=Normalize(-4.0, 4.0),
         title="(data − prediction) / scatter", label="standard deviations",
     )  # fmt: skip
     return figure

@@ -1,0 +1,159 @@
+"""`synax fit`, `synax sample`, `synax report`: from a TOML file to a page, and what is refused."""
+
+import base64
+import json
+import re
+
+import arviz
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from synax.cli import app
+from synax.inference import read_log
+
+CONFIG = """
+seed = 3
+[magnetic]
+model = "WMAP"
+[electrons]
+model = "Uniform"
+value = 0.01
+[sightlines]
+nside = 2
+[integration]
+steps = 6
+[[data]]
+name = "sky"
+frequency = 2.4
+sigma = 0.0005
+held_out = 0.25
+[[data]]
+name = "faraday"
+kind = "RM"
+sigma = 3.0
+[priors]
+"magnetic.b0" = { uniform = [0, 10] }
+"magnetic.psi0" = { normal = [0.5, 0.3] }
+[sample]
+method = "hmc"
+chains = 2
+warmup = 20
+draws = 20
+chunk = 20
+"""
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def refused(*arguments):
+    """Run what must be refused; returns the one sentence."""
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    return " ".join(result.stderr.split())
+
+
+@pytest.fixture
+def config(tmp_path):
+    """Write a configuration, with some text replaced."""
+
+    def write(old="", new="", name="galaxy.toml"):
+        assert old in CONFIG
+        path = tmp_path / name
+        path.write_text(CONFIG.replace(old, new, 1) if old else CONFIG + new)
+        return path
+
+    return write
+
+
+def images(page):
+    found = re.findall(r'src="data:image/png;base64,([^"]+)"', page)
+    assert all(base64.b64decode(text)[:4] == b"\x89PNG" for text in found)
+    assert not re.search(r'(src|href)="(?!data:)', page)  # nothing from outside
+    return len(found)
+
+
+def test_sample_resume_and_report(config, tmp_path):
+    path, run = config(), tmp_path / "run"
+    result = call("sample", path, "--output", run, "--quiet")
+    assert result.exit_code == 0, result.output
+    result = call("sample", path, "--output", run, "--resume", "--set", "sample.draws=40", "-q")
+    assert result.exit_code == 0, result.output
+    posterior = arviz.from_netcdf(run / "posterior.nc").posterior
+    assert posterior["magnetic.b0"].shape == (2, 40)
+    assert abs(float(posterior["magnetic.b0"].mean()) - 1.2) < 0.05
+    assert [e["draw"] for e in read_log(run) if e["event"] == "draws"] == [20, 40]
+    result = call("report", run, "--predictive", 5)
+    assert result.exit_code == 0, result.output
+    page = (run / "report.html").read_text()
+    assert images(page) == 2 + 3 + 2  # traces and corner; Q, U, RM; two predictive checks
+    for word in ("R-hat", "magnetic.psi0", "sky Q, held out", "faraday RM, fitted"):
+        assert word in page
+    changed = config("sigma = 3.0", "sigma = 4.0", "other.toml")
+    assert "another data" in refused("sample", changed, "-o", run, "--resume")
+    assert "holds a run: --resume" in refused("sample", path, "-o", run)
+
+
+def test_fit_stops_and_reports(config, tmp_path):
+    path, run = config(), tmp_path / "run"
+    result = call("fit", path, "--output", run, "--json", "--set", "fit.steps=12")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record["converged"] and abs(record["parameters"]["magnetic.b0"] - 1.2) < 0.05
+    with np.load(run / "best.npz", allow_pickle=False) as best:
+        assert float(best["magnetic.b0"]) == record["parameters"]["magnetic.b0"]
+    assert call("report", run, "--predictive", 2, "-q").exit_code == 0
+    page = (run / "report.html").read_text()
+    assert images(page) == 1 + 3 + 2 and record["reason"] in page
+
+
+def test_a_random_field_is_fitted(config, tmp_path):
+    field = "[random_field]\nshape = [4, 4, 3]\nrms = 0.5\nlength = [8, 8, 3]\n"
+    path = config("[sample]", field + "[sample]")
+    result = call("fit", path, "-o", tmp_path / "run", "--json", "--set", "fit.steps=3")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    assert record["parameters"]["magnetic.parts.1.latent"]["shape"][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("sigma = 3.0", "", "data.1.sigma is missing"),
+        ("sigma = 3.0", "sigma = -3.0", "must be positive"),
+        ("frequency = 2.4", "", "data.0.frequency is missing"),
+        ("held_out = 0.25", "held_out = 1.5", "must be less than 1"),
+        ('name = "sky"', 'name = "faraday"', "not all different"),
+        ('name = "sky"', 'name = "the sky"', "must be a name without spaces"),
+        ('name = "sky"', 'name = "sky"\nfile = "none.fits"', "there is no file"),
+        ("uniform = [0, 10]", "unifrom = [0, 10]", "did you mean 'uniform'?"),
+        ("uniform = [0, 10]", "uniform = [10, 0]", "the first must be less"),
+        ("uniform = [0, 10]", "lognormal = [-1, 1]", "the first must be positive"),
+        ('"magnetic.b0"', '"magnetic.b9"', "b9"),
+        ('method = "hmc"', 'method = "hcm"', "did you mean 'hmc'?"),
+        ("chains = 2", "chain = 2", "unknown key 'chain' in [sample]"),
+        ("[sample]", "[random_field]\nrms = 1.0\n[sample]", "random_field.shape is missing"),
+        ("nside = 2", "nside = 3", "power of two"),
+    ],
+)
+def test_bad_configurations_are_refused_in_one_sentence(config, tmp_path, old, new, message):
+    sentence = refused("sample", config(old, new), "--output", tmp_path / "run")
+    assert sentence.startswith("error: ") and message in sentence
+
+
+def test_without_data_or_priors_there_is_nothing_to_do(config, tmp_path):
+    path = tmp_path / "empty.toml"
+    path.write_text("[sightlines]\nnside = 2\n")
+    assert "there are no data" in refused("fit", path)
+    path.write_text(CONFIG.split("[priors]")[0])
+    assert "nothing is free" in refused("fit", path)
+    assert "does not exist" in refused("fit", tmp_path / "nowhere.toml")
+
+
+def test_what_is_no_run_is_refused(config, tmp_path):
+    assert "is not a run folder" in refused("report", tmp_path)
+    assert "holds no run to resume" in refused("fit", config(), "--resume", "-o", tmp_path / "new")
+    (tmp_path / "file").write_text("")
+    assert "is a file, not a folder" in refused("fit", config(), "-o", tmp_path / "file")
