@@ -132,14 +132,19 @@ def mock(args):
     positions = around_sun(4000, 4.0, jax.random.key(9))
     scored = (observable, data * 1e3, sigma * 1e3, train, held, "mK")
     scored = (lambda m: observable(m) * 1e3, *scored[1:])
-    result, seconds = free_fit("free", sky, shape, 0.1, observable, data, sigma, train, args)
-    report("free", result.model, seconds, sky, *scored)
-    print(f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}")
-    result, seconds = free_fit(
-        "free, stopped", sky, shape, 0.1, observable, data, sigma, train, args, held
-    )
-    report("free, stopped", result.model, seconds, sky, *scored)
-    print(f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}")
+    if not args.prior_only:
+        result, seconds = free_fit("free", sky, shape, 0.1, observable, data, sigma, train, args)
+        report("free", result.model, seconds, sky, *scored)
+        print(
+            f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}"
+        )
+        result, seconds = free_fit(
+            "free, stopped", sky, shape, 0.1, observable, data, sigma, train, args, held
+        )
+        report("free, stopped", result.model, seconds, sky, *scored)
+        print(
+            f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}"
+        )
     base = synax.magnetic.WMAP(b0=1.5)
     field = base + with_prior("solenoidal", shape, 1.5, (4.0, 4.0, 1.0), jax.random.key(3))
     likelihood = synax.GaussianLikelihood(
@@ -201,19 +206,27 @@ def haslam(args):
     print(f"(d) 408 MHz: nside {args.nside}, {args.cells} cells, grid {shape}, {data.size} data, "
           f"std {np.std(data):.1f} K, sigma {args.sigma} K, {100 * args.relative:g} %")  # fmt: skip
     scored = (sky, observable, data, sigma, train, held, "K")
-    result, seconds = free_fit("free", sky, shape, 1.0, observable, data, sigma, train, args)
-    report("free", result.model, seconds, *scored)
-    result, seconds = free_fit(
-        "free, stopped", sky, shape, 1.0, observable, data, sigma, train, args, held
-    )
-    report("free, stopped", result.model, seconds, *scored)
+    if not args.prior_only:
+        result, seconds = free_fit("free", sky, shape, 1.0, observable, data, sigma, train, args)
+        report("free", result.model, seconds, *scored)
+        result, seconds = free_fit(
+            "free, stopped", sky, shape, 1.0, observable, data, sigma, train, args, held
+        )
+        report("free, stopped", result.model, seconds, *scored)
     likelihood = synax.GaussianLikelihood(
         rays, 0.408, data, sigma, stokes=("I",), mask=np.broadcast_to(train, data.shape)
     )
-    field = with_prior("solenoidal", shape, 6.0, (3.0, 3.0, 1.0), jax.random.key(3))
+    # intensity knows no direction: a log-normal factor on the strength of a regular field
+    strength = synax.GaussianField.on_grid(
+        synax.Box(BOX), shape, synax.Matern(0.7, (3.0, 3.0, 1.0)), padding=0.1
+    )
+    field = synax.magnetic.WMAP(b0=6.0, r_min=0.1) * synax.Exponential(strength)
     posterior = synax.Posterior(
         eqx.tree_at(lambda s: s.magnetic, sky, field),
-        {"magnetic.latent": dist.Normal(0.0, 1.0)},
+        {
+            "magnetic.field.b0": dist.LogNormal(np.log(6.0), 0.5),
+            "magnetic.factor.field.latent": dist.Normal(0.0, 1.0),
+        },
         likelihood,
     )
     result, seconds = fitted("prior", posterior, steps=args.newton, optimizer=newton(args))
@@ -317,6 +330,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--sigma", type=float, default=0.3, help="K, of the 408 MHz map")
     parser.add_argument("--relative", type=float, default=0.01, help="and this part of T")
+    parser.add_argument("--prior-only", action="store_true", help="leave out the free grids")
     args = parser.parse_args()
     args.shape = tuple(args.shape)
     jax.config.update("jax_enable_x64", True)

@@ -212,7 +212,7 @@ def _predictive(check: Check) -> Any:
         if pull.size:
             label = f"{name}: rms {np.sqrt(np.mean(pull**2)):.2f}"
             style = {"histtype": "step", "lw": 1.4, "color": colour, "label": label}
-            left.hist(np.clip(pull, -5, 5), 50, (-5, 5), density=True, **style)
+            left.hist(np.clip(pull, -5, 5), 50, range=(-5, 5), density=True, **style)
     left.plot(x, np.exp(-0.5 * x * x) / np.sqrt(2 * np.pi), color=_INK, lw=0.8)
     left.set(xlabel=f"{check.name}: deviation / scatter", ylabel="density")
     left.legend(frameon=False, fontsize=9)
