@@ -122,6 +122,7 @@ def mock(args):
     rays = synax.Sightlines.healpix(args.nside)
     electrons = synax.electrons.YMW16()
     sky = synax.Synchrotron(truth, electrons, synax.cosmic_rays.WMAP(), steps=args.cells)
+    sky = sky.precompute(rays, "electrons", "cosmic_rays")
     observable = eqx.filter_jit(SkyMaps(rays, 2.4, ("Q", "U")))
     clean = observable(sky)
     sigma = 0.001
