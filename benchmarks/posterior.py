@@ -103,11 +103,18 @@ def main():
         for method in arguments.methods:
             options = dict(chains=arguments.chains, warmup=arguments.warmup, draws=arguments.draws)
             data = synax.sample(
-                posterior, jax.random.key(42), method, start=start, check=False, **options
+                posterior,
+                jax.random.key(42),
+                method,
+                start=start,
+                check=False,
+                restarts=12 if experiment == "b" else 0,
+                **options,
             )
             found = synax.inference.assess(data)
             spent = data.sample_stats.attrs
-            deviation = found.mean - np.asarray(posterior.flatten(posterior.current()))
+            true = dict(zip(posterior.labels, posterior.flatten(posterior.current()), strict=True))
+            deviation = found.mean - np.array([float(true[name]) for name in found.labels])
             print(
                 f"  {spent['method']:8s} min ESS {found.bulk.min():7.0f}  per gradient "
                 f"{found.ess_per_gradient:.3f}  ESS/s {found.bulk.min() / spent['seconds']:.2f}  "

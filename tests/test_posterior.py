@@ -206,6 +206,21 @@ def test_curvature_agrees_with_gradients_and_products():
     assert np.all(np.linalg.eigvalsh(found.precision) > 0)
 
 
+def test_restarts_leave_a_local_maximum():
+    """A wave whose frequency is far off: the first start ends in a local maximum."""
+    t = np.linspace(0.0, 1.0, 30)
+    wave = lambda model: jnp.sin(model.y * t)
+    likelihood = Likelihood(wave, np.sin(20.0 * t), GaussianNoise(0.1))
+    posterior = synax.Posterior(toy(), {"y": dist.Uniform(0.0, 40.0)}, likelihood)
+    start = {"y": jnp.asarray(36.0)}
+    stuck = posterior.constrain(posterior.laplace(start).mode)["y"]
+    found = posterior.laplace(start, restarts=30, key=jax.random.key(0))
+    assert abs(float(stuck) - 20.0) > 3.0
+    assert float(posterior.constrain(found.mode)["y"]) == pytest.approx(20.0, abs=0.05)
+    with pytest.raises(ValueError, match="restarts needs a key"):
+        posterior.laplace(start, restarts=3)
+
+
 def test_float32_stays_float32():
     data = DATA.astype(np.float32)
     posterior = synax.Posterior(

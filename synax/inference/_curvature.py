@@ -133,7 +133,7 @@ def find_mode(
     posterior: Any,
     start: Latent,
     *,
-    max_steps: int = 60,
+    max_steps: int = 150,
     tolerance: float = 1e-3,
 ) -> Mode:
     """Levenberg-Marquardt ascent with the exact Gauss-Newton matrix, in latent space.

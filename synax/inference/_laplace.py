@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._curvature import Mode, find_mode
 
+GOOD_FIT = 2.0
 Latent = Float[Array, " n_latent"]
 
 
@@ -73,9 +74,40 @@ def as_laplace(mode: Mode) -> Laplace:
     return Laplace(mode.latent, root, mode.curvature.logdensity, mode.steps, mode.converged)
 
 
-def laplace(posterior: Any, start: Any = None, *, max_steps: int = 60) -> Laplace:
+@eqx.filter_jit
+def _chi2(posterior: Any, latent: Float[Array, " n"]) -> Float[Array, ""]:
+    return jnp.sum(posterior.residuals(posterior.constrain(latent)) ** 2)
+
+
+def reduced_chi2(posterior: Any, latent: Float[Array, " n"]) -> float:
+    """Squared whitened residual for each datum that is used."""
+    return float(_chi2(posterior, latent)) / posterior.likelihood.count
+
+
+def laplace(
+    posterior: Any,
+    start: Any = None,
+    *,
+    max_steps: int = 150,
+    restarts: int = 0,
+    key: PRNGKeyArray | None = None,
+) -> Laplace:
     """Find the mode from `start` and return the Gaussian there (see `Posterior.laplace`)."""
-    return as_laplace(find_mode(posterior, start_latent(posterior, start), max_steps=max_steps))
+    if restarts and key is None:
+        raise ValueError("restarts needs a key")
+    best = find_mode(posterior, start_latent(posterior, start), max_steps=max_steps)
+    evaluations = best.steps
+    for i in range(restarts):
+        if best.converged and reduced_chi2(posterior, best.latent) < GOOD_FIT:
+            break
+        begin = posterior.sample_prior_latent(jax.random.fold_in(key, i))
+        if not bool(jnp.isfinite(posterior.curvature(begin).logdensity)):
+            continue
+        other = find_mode(posterior, begin, max_steps=max_steps)
+        evaluations += other.steps
+        if other.curvature.logdensity > best.curvature.logdensity:
+            best = other
+    return as_laplace(best._replace(steps=evaluations))
 
 
 def start_latent(posterior: Any, start: Any) -> Latent:

@@ -325,13 +325,22 @@ class Posterior(eqx.Module):
         """v -> (Fisher + prior curvature) v at a latent, matrix-free: for grids, inside `jit`."""
         return precision_product(self, latent)
 
-    def laplace(self, start: Any = None, *, max_steps: int = 60) -> Laplace:
+    def laplace(
+        self,
+        start: Any = None,
+        *,
+        max_steps: int = 150,
+        restarts: int = 0,
+        key: PRNGKeyArray | None = None,
+    ) -> Laplace:
         """The Gaussian approximation at the mode found from `start`.
 
         **Arguments:** `start`: parameter values, a latent vector, or None for the values in the
-        model. `max_steps`: evaluations of value, gradient and curvature at most.
+        model. `max_steps`: evaluations of value, gradient and curvature at most, for each start.
+        `restarts`: further starts, drawn from the prior with `key`, for as long as the best fit
+        misses the data by much more than the noise.
         """
-        return laplace(self, start, max_steps=max_steps)
+        return laplace(self, start, max_steps=max_steps, restarts=restarts, key=key)
 
     def forecast(self, params: Params | None = None, *, prior: bool = True) -> Forecast:
         """Errors and correlations to expect around `params` (default: the values in the model).

@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._diagnostics import diagnose
-from ._laplace import Laplace, inverse_root, laplace, start_latent
+from ._laplace import Laplace, inverse_root, laplace, reduced_chi2, start_latent
 from ._nested import Nested, nested_draws
 from ._results import arviz_module, to_inference_data
 from ._sampler import Chunk, Sampler, SamplerState
@@ -31,6 +31,7 @@ def sample(
     draws: int = 500,
     *,
     start: Any = None,
+    restarts: int = 0,
     whiten: str = "fisher",
     chunk: int = 50,
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
@@ -49,6 +50,8 @@ def sample(
     - `chains`, `warmup`, `draws`: chains, tuning transitions and draws of each chain.
     - `start`: where the search for the mode begins (parameter values, a latent vector); default:
       the values in the model.
+    - `restarts`: further starts, drawn from the prior, for as long as the best fit misses the data
+      by much more than the noise (posteriors with several maxima).
     - `whiten`: the coordinates of the chains: 'fisher' (mode, and Fisher matrix there),
       'pathfinder' (variational path; needs no mode), or 'prior' (the latents as they are).
     - `chunk`: transitions between calls of `callback(state, chunk)`, for progress and storage.
@@ -84,7 +87,7 @@ def sample(
         return to_inference_data(posterior, latent, {"lp": lp}, attributes)
     approximation = None
     if method == "laplace":
-        approximation = laplace(posterior, start)
+        approximation = laplace(posterior, start, restarts=restarts, key=key)
         latent, lp, attributes = importance_draws(posterior, approximation, key, chains, draws)
         enough = attributes["independent_ess"] >= LEAST_SHARE * chains * draws
         if attributes["pareto_k"] <= WORST_SHAPE and enough:
@@ -100,7 +103,7 @@ def sample(
         )
         method = "nuts"
     sampler = Sampler(posterior, method, chains, warmup)
-    state, spent = begin(sampler, key, start, whiten, approximation)
+    state, spent = begin(sampler, key, start, whiten, approximation, restarts=restarts)
     chunks: list[Chunk] = []
     while int(state.step) < warmup + draws:
         state, part = sampler.step_chunk(state, min(chunk, warmup + draws - int(state.step)))
@@ -124,27 +127,19 @@ def mode_cost(evaluations: int, n: int) -> int:
     return evaluations * -(-n // 4)
 
 
-@eqx.filter_jit
-def _chi2(posterior: Any, latent: Float[Array, " n"]) -> Float[Array, ""]:
-    return jnp.sum(posterior.residuals(posterior.constrain(latent)) ** 2)
-
-
-def reduced_chi2(posterior: Any, latent: Float[Array, " n"]) -> float:
-    """Squared whitened residual for each datum that is used."""
-    return float(_chi2(posterior, latent)) / posterior.likelihood.count
-
-
 def begin(
     sampler: Sampler,
     key: PRNGKeyArray,
     start: Any = None,
     whiten: str = "fisher",
     approximation: Laplace | None = None,
+    *,
+    restarts: int = 0,
 ) -> tuple[SamplerState, dict[str, Any]]:
     """First state of a sampler, and what finding it cost.
 
-    **Arguments:** `start`, `whiten`: as in `sample`. `approximation`: a Laplace approximation
-    that is known already.
+    **Arguments:** `start`, `whiten`, `restarts`: as in `sample`. `approximation`: a Laplace
+    approximation that is known already.
 
     **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients',
     'reduced_chi2' (squared whitened residual at the mode for each datum)}. An evaluation of
@@ -153,7 +148,9 @@ def begin(
     posterior = sampler.posterior
     evaluations, cost = 0, 0
     if whiten == "fisher":
-        found = laplace(posterior, start) if approximation is None else approximation
+        found = approximation
+        if found is None:
+            found = laplace(posterior, start, restarts=restarts, key=key)
         evaluations = found.evaluations
         cost = mode_cost(evaluations, posterior.size)
         center, root = found.mode, found.root
