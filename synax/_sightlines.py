@@ -193,7 +193,7 @@ class Sightlines(eqx.Module):
         position_angle: float = 0.0,
         azimuth: float = 0.0,
         center: Any = (0.0, 0.0, 0.0),
-        distance: float = 1e3,
+        distance: float = 100.0,
         domain: AbstractDomain | None = None,
     ) -> "Sightlines":
         """A galaxy seen from far away: parallel rays through an image plane.

@@ -1,0 +1,100 @@
+"""Contracts of the package as a whole."""
+
+import subprocess
+import sys
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import synax
+
+
+def run(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.strip()
+
+
+def test_import_changes_no_setting_starts_no_backend_and_stays_light():
+    heavy = ("healpy", "astropy", "matplotlib", "blackjax", "numpyro", "arviz", "typer", "h5py")
+    code = f"""
+import jax
+before = dict(jax.config.values)
+import synax, sys
+from jax._src import xla_bridge
+assert dict(jax.config.values) == before, "a setting changed"
+assert not xla_bridge.backends_are_initialized(), "a backend was started"
+print([m for m in {heavy} if m in sys.modules])
+"""
+    assert run(code) == "[]"
+
+
+def test_models_survive_serialisation(tmp_path):
+    sky = synax.Synchrotron(
+        synax.magnetic.JF12(), synax.electrons.YMW16(), synax.cosmic_rays.WMAP(c0=1e-4)
+    )
+    path = tmp_path / "sky.eqx"
+    eqx.tree_serialise_leaves(path, sky)
+    blank = jax.tree.map(lambda x: jnp.zeros_like(x) if eqx.is_array(x) else x, sky)
+    back = eqx.tree_deserialise_leaves(path, blank)
+    for a, b in zip(jax.tree.leaves(sky), jax.tree.leaves(back), strict=True):
+        assert np.array_equal(a, b)
+
+
+def test_select_and_paths_name_what_exists():
+    sky = synax.Synchrotron(synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP())
+    chosen = synax.select(sky, "magnetic.b0", "cosmic_rays")
+    free, fixed = eqx.partition(sky, chosen)
+    assert free.magnetic.b0 is not None and free.magnetic.psi0 is None
+    assert len(jax.tree.leaves(free)) == 1 + len(jax.tree.leaves(sky.cosmic_rays))
+    assert eqx.tree_equal(eqx.combine(free, fixed), sky)
+    with pytest.raises(ValueError, match=r"'magnetic' has no 'bo'.*b0"):
+        synax.select(sky, "magnetic.bo")
+    with pytest.raises(ValueError, match="nothing there can vary"):
+        synax.select(sky, "electrons")
+
+
+def test_algebra_of_fields():
+    position = jnp.asarray(np.random.default_rng(0).normal(size=(3, 7)) * 5)
+    wmap, other = synax.magnetic.WMAP(), synax.magnetic.Uniform((1.0, -2.0, 0.5))
+    total = wmap + 0.5 * other - other / 2.0
+    np.testing.assert_allclose(total(position), wmap(position), atol=1e-15)
+    assert len(total.parts) == 3
+    np.testing.assert_allclose((-wmap)(position), -wmap(position))
+    turn = jnp.array([0.0, 0.0, np.pi / 2])
+    x, y, z = position
+    back = wmap(jnp.stack([y, -x, z]))
+    turned = wmap.rotated(turn)(position)
+    np.testing.assert_allclose(turned, jnp.stack([-back[1], back[0], back[2]]), atol=1e-14)
+    offset = jnp.array([1.0, 2.0, -0.5])
+    np.testing.assert_allclose(
+        wmap.shifted(offset)(position), wmap(position - offset[:, None]), atol=1e-15
+    )
+    sphere = synax.Sphere(4.0, (1.0, 0.0, 0.0))
+    cut = other.inside(sphere)(position)
+    inside = np.linalg.norm(np.asarray(position) - [[1.0], [0.0], [0.0]], axis=0) <= 4.0
+    assert 0 < inside.sum() < 7
+    np.testing.assert_allclose(np.any(np.asarray(cut) != 0, axis=0), inside)
+    profile = synax.electrons.Uniform(2.0)
+    np.testing.assert_allclose((profile * wmap)(position), 2.0 * wmap(position))
+    np.testing.assert_allclose(
+        wmap.permuted(2, 0, 1)(position), wmap(position)[jnp.array([2, 0, 1])]
+    )
+    with pytest.raises(ValueError, match="permutation"):
+        wmap.permuted(0, 0, 1)
+
+
+def test_moved_fields_move_their_surfaces():
+    rays = synax.Sightlines.from_lonlat([20.0, 100.0], [3.0, 40.0])
+    origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
+    shifted = synax.electrons.Uniform(1.0, 2.0).shifted((-7.0, 1.0, 0.5))
+    direct = synax.Sphere(2.0, (-7.0, 1.0, 0.5))
+    (surface,) = shifted.surfaces()
+    np.testing.assert_allclose(
+        surface.crossings(origin, rays.direction),
+        direct.crossings(origin, rays.direction),
+        rtol=1e-12,
+    )

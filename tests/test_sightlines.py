@@ -1,0 +1,147 @@
+"""Sightlines and domains: directions, frames, ends."""
+
+import astropy.units as u
+import healpy
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+import synax
+
+
+def orthonormal(rays):
+    frame = np.stack([rays.east, rays.north, rays.direction])
+    gram = np.einsum("ikr,jkr->ijr", frame, frame)
+    np.testing.assert_allclose(gram, np.eye(3)[:, :, None] * np.ones(rays.n_rays), atol=1e-14)
+    np.testing.assert_allclose(np.cross(frame[0].T, frame[1].T), frame[2].T, atol=1e-14)
+
+
+@pytest.mark.parametrize("ordering", ["RING", "NEST"])
+def test_healpix_pixels(ordering):
+    rays = synax.Sightlines.healpix(4, ordering=ordering)
+    expected = np.array(healpy.pix2vec(4, np.arange(192), nest=ordering == "NEST"))
+    np.testing.assert_allclose(rays.direction, expected, atol=1e-14)
+    orthonormal(rays)
+    mask = np.zeros(192, bool)
+    mask[[3, 50, 191]] = True
+    some = synax.Sightlines.healpix(4, ordering=ordering, mask=mask)
+    np.testing.assert_allclose(some.direction, expected[:, [3, 50, 191]], atol=1e-14)
+    assert list(some.pixels) == [3, 50, 191]
+
+
+def test_frame_is_that_of_the_sky():
+    rays = synax.Sightlines.from_lonlat([0.0, 90.0, 37.0], [0.0, 0.0, 90.0])
+    np.testing.assert_allclose(rays.direction[:, 0], [1, 0, 0], atol=1e-15)
+    np.testing.assert_allclose(rays.direction[:, 1], [0, 1, 0], atol=1e-15)
+    np.testing.assert_allclose(rays.east[:, 0], [0, 1, 0], atol=1e-15)
+    np.testing.assert_allclose(rays.north[:, 0], [0, 0, 1], atol=1e-15)
+    orthonormal(rays)  # also at the pole
+
+
+def test_quantities_and_sky_coordinates():
+    plain = synax.Sightlines.from_lonlat([10.0], [20.0], 2.5)
+    quantity = synax.Sightlines.from_lonlat(
+        np.radians([10.0]) * u.rad, [20.0] * u.deg, 2500.0 * u.pc
+    )
+    coordinate = synax.Sightlines.from_lonlat(
+        SkyCoord([10.0] * u.deg, [20.0] * u.deg, frame="galactic").icrs, distance=2.5
+    )
+    for other in (quantity, coordinate):
+        np.testing.assert_allclose(other.direction, plain.direction, atol=1e-9)
+        np.testing.assert_allclose(other.distance, plain.distance, rtol=1e-12)
+
+
+def test_ends_lie_on_the_walls():
+    box = synax.Box((20.0, 15.0, 5.0), (1.0, -2.0, 0.5))
+    rays = synax.Sightlines.healpix(4, domain=box)
+    near, far = rays.span()
+    assert np.all(np.asarray(near) == 0)
+    end = np.asarray(rays.origin + far * rays.direction)
+    distance = np.abs(end - np.asarray(box.center)[:, None]) / np.asarray(box.half_lengths)[:, None]
+    np.testing.assert_allclose(distance.max(axis=0), 1.0, rtol=1e-13)
+    both = synax.Sightlines.healpix(4, domain=box & synax.Sphere(12.0), minimum_distance=0.5)
+    near, far = both.span()
+    end = np.asarray(both.origin + far * both.direction)
+    on_sphere = np.isclose(np.linalg.norm(end, axis=0), 12.0, rtol=1e-12)
+    on_box = np.isclose(distance.max(axis=0), 1.0)
+    assert on_sphere.any() and np.all(on_sphere | on_box)
+    assert np.all(np.asarray(near) >= 0.5)
+
+
+def test_a_ray_outside_the_domain_sees_nothing():
+    rays = synax.Sightlines.from_lonlat(
+        [0.0, 180.0], [0.0, 0.0], domain=synax.Sphere(2.0), observer=(-8.3, 0.0, 0.0)
+    )
+    near, far = rays.span()
+    np.testing.assert_allclose(near, [6.3, 0.0], atol=1e-13)
+    np.testing.assert_allclose(far, [10.3, 0.0], atol=1e-13)
+    dispersion = synax.DispersionMeasure(synax.electrons.Uniform(1.0), steps=2)(rays)
+    np.testing.assert_allclose(dispersion, [4000.0, 0.0], rtol=1e-13)
+
+    def ends(observer):
+        rays = synax.Sightlines.from_lonlat(
+            [0.0, 180.0], [0.0, 0.0], domain=synax.Sphere(2.0), observer=observer
+        )
+        return jnp.sum(rays.span()[1])
+
+    gradient = jax.grad(ends)(jnp.array([-8.3, 0.3, 0.1]))
+    assert bool(jnp.all(jnp.isfinite(gradient)))
+
+
+def test_distances_end_rays():
+    rays = synax.Sightlines.from_lonlat([30.0, 60.0], [5.0, -5.0], [1.5, 100.0])
+    _, far = rays.span()
+    assert float(far[0]) == pytest.approx(1.5) and float(far[1]) < 30.0
+
+
+@pytest.mark.parametrize("inclination", [0.0, 60.0, 90.0])
+def test_a_galaxy_from_outside(inclination):
+    """Face-on or tilted, the columns through a sphere are those of a sphere."""
+    shape, extent = (9, 11), (12.0, 10.0)
+    rays = synax.Sightlines.parallel(
+        shape,
+        extent,
+        inclination=inclination,
+        azimuth=20.0,
+        position_angle=30.0,
+        domain=synax.Box((20.0, 20.0, 20.0)),
+    )
+    orthonormal(rays)
+    column = synax.DispersionMeasure(synax.electrons.Uniform(1.0, 4.0), steps=3)(rays)
+    across = ((np.arange(11) + 0.5) / 11 - 0.5) * 12.0
+    along = ((np.arange(9) + 0.5) / 9 - 0.5) * 10.0
+    impact = np.hypot(*np.meshgrid(across, along))
+    chord = 2e3 * np.sqrt(np.clip(16.0 - impact**2, 0.0, None))
+    np.testing.assert_allclose(np.asarray(column).reshape(shape), chord, rtol=1e-9, atol=1e-8)
+
+
+def test_face_on_view_shows_the_plane():
+    rays = synax.Sightlines.parallel((3, 3), (6.0, 6.0))
+    np.testing.assert_allclose(rays.direction[:, 0], [0, 0, -1], atol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: synax.Sightlines.healpix(0), "nside must be"),
+        (lambda: synax.Sightlines.healpix(3, ordering="NEST"), "power of two"),
+        (lambda: synax.Sightlines.healpix(4, ordering="ring"), "'RING' or 'NEST', got 'ring'"),
+        (lambda: synax.Sightlines.healpix(4, pixels=[192]), r"0..191"),
+        (lambda: synax.Sightlines.healpix(4, pixels=[]), "non-empty"),
+        (lambda: synax.Sightlines.healpix(4, mask=np.ones(3, bool)), r"\(192,\)"),
+        (lambda: synax.Sightlines.healpix(4, observer=(1.0, 2.0)), "observer must be"),
+        (lambda: synax.Sightlines.from_lonlat([1.0], [91.0]), "-90 <= b <= 90"),
+        (lambda: synax.Sightlines.from_lonlat([1.0, 2.0], [1.0]), "alike"),
+        (lambda: synax.Sightlines.from_lonlat([1.0], [1.0], -2.0), "distance must be positive"),
+        (lambda: synax.Sightlines.parallel((0, 3), (1.0, 1.0)), "shape must be"),
+        (lambda: synax.Sightlines.parallel((3, 3), (0.0, 1.0)), "extent must be positive"),
+        (lambda: synax.Box((1.0, 2.0)), "half_lengths must have shape"),
+        (lambda: synax.Box((1.0, -2.0, 1.0)), "half_lengths must be positive"),
+        (lambda: synax.Sphere(0.0), "radius must be positive"),
+    ],
+)
+def test_bad_input_is_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
