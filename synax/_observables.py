@@ -1,6 +1,7 @@
 """Simulators: fields integrated along sightlines into what a telescope measures."""
 
 import abc
+import dataclasses
 from typing import Any
 
 import equinox as eqx
@@ -19,6 +20,7 @@ from ._sampled import (
     per_ray_filter,
     sample_along,
     sampled_fields,
+    without_cells,
 )
 from ._sightlines import Sightlines
 from ._stokes import Stokes
@@ -38,7 +40,7 @@ from .transfer import (
     Place,
     ReversibleAdjoint,
     Totals,
-    run_on_mesh,
+    over_rays,
 )
 
 DEFAULT_BLOCK = 4096
@@ -142,6 +144,21 @@ def _integrate(
     rays: Sightlines,
     lambda_squared: Array | None = None,
 ) -> Totals:
+    if rays.mesh is None:
+        return _integrate_here(simulator, medium, rays, lambda_squared)
+    n_rays, mesh = rays.n_rays, rays.mesh
+    rays = dataclasses.replace(rays, mesh=None, pixels=None)
+    arguments = (simulator, _prepared(medium), rays, lambda_squared)
+    per_ray = per_ray_filter(arguments)
+    return over_rays(lambda a: _integrate_here(*a), arguments, per_ray, n_rays, mesh)
+
+
+def _integrate_here(
+    simulator: AbstractSimulator,
+    medium: AbstractMedium,
+    rays: Sightlines,
+    lambda_squared: Array | None,
+) -> Totals:
     medium = _prepared(medium)
     sample = check_same_cells(sampled_fields(medium), rays)
     if sample is None:
@@ -150,6 +167,7 @@ def _integrate(
     else:
         steps, rule, cells = sample.steps, sample.quadrature, sample.cells
         n_cells = sample.values.shape[0]
+    medium = without_cells(medium)
     rays_part, shared_part = eqx.partition(medium, per_ray_filter(medium))
     shared_origin = None if rays.observer.ndim == 2 else rays.origin
     own_origin = rays.origin if shared_origin is None else None
@@ -158,7 +176,7 @@ def _integrate(
         (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
     )
     march = March(n_cells, rule, simulator.block)
-    return run_on_mesh(simulator.adjoint, march, arguments, rays.mesh)
+    return simulator.adjoint.run(march, arguments)
 
 
 class Synchrotron(AbstractSimulator):

@@ -4,6 +4,7 @@ What is expensive and does not depend on the free parameters need not be evaluat
 every step of a fit.
 """
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
@@ -46,7 +47,7 @@ class SampledField(AbstractField):
     """
 
     values: Float[Array, "n_cells n_nodes *components n_rays"]
-    cells: Cells
+    cells: Cells | None
     steps: AbstractSteps
     quadrature: AbstractQuadrature
 
@@ -80,16 +81,34 @@ def localise(tree: Any, place: Place) -> Any:
     return jax.tree.map(lambda x: x.at(place) if is_sampled(x) else x, tree, is_leaf=is_sampled)
 
 
+def without_cells(tree: Any) -> Any:
+    """The tree with the cells of its sampled fields dropped (the march has them already)."""
+    drop = lambda x: dataclasses.replace(x, cells=None) if is_sampled(x) else x
+    return jax.tree.map(drop, tree, is_leaf=is_sampled)
+
+
 def per_ray_filter(tree: Any) -> Any:
-    """Filter spec that is True on the leaves with a last axis of rays (sampled values)."""
+    """Filter spec that is True on the leaves with a last axis of rays."""
 
     def mark(x: Any) -> Any:
-        if not is_sampled(x):
-            return False
         spec = jax.tree.map(lambda _: False, x)
-        return eqx.tree_at(lambda f: f.values, spec, True)
+        if is_sampled(x):
+            yes = jax.tree.map(lambda _: True, (x.values, x.cells))
+            return eqx.tree_at(
+                lambda f: (f.values, f.cells), spec, yes, is_leaf=lambda n: n is None
+            )
+        if isinstance(x, Sightlines):
+            origin = x.observer.ndim == 2
+            end = None if x.distance is None else True
+            return eqx.tree_at(
+                lambda r: (r.observer, r.direction, r.east, r.north, r.distance),
+                spec,
+                (origin, True, True, True, end),
+                is_leaf=lambda n: n is None,
+            )
+        return spec
 
-    return jax.tree.map(mark, tree, is_leaf=is_sampled)
+    return jax.tree.map(mark, tree, is_leaf=lambda x: is_sampled(x) or isinstance(x, Sightlines))
 
 
 def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledField | None:

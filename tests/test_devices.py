@@ -5,6 +5,7 @@ import os
 import socket
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -38,29 +39,26 @@ def numbers(rays):
 """
 
 
-def run(code, flags="", **kwargs):
+def run_all(codes, flags=""):
+    """Run programs side by side; the JSON on the last line of each one's output."""
     environment = dict(os.environ, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        env=environment,
-        **kwargs,
-    )
 
+    def one(code):
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+        )
+        assert done.returncode == 0, done.stderr[-3000:]
+        return json.loads(done.stdout.strip().splitlines()[-1])
 
-def result(process):
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err[-3000:]
-    return json.loads(out.strip().splitlines()[-1])
+    with ThreadPoolExecutor() as pool:
+        return list(pool.map(one, codes))
 
 
 def test_eight_forced_devices_give_the_same_numbers():
     code = PROBLEM.format(setup="") + (
         "print(json.dumps([numbers(rays), numbers(rays.sharded()), len(jax.devices())]))"
     )
-    one, many, count = result(run(code, "--xla_force_host_platform_device_count=8"))
+    one, many, count = run_all([code], "--xla_force_host_platform_device_count=8")[0]
     assert count == 8
     assert many == pytest.approx(one, rel=1e-12)
 
@@ -69,16 +67,15 @@ def test_two_processes_give_the_same_numbers():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    processes = []
+    codes = [PROBLEM.format(setup="") + "print(json.dumps(numbers(rays)))"]
     for rank in range(2):
         setup = f'jax.distributed.initialize("127.0.0.1:{port}", 2, {rank})'
         code = PROBLEM.format(setup=setup) + (
             "assert len(jax.devices()) == 2 and jax.process_count() == 2\n"
             "print(json.dumps(numbers(rays.sharded())))"
         )
-        processes.append(run(code))
-    first, second = (result(p) for p in processes)
-    alone = result(run(PROBLEM.format(setup="") + "print(json.dumps(numbers(rays)))"))
+        codes.append(code)
+    alone, first, second = run_all(codes)
     assert first == second
     assert first == pytest.approx(alone, rel=1e-12)
 

@@ -24,7 +24,7 @@ from ._march import (
     Place as Place,
     Totals as Totals,
 )
-from ._mesh import run_on_mesh as run_on_mesh
+from ._mesh import over_rays as over_rays
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,
