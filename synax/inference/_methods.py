@@ -101,7 +101,7 @@ class HMC(AbstractMethod):
     **Reference:** Neal 2011, Handbook of MCMC, ch. 5 (arXiv:1206.1901).
     """
 
-    steps: int = eqx.field(static=True, default=2)
+    steps: int = eqx.field(static=True, default=3)
     target: float = 0.8
 
     @property
