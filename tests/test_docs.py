@@ -3,11 +3,14 @@
 import ast
 import importlib.util
 import re
+import shlex
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 import synax
+from synax.cli import app
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -38,6 +41,20 @@ def test_python_blocks(page, tmp_path, monkeypatch):
         line = source[: match.start(2)].count("\n")
         exec(compile("\n" * line + match[2], str(page), "exec"), namespace)
     assert any(key in namespace for key in ("synax", "plot", "sky")), "the page never used synax"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["command-line", "performance"])
+def test_commands(page, tmp_path, monkeypatch):
+    """The shell blocks of the pages on the command line, line by line."""
+    monkeypatch.chdir(tmp_path)
+    lines = [line for b in blocks(DOCS / f"{page}.md", "bash") for line in b.strip().splitlines()]
+    assert lines
+    for line in lines:
+        program, *arguments = shlex.split(line)
+        assert program == "synax"
+        result = CliRunner().invoke(app, arguments)
+        assert result.exit_code == 0, f"{line}: {result.output}"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name)
