@@ -79,9 +79,14 @@ def fitted(name, target, start=None, **options):
     return result, time.perf_counter() - begin
 
 
-def newton(args):
-    """The optimiser of the fits with a prior."""
-    return synax.GaussNewton(cg_steps=args.cg)
+def map_fit(posterior, args):
+    """The most probable field: gradients first, far from the mode, then curvature."""
+    first, one = fitted("prior, Adam", posterior, optimizer=optax.adam(args.rate), steps=args.steps)
+    newton = synax.GaussNewton(cg_steps=args.cg)
+    result, two = fitted(
+        "prior, Newton", posterior, first.latent, optimizer=newton, steps=args.newton
+    )
+    return result, one + two
 
 
 def free_fit(name, sky, shape, scale, observable, data, sigma, train, args, validation=None):
@@ -157,7 +162,7 @@ def mock(args):
          "magnetic.parts.1.latent": dist.Normal(0.0, 1.0)},
         likelihood,
     )  # fmt: skip
-    result, seconds = fitted("prior", posterior, steps=args.newton, optimizer=newton(args))
+    result, seconds = map_fit(posterior, args)
     report("prior (MAP)", result.model, seconds, sky, *scored)
     print(f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}")
     begin = time.perf_counter()
@@ -230,7 +235,7 @@ def haslam(args):
         },
         likelihood,
     )
-    result, seconds = fitted("prior", posterior, steps=args.newton, optimizer=newton(args))
+    result, seconds = map_fit(posterior, args)
     report("prior (MAP)", result.model, seconds, *scored)
     interpolation(rays, data, train, held)
 
@@ -259,7 +264,7 @@ def joint(args):
     prior = with_prior("solenoidal", shape, 2.0, (4.0, 4.0, 1.5), jax.random.key(3))
     sky = synax.Synchrotron(
         synax.magnetic.WMAP(b0=-1.5) + prior, electrons, synax.cosmic_rays.WMAP(), steps=args.cells
-    )
+    ).precompute(rays, "electrons")
     polarised = jnp.stack([jnp.asarray(q), -jnp.asarray(u)])  # COSMO to IAU
     data = {"haslam": jnp.asarray(total)[None], "wmap": polarised, "rm": jnp.asarray(rm)}
     masks = {k: np.broadcast_to(train, v.shape) for k, v in data.items()}
@@ -292,7 +297,7 @@ def joint(args):
     )
     print(f"(e) joint: nside {nside}, {args.cells} cells, grid {shape}, "
           f"{posterior.likelihood.count} data, {posterior.size} latents")  # fmt: skip
-    result, seconds = fitted("prior (MAP)", posterior, steps=args.newton, optimizer=newton(args))
+    result, seconds = map_fit(posterior, args)
     begin = time.perf_counter()
     found = synax.mgvi(
         posterior, jax.random.key(5), result.latent, samples=args.samples, rounds=args.rounds
