@@ -114,15 +114,21 @@ def mgvi(
     mean = start_latent(posterior, start)
     kernel = GaussNewtonKernel(GaussNewton(cg_steps=cg_steps, cg_tolerance=1e-2))
     draw = lambda mean: metric_samples(posterior, mean, key, samples // 2, cg_steps, cg_tolerance)
-    inner, movement = PosteriorObjective(posterior), []
+    inner, movement, damping = PosteriorObjective(posterior), [], None
+    converged = False
     for _ in range(rounds):
         offsets = draw(mean)
         objective = SampledObjective(inner, offsets)
-        moved = kernel.advance(objective, kernel.init(objective, mean), steps).x
+        state = kernel.init(objective, mean)
+        state = state if damping is None else state._replace(internal=damping)
+        state = kernel.advance(objective, state, steps)
+        moved, damping = state.x, state.internal
         spread = jnp.sqrt(jnp.mean(offsets**2, axis=0))
         movement.append(float(jnp.sqrt(jnp.mean(((moved - mean) / spread) ** 2))))
         mean = moved
-        if not math.isfinite(movement[-1]) or movement[-1] < tolerance:
+        # no movement at all may only mean that every step was refused: damp more and go on
+        still = float(state.promise) <= 1e-6 * abs(float(state.loss))
+        converged = movement[-1] < tolerance and (movement[-1] > 0.0 or still)
+        if not math.isfinite(movement[-1]) or converged:
             break
-    converged = movement[-1] < tolerance
     return Variational(mean, mean + draw(mean), jnp.asarray(movement), converged)
