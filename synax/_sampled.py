@@ -149,7 +149,11 @@ def cells_along(
 
 def as_steps(steps: Any) -> AbstractSteps:
     """Converter: an integer means that many equal steps."""
-    return steps if isinstance(steps, AbstractSteps) else UniformSteps(steps)
+    if isinstance(steps, AbstractSteps):
+        return steps
+    if isinstance(steps, bool) or not isinstance(steps, int):
+        raise ValueError(f"steps: n must be a positive integer or a rule for steps, got {steps!r}")
+    return UniformSteps(steps)
 
 
 def sample_along(
