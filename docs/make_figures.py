@@ -206,6 +206,22 @@ def model(entry):
     save(figure, f"model-magnetic-{entry.name}", 55)
 
 
+def uf23():
+    """The eight variants: face-on, edge-on, and from the Sun."""
+    from synax.magnetic import UF23
+
+    variants = ("base", "neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor")
+    figure = Figure(figsize=(15.0, 27.0), layout="constrained")
+    for row, name in zip(figure.subfigures(len(variants), 1), variants, strict=True):
+        left, right = row.subfigures(1, 2, width_ratios=[1.0, 1.25])
+        field = UF23(name)
+        draw_slices(left, field)
+        electrons, cosmic_rays = synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP()
+        panels(right.subplots(1, 2), *simulate(field, electrons, cosmic_rays, 16, 96, 30.0))
+        row.suptitle(name, color=INK)
+    save(figure, "uf23-variants", 45)
+
+
 EXAMPLES = {
     "Uniform": {"vector": (2.0, 1.0, 0.5)},
 }
@@ -237,7 +253,7 @@ def gallery():
     save(figure, "gallery")
 
 
-FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
+FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery, uf23)}
 
 
 def main():
