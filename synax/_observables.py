@@ -43,7 +43,7 @@ from .transfer import (
     over_rays,
 )
 
-DEFAULT_BLOCK = 4096
+DEFAULT_BLOCK = 12288
 
 
 def _dot(a: Any, b: Any) -> Array:
