@@ -38,9 +38,9 @@ def simulation(case):
     [
         "case2u",
         "case2",
-        pytest.param("case3", marks=pytest.mark.slow),
-        pytest.param("case4", marks=pytest.mark.slow),
-        pytest.param("case5", marks=pytest.mark.slow),
+        "case3",
+        "case4",
+        "case5",
     ],
 )
 def test_maps_of_hammurabi_fields(table, case):
@@ -64,7 +64,6 @@ def test_maps_of_hammurabi_fields(table, case):
     assert np.sqrt(np.mean((np.asarray(column) / z[f"{case}_DM"] - 1) ** 2)) < 1e-3
 
 
-@pytest.mark.slow
 def test_maps_of_the_papers_code(table):
     """Its first-order rule and ours differ by 0.05 mK; its misplaced grid by five times that."""
     z = table("reference_maps")
