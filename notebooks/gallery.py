@@ -40,7 +40,9 @@ towards = {}
 for name in ("WMAP", "UF23 base", "PT11 bisymmetric"):
     measure = synax.RotationMeasure(fields[name], electrons, steps=STEPS)(rays)
     towards[name] = np.asarray(measure)
-    display(plot.sky(synax.SkyMap.on_rays(measure, rays, "RM")))
+    figure = plot.sky(synax.SkyMap.on_rays(measure, rays, "RM"))
+    figure.suptitle(name, fontsize=14)
+    display(figure)
 
 # %%
 signs = {name: np.sign(rm[np.abs(rm).argmax()]) for name, rm in towards.items()}

@@ -8,7 +8,6 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 import numpy as np
-from matplotlib.figure import Figure
 
 import synax
 from synax import plot
@@ -34,7 +33,7 @@ plot.stokes(maps, ("P", "angle"), frequency=30.0)
 
 # %%
 fraction = np.mean(np.asarray(maps.P) / np.asarray(maps.I), axis=-1)
-figure = Figure(figsize=(6, 4), layout="constrained")
+figure = plot.figure(figsize=(6, 4), layout="constrained")
 axes = figure.subplots()
 axes.loglog(FREQUENCIES, fraction, "o-", color="#2a6f97")
 axes.set(xlabel="frequency (GHz)", ylabel="mean P / I")

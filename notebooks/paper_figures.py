@@ -13,7 +13,6 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import optax
-from matplotlib.figure import Figure
 
 import synax
 from synax import plot
@@ -74,7 +73,7 @@ rules = {
     "midpoints, faces at jumps": (synax.Midpoint(), True),
     "Gauss, faces at jumps": (synax.GaussLegendre(), True),
 }
-figure = Figure(figsize=(6, 4.2), layout="constrained")
+figure = plot.figure(figsize=(6, 4.2), layout="constrained")
 axes = figure.subplots()
 errors = {}
 for name, (rule, faces) in rules.items():

@@ -11,7 +11,6 @@ import jax
 
 jax.config.update("jax_enable_x64", True)
 import numpy as np
-from matplotlib.figure import Figure
 
 import synax
 from synax import plot
@@ -38,7 +37,7 @@ print("16th and 84th percentile:", np.percentile(ratio, [16, 84]).round(2))
 assert 0.7 < np.median(ratio) < 1.4
 
 # %%
-figure = Figure(figsize=(5.5, 5), layout="constrained")
+figure = plot.figure(figsize=(5.5, 5), layout="constrained")
 axes = figure.subplots()
 axes.loglog(model, measured[chosen], ".", color="#2a6f97")
 axes.plot([2, 1000], [2, 1000], color="#d1495b")

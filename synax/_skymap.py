@@ -46,6 +46,11 @@ def _choose(name: str, value: Any, allowed: tuple[str, ...]) -> None:
         raise ValueError(f"{name} must be one of {', '.join(allowed)}, got '{value}'")
 
 
+def _power_of_two(nside: int) -> None:
+    if nside & (nside - 1):
+        raise ValueError(f"nside must be a power of two in NEST ordering, got {nside}")
+
+
 class SkyMap(eqx.Module):
     """One sky map, or I, Q, U together, at one or several frequencies, on HEALPix pixels.
 
@@ -53,7 +58,7 @@ class SkyMap(eqx.Module):
 
     - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU'.
     - `kind`: 'IQU', 'QU', 'I', 'RM', 'DM' or 'EM'.
-    - `nside`: HEALPix resolution.
+    - `nside`: HEALPix resolution; a power of two in NEST.
     - `unit`: K_RJ, K_CMB (also m, u), Jy/sr or MJy/sr for brightness; rad/m2, pc/cm3 and pc/cm6
       for RM, DM and EM, which is also the default.
     - `frequency`: GHz, a number or a sequence; for brightness only.
@@ -98,8 +103,10 @@ class SkyMap(eqx.Module):
         _choose("ordering", self.ordering, ORDERINGS)
         _choose("frame", self.frame, FRAMES)
         _choose("convention", self.convention, CONVENTIONS)
-        if self.nside < 1 or self.nside & (self.nside - 1):
-            raise ValueError(f"nside must be a power of two, got {self.nside}")
+        if self.nside < 1:
+            raise ValueError(f"nside must be at least 1, got {self.nside}")
+        if self.ordering == "NEST":
+            _power_of_two(self.nside)
         brightness = self.unit in BRIGHTNESS_UNITS
         if brightness != (self.frequency is not None):
             need = "needs a frequency (GHz)" if brightness else "has no frequency"
@@ -202,6 +209,7 @@ class SkyMap(eqx.Module):
         _choose("ordering", ordering, ORDERINGS)
         if ordering == self.ordering:
             return self
+        _power_of_two(self.nside)
         renumber = healpy.nest2ring if ordering == "RING" else healpy.ring2nest
         if self.pixels is not None:
             return self._with(
@@ -215,18 +223,23 @@ class SkyMap(eqx.Module):
         """The map averaged to a coarser `nside`; pixels of a partial map average what they hold.
 
         Q and U are averaged in their own frames, so stay away from strong degrading near poles.
+
+        **Raises** `ValueError` unless `nside` divides that of the map.
         """
-        if nside < 1 or nside & (nside - 1) or nside > self.nside:
-            raise ValueError(f"nside must be a power of two up to {self.nside}, got {nside}")
-        ratio = (self.nside // nside) ** 2
-        nested = self.to_ordering("NEST")
-        if nested.pixels is None:
-            values = nested.values.reshape(*nested.values.shape[:-1], -1, ratio).mean(axis=-1)
-            return nested._with(values, nside=nside).to_ordering(self.ordering)
-        coarse, member = np.unique(np.asarray(nested.pixels) // ratio, return_inverse=True)
-        total = jnp.zeros((*nested.values.shape[:-1], len(coarse)), nested.values.dtype)
-        values = total.at[..., member].add(nested.values) / np.bincount(member)
-        return nested._with(values, nside=nside, pixels=coarse).to_ordering(self.ordering)
+        import healpy
+
+        if nside < 1 or self.nside % nside:
+            raise ValueError(f"nside must divide that of the map, {self.nside}, got {nside}")
+        nest, ratio = self.ordering == "NEST", self.nside // nside
+        if nest:
+            _power_of_two(nside)
+        pixels = np.arange(12 * self.nside**2) if self.pixels is None else np.asarray(self.pixels)
+        x, y, face = healpy.pix2xyf(self.nside, pixels, nest=nest)
+        parents = healpy.xyf2pix(nside, x // ratio, y // ratio, face, nest=nest)
+        coarse, member = np.unique(parents, return_inverse=True)
+        total = jnp.zeros((*self.values.shape[:-1], len(coarse)), self.values.dtype)
+        values = total.at[..., member].add(self.values) / np.bincount(member)
+        return self._with(values, nside=nside, pixels=None if self.pixels is None else coarse)
 
     def full(self, fill: float = float("nan")) -> "SkyMap":
         """The map over the whole sky, absent pixels set to `fill`."""

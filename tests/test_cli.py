@@ -17,6 +17,7 @@ import synax
 from synax import _catalogue
 from synax._joint import observe_together
 from synax.cli import app
+from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
 
 QUICK = ["--nside", "2", "--steps", "8", "--electrons", "Uniform", "--frequency", "2.4"]
@@ -184,7 +185,7 @@ def test_fields_boxes_and_keys_inside_models():
         ("electrons.model=WMAP", "electrons.model = 'WMAP': must be one of"),
         ("cosmic_rays.spectral_index=two", "cosmic_rays.spectral_index = 'two'"),
         ("cosmic_rays.scale=2", "must be one cosmic-ray model"),
-        ("sightlines.nside=3", "must be a power of two"),
+        ("sightlines.nside=0", "must be at least 1"),
         ("sightlines.nside=2.5", "must be a whole number"),
         ("sightlines.pixels=[999999]", "at nside 64 pixels are numbered 0 to 49151"),
         ("sightlines.pixels=none.fits", "there is no such file"),
@@ -291,6 +292,15 @@ def test_info_explains_maps_records_and_grids(folder, tmp_path):
     (tmp_path / "x.npz").write_text("nothing")
     assert "not a map, grid or record" in refused("info", tmp_path / "x.npz")
     assert "no such file" in refused("info", tmp_path / "nowhere")
+    found = json.loads(call("info", folder / "sky.png", "--json").stdout)
+    assert found["holds"] == "sky maps" and found["Software"].startswith("synax ")
+    assert json.loads(call("info", folder, "--json").stdout)["holds"] == "folder of a simulation"
+    (tmp_path / "a.toml").write_text("frequency = 3.0\n")
+    found = json.loads(call("info", tmp_path / "a.toml", "--json").stdout)
+    assert found["frequency"] == [3.0] and found["magnetic"][0]["model"] == "WMAP"
+    for name, text in (("x.html", "<p>"), ("x.png", "no"), ("x.nc", "no"), ("x.jsonl", "no")):
+        (tmp_path / name).write_text(text)
+        assert "FILE = " in refused("info", tmp_path / name)
 
 
 def test_convert_maps_and_grids(folder, tmp_path):
@@ -303,7 +313,7 @@ def test_convert_maps_and_grids(folder, tmp_path):
     np.testing.assert_allclose(made.to_ordering("RING").U, -expected.U, rtol=1e-12)
     assert "exists" in refused("convert", source, target)
     assert "must be one of" in refused("convert", source, tmp_path / "b.fits", "--unit", "K")
-    assert "at most that of the map" in refused(
+    assert "must divide that of the map" in refused(
         "convert", source, tmp_path / "b.fits", "--nside", 64
     )
     save_map(tmp_path / "rm.fits", load_map(folder / "RM.fits"))
@@ -325,12 +335,58 @@ def test_convert_maps_and_grids(folder, tmp_path):
     )
 
 
-def test_benchmark():
+def test_raw_grids_and_parameter_files(tmp_path):
+    box = synax.Box((2.0, 2.0, 1.0))
+    grid = synax.GridField.from_field(synax.magnetic.WMAP(), box, (3, 4, 2))
+    save_grid(tmp_path / "b.bin", grid)
+    assert "give --shape" in refused("convert", tmp_path / "b.bin", tmp_path / "b.npz")
+    header = ["--shape", 3, 4, 2, "--half-lengths", 2, 2, 1]
+    assert call("convert", tmp_path / "b.bin", tmp_path / "b.vtk", *header).exit_code == 0
+    again = synax.io.load_grid(tmp_path / "b.vtk")
+    np.testing.assert_allclose(again.values, grid.values, rtol=1e-15)
+    np.testing.assert_array_equal(again.box.half_lengths, box.half_lengths)
+    assert "not a raw binary grid" in refused(
+        "convert", tmp_path / "b.vtk", tmp_path / "b.npz", *header
+    )
+    xml = tmp_path / "h.xml"
+    xml.write_text('<root><grid><observer><x value="-8.3"/></observer></grid></root>')
+    made = call("convert", xml, tmp_path / "h.toml", "--json")
+    assert json.loads(made.stdout)["holds"] == "configuration of synax simulate"
+    assert "exists" in refused("convert", xml, tmp_path / "h.toml")
+    assert call("convert", xml, tmp_path / "h.toml", "--overwrite").exit_code == 0
+    assert "not a sky map" in refused("convert", xml, tmp_path / "i.toml", "--input-unit", "K_RJ")
+
+
+def test_parts_of_models_by_dotted_paths(tmp_path):
+    from synax.cli import _build, _config
+
+    (tmp_path / "a.toml").write_text('[electrons]\nmodel = "NE2001"\nlocal.ldr_density = 0.5\n')
+    change = [_config.parse_set("electrons.local.ldr_angle=30 deg")]
+    settings = _config.load(tmp_path / "a.toml", change)
+    built = _build.build_field("electrons", settings["electrons"], 0)
+    assert float(built.local.ldr_density) == 0.5
+    assert float(built.local.ldr_angle) == pytest.approx(np.pi / 6)
+    untouched = synax.electrons.NE2001().local.lsb_density
+    np.testing.assert_array_equal(built.local.lsb_density, untouched)
+    for change, words in (
+        ("local.ldr_densty=1", "did you mean 'ldr_density'"),
+        ("local.ldr_density=1 kpc", "must be a number in cm-3"),
+        ("local=3", "must be a table of this part's parameters"),
+    ):
+        settings = _config.load(None, [_config.parse_set(f"electrons.{change}")])
+        settings["electrons"][0]["model"] = "NE2001"
+        with pytest.raises(BadInput, match=words):
+            _build.build_field("electrons", settings["electrons"], 0)
+
+
+def test_benchmark(tmp_path):
     result = call("benchmark", *"--nside 1 --steps 2 --repeat 1 --electrons Uniform --json".split())
     found = json.loads(result.stdout)
+    (tmp_path / "speed.json").write_text(result.stdout)
+    assert "record of a benchmark" in call("info", tmp_path / "speed.json").stdout
     assert found["points"] == 24
     assert found["value_and_gradient"]["points_per_s"] > 0
-    assert "--nside = 3: must be a power of two" in refused("benchmark", "--nside", "3")
+    assert "--nside = 0: must be at least 1" in refused("benchmark", "--nside", "0")
 
 
 @pytest.mark.parametrize("verb", ["simulate", "models", "info", "convert", "compare", "benchmark"])

@@ -75,13 +75,29 @@ def images(page):
     return len(found)
 
 
+def explain_all(run):
+    """`synax info` on a run folder and on every file in it."""
+    found = {}
+    for path in [run, *(p for p in run.rglob("*") if p.is_file())]:
+        result = call("info", path, "--json")
+        assert result.exit_code == 0, f"{path}: {result.output}"
+        found[str(path.relative_to(run))] = json.loads(result.stdout)
+        assert call("info", path).exit_code == 0
+        assert call("info", path, "-q").stdout.strip() == found[str(path.relative_to(run))]["holds"]
+    return found
+
+
 @pytest.mark.slow
 def test_sample_resume_and_report(config, tmp_path):
     path, run = config(), tmp_path / "run"
     result = call("sample", path, "--output", run, "--quiet")
     assert result.exit_code == 0, result.output
-    result = call("sample", path, "--output", run, "--resume", "--set", "sample.draws=40", "-q")
+    more = ["--resume", "--set", "sample.draws=40", "--json"]
+    result = call("sample", path, "--output", run, *more)
     assert result.exit_code == 0, result.output
+    summary = json.loads(result.stdout)
+    assert abs(summary["parameters"]["magnetic.b0"]["mean"] - 1.2) < 0.05
+    assert summary["divergences"] == 0
     posterior = arviz.from_netcdf(run / "posterior.nc").posterior
     assert posterior["magnetic.b0"].shape == (2, 40)
     assert abs(float(posterior["magnetic.b0"].mean()) - 1.2) < 0.05
@@ -92,6 +108,12 @@ def test_sample_resume_and_report(config, tmp_path):
     assert images(page) == 2 + 3 + 2  # traces and corner; Q, U, RM; two predictive checks
     for word in ("R-hat", "magnetic.psi0", "sky Q, held out", "faraday RM, fitted"):
         assert word in page
+    explained = explain_all(run)
+    assert explained["posterior.nc"]["chains"] == 2 and explained["posterior.nc"]["draws"] == 40
+    assert explained["posterior.nc"]["parameters"]["magnetic.b0"]["mean"] == pytest.approx(
+        float(posterior["magnetic.b0"].mean())
+    )
+    assert explained["log.jsonl"]["events"]["draws"] == 2
     changed = config("sigma = 3.0", "sigma = 4.0", "other.toml")
     assert "another data" in refused("sample", changed, "-o", run, "--resume")
     assert "holds a run: --resume" in refused("sample", path, "-o", run)
@@ -109,6 +131,13 @@ def test_fit_stops_and_reports(config, tmp_path):
     assert result.exit_code == 0, result.output
     page = (run / "report.html").read_text()
     assert images(page) == 1 + 3 + 2 and record["reason"] in page
+    explained = explain_all(run)
+    assert explained["best.npz"]["parameters"]["magnetic.b0"] == pytest.approx(1.2, abs=0.05)
+    assert explained["result.json"]["holds"] == "result of a fit"
+    assert explained["report.html"]["figures"] == 6
+    assert explained["."]["result.json"]["converged"]
+    found = json.loads(call("info", path, "--json").stdout)
+    assert found["holds"].startswith("configuration of synax fit") and len(found["data"]) == 2
 
 
 def test_a_random_field_is_fitted(config, tmp_path):
@@ -138,7 +167,7 @@ def test_a_random_field_is_fitted(config, tmp_path):
         ('method = "hmc"', 'method = "hcm"', "did you mean 'hmc'?"),
         ("chains = 2", "chain = 2", "unknown key 'chain' in [sample]"),
         ("[sample]", "[random_field]\nrms = 1.0\n[sample]", "random_field.shape is missing"),
-        ("nside = 2", "nside = 3", "power of two"),
+        ("nside = 2", "nside = 3\nordering = 'NEST'", "power of two"),
     ],
 )
 def test_bad_configurations_are_refused_in_one_sentence(config, tmp_path, old, new, message):

@@ -14,7 +14,7 @@ RNG = np.random.default_rng(3)
 BOX = synax.Box((20.0, 20.0 / 3.0, 0.1), (1.0 / 7.0, 0.0, -2.0))
 SHAPE = (4, 3, 5)
 VECTOR = RNG.normal(size=(3, *SHAPE))
-ENDINGS = [".npz", ".h5", ".hdf5", ".fits", ".vti"]
+ENDINGS = [".npz", ".h5", ".hdf5", ".fits", ".vti", ".vtk"]
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
@@ -72,6 +72,22 @@ def test_vti_is_image_data_a_viewer_understands(tmp_path):
     image = ElementTree.parse(path).getroot().find("ImageData")
     assert image.get("WholeExtent") == "0 4 0 3 0 5"
     assert image.find("Piece/CellData/DataArray") is not None
+
+
+def test_legacy_vtk_is_laid_out_as_its_format_says(tmp_path):
+    path = tmp_path / "b.vtk"
+    save_grid(path, synax.GridField(VECTOR, BOX), quantity="my field")
+    head, _, data = path.read_bytes().partition(b"VECTORS my_field double\n")
+    lines = head.decode("latin1").splitlines()
+    assert lines[0] == "# vtk DataFile Version 3.0" and lines[2] == "BINARY"
+    assert lines[3] == "DATASET STRUCTURED_POINTS" and "DIMENSIONS 4 3 5" in lines
+    assert "POINT_DATA 60" in lines
+    values = np.frombuffer(data[: 8 * VECTOR.size], ">f8")
+    first = 3 * (2 + 4 * (1 + 3 * 3))  # x fastest, then y, then z; components together
+    np.testing.assert_array_equal(values[first : first + 3], VECTOR[:, 2, 1, 3])
+    path.write_bytes(path.read_bytes()[:-100])
+    with pytest.raises(ValueError, match="cut short"):
+        load_grid(path)
 
 
 def test_fits_axes_carry_coordinates(tmp_path):

@@ -1,4 +1,4 @@
-"""The notebooks run as they are written, each in a process of its own."""
+"""The notebooks run as they are written, each in a process of its own, and show their figures."""
 
 import os
 import re
@@ -10,6 +10,33 @@ import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 NEEDS_DATA = ("sky_data", "haslam")
+FIGURES = {
+    "quick_start": 4, "gallery": 12, "new_field": 2, "low_frequencies": 3, "devices": 0,
+    "sampling": 2, "paper_figures": 5, "sky_data": 3, "haslam": 2,
+}  # fmt: skip
+"""How many pictures each one shows."""
+
+DRIVER = """
+import ast, sys, types
+
+shown = 0
+
+def display(value):
+    global shown
+    if hasattr(value, "_repr_png_"):
+        assert value._repr_png_().startswith(b"\\x89PNG")
+        shown += 1
+
+sys.modules["IPython.display"] = types.SimpleNamespace(display=display)
+space = {"__name__": "__main__"}
+for cell in open(sys.argv[1]).read().split("\\n# %%"):
+    body = ast.parse("# %%" + cell).body
+    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), sys.argv[1], "exec"), space)
+    if last is not None:
+        display(eval(compile(ast.Expression(last.value), sys.argv[1], "eval"), space))
+print("figures:", shown)
+"""
 
 
 def marks(name):
@@ -24,18 +51,12 @@ def test_runs(name, tmp_path, request):
     if name in NEEDS_DATA:
         request.getfixturevalue("sky_data")
     environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": str(NOTEBOOKS.parent)}
-    # figures that end a cell are drawn, as Jupyter would
-    source = (NOTEBOOKS / f"{name}.py").read_text()
-    shown = re.sub(r"^(plot\.\w+\(.*|figure)$", r"_figure = \1", source, flags=re.MULTILINE)
-    shown = shown.replace("from IPython.display import display", "display = lambda figure: None")
-    script = tmp_path / f"{name}.py"
-    script.write_text(shown)
-    done = subprocess.run(
-        [sys.executable, script], cwd=tmp_path, env=environment, capture_output=True, text=True
-    )
+    command = [sys.executable, "-c", DRIVER, NOTEBOOKS / f"{name}.py"]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout[-1500:] + done.stderr[-3000:]
+    assert done.stdout.splitlines()[-1] == f"figures: {FIGURES[name]}"
 
 
 def test_every_notebook_is_listed():
     listed = set(re.findall(r"`(\w+)\.py`", (NOTEBOOKS / "README.md").read_text()))
-    assert listed == {p.stem for p in NOTEBOOKS.glob("*.py")}
+    assert listed == {p.stem for p in NOTEBOOKS.glob("*.py")} == set(FIGURES)

@@ -114,7 +114,11 @@ def test_arithmetic_and_gradient(sky):
     [
         (dict(kind="XY"), "kind must be one of IQU"),
         (dict(kind="I", unit="Kelvin"), "unit of a map of I must be K_RJ"),
-        (dict(kind="I", nside=3), "nside must be a power of two, got 3"),
+        (dict(kind="I", nside=0), "nside must be at least 1, got 0"),
+        (
+            dict(kind="I", nside=3, ordering="NEST"),
+            "must be a power of two in NEST",
+        ),
         (dict(kind="I", frequency=None), "needs a frequency"),
         (dict(kind="RM"), "has no frequency"),
         (dict(kind="I", convention="iau"), "convention must be one of IAU, COSMO"),
@@ -134,3 +138,22 @@ def test_from_stokes(sky):
     assert (made.unit, made.convention, made.frequency) == ("K_RJ", "IAU", 23.0)
     with pytest.raises(ValueError, match="healpix"):
         SkyMap.from_stokes(Stokes(sky.I, sky.Q, sky.U), SimpleNamespace(nside=None), 23.0)
+
+
+def test_any_nside_in_ring_ordering():
+    """A child's centre lies in its parent, and a mean over parents is the map's mean."""
+    fine = SkyMap(jnp.arange(12.0 * 36), "RM", 6)
+    coarse = fine.degrade(3)
+    parents = healpy.vec2pix(3, *healpy.pix2vec(6, np.arange(12 * 36)))
+    expected = np.bincount(parents, weights=np.arange(12.0 * 36)) / 4
+    np.testing.assert_allclose(coarse.values, expected)
+    part = SkyMap(fine.values[:7], "RM", 6, pixels=np.arange(7)).degrade(2)
+    np.testing.assert_array_equal(part.pixels, np.unique(parents_of(6, 2, np.arange(7))))
+    with pytest.raises(ValueError, match="must divide that of the map, 6, got 4"):
+        fine.degrade(4)
+    with pytest.raises(ValueError, match="power of two in NEST"):
+        fine.to_ordering("NEST")
+
+
+def parents_of(nside, coarse, pixels):
+    return healpy.vec2pix(coarse, *healpy.pix2vec(nside, pixels))

@@ -1,11 +1,13 @@
 """From a checked configuration to fields, sightlines and simulators."""
 
+import dataclasses
 import importlib.util
 import inspect
 import sys
 from pathlib import Path
 from typing import Any
 
+import equinox as eqx
 import numpy as np
 
 from .. import _catalogue
@@ -108,6 +110,7 @@ def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], see
     entries = {entry.name: entry for entry in _catalogue.constructor(cls)}
     allowed = [key for key in entries if key != "key"] + list(_COMMON)
     arguments: dict[str, Any] = {}
+    changes: dict[str, dict[str, Any]] = {}
     if "key" in entries:
         import jax
 
@@ -118,7 +121,10 @@ def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], see
                 f"unknown parameter {name}.{key} = {value!r}: {cls.__name__} has "
                 f"{', '.join(allowed)}{suggestion(key, allowed)}"
             )
-        arguments[key] = _argument(group, f"{name}.{key}", value, entries[key], seed)
+        if entries[key].kind in ("part", "field") and _is_change(value):
+            changes[key] = value
+        else:
+            arguments[key] = _argument(group, f"{name}.{key}", value, entries[key], seed)
     missing = [
         key
         for key, entry in entries.items()
@@ -127,9 +133,43 @@ def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], see
     if missing and make is cls:
         raise BadInput(f"{name}.{missing[0]} is missing: {cls.__name__} has no default for it")
     try:
-        return make(**arguments)
+        built = make(**arguments)
     except Exception as error:
         raise BadInput(f"[{name}] {cls.__name__}: {_line(error)}") from None
+    for key, table in changes.items():
+        part = _changed(group, f"{name}.{key}", getattr(built, key, None), table, seed)
+        built = eqx.tree_at(lambda tree, key=key: getattr(tree, key), built, part)
+    return built
+
+
+def _is_change(value: Any) -> bool:
+    """Whether a table changes numbers of a part that is there, instead of giving another."""
+    return isinstance(value, dict) and not any(source in value for source in v.SOURCES)
+
+
+def _changed(group: str, name: str, part: Any, table: dict[str, Any], seed: int) -> Any:
+    """A part of a model with some of its values replaced; tables go on into parts of the part."""
+    if not isinstance(part, eqx.Module):
+        raise BadInput(f"{name} = {table!r}: must have exactly one of {', '.join(v.SOURCES)}")
+    entries = {entry.name: entry for entry in _catalogue.constructor(type(part))}
+    values = {}
+    for key, value in table.items():
+        where = f"{name}.{key}"
+        if key not in entries:
+            raise BadInput(
+                f"unknown parameter {where} = {value!r}: {type(part).__name__} has "
+                f"{', '.join(entries)}{suggestion(key, entries)}"
+            )
+        old = getattr(part, key, None)
+        if isinstance(old, eqx.Module) and _is_change(value):
+            values[key] = _changed(group, where, old, value, seed)
+        else:
+            entry = entries[key]._replace(default=_catalogue.plain(old))
+            values[key] = _argument(group, where, value, entry, seed)
+    try:
+        return dataclasses.replace(part, **values)
+    except Exception as error:
+        raise BadInput(f"[{name}] {type(part).__name__}: {_line(error)}") from None
 
 
 def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry, seed: int) -> Any:
@@ -141,7 +181,7 @@ def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry
             raise BadInput(f"{key} must have exactly one of {', '.join(v.SOURCES)}")
         return _one(group, key, value, seed)
     if entry.kind == "part":
-        raise BadInput(f"{key}: this part of the model has no settings here; write a class for it")
+        raise BadInput(f"{key} = {value!r}: must be a table of this part's parameters")
     if entry.kind == "field":
         raise BadInput(f"{key} = {value!r}: must be a field, a table with {', '.join(v.SOURCES)}")
     if entry.kind == "switch":

@@ -123,7 +123,8 @@ def run(
             }
             figure = _comparison_figures.draw(name, found)
             with atomic(output / f"{name}.png", overwrite) as temporary:
-                figure.savefig(temporary, dpi=130, facecolor="white")
+                facts = _write.png_facts(f"comparison with data: {name}")
+                figure.savefig(temporary, dpi=130, facecolor="white", metadata=facts)
             _record.save(record, output / f"{name}.json", overwrite)
             records.append(record)
     return records

@@ -196,6 +196,8 @@ def _check(tree: dict[str, Any]) -> dict[str, Any]:
         else:
             checked[key] = SCHEMA[key](key, value)
     _check_domain(checked["domain"])
+    lines = checked["sightlines"]
+    v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])
     if "scale" in checked["integration"] and checked["integration"]["spacing"] != "graded":
         raise BadInput("integration.scale has a meaning only with integration.spacing = 'graded'")
     return checked

@@ -7,7 +7,7 @@ import typer
 
 from . import _values as v
 from ._console import BadInput, fails_cleanly, print_json, stdout
-from ._info import explain, is_map
+from ._explain import explain, is_map
 
 _EPILOG = """
 [bold]Examples[/]
@@ -17,6 +17,8 @@ synax convert synax-output/stokes_23GHz.fits k_band.fits --unit uK_CMB --convent
 synax convert planck.fits mine.fits --input-unit K_CMB --frequency 30 --nside 64
 
 synax convert field.npz field.h5
+
+synax convert b.bin b.vti --shape 64 64 16 --half-lengths 20 20 4
 
 synax convert hammurabi.xml galaxy.toml
 """
@@ -44,12 +46,20 @@ def convert(
     frequency: Annotated[
         float | None, typer.Option(help="GHz, if the source's header lacks it.")
     ] = None,
+    shape: Annotated[
+        tuple[int, int, int] | None, typer.Option(help="Nodes along x y z of a .bin grid.")
+    ] = None,
+    half_lengths: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Half-lengths of the box of a .bin grid, kpc."),
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the target.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Describe the target as JSON.")] = False,
 ) -> None:
     """Convert a sky map (unit, convention, ordering, resolution) or a grid (file format).
 
+    Endings of grids: npz, h5, fits, vti and vtk (ParaView), bin (hammurabiX's raw grids).
     A parameter file of hammurabiX (.xml) becomes a configuration (.toml) of `synax simulate`.
     """
     from ..io._atomic import check_target
@@ -60,28 +70,37 @@ def convert(
         check_target(target, overwrite)
     except OSError as error:
         raise BadInput(f"TARGET: {error}") from None
-    if source.suffix.lower() == ".xml":
-        _configuration(source, target)
-        if not quiet:
-            stdout().print(f"written [bold]{target}[/]; what was not mapped is listed at its head")
-        return
     changes = {"unit": unit, "convention": convention, "ordering": ordering, "nside": nside}
     given = {"unit": input_unit, "convention": input_convention, "frequency": frequency}
-    if is_map(source):
+    note = ""
+    for_maps = {**changes, **{f"input {key}": value for key, value in given.items()}}
+    raw = {"shape": shape, "half_lengths": half_lengths}
+    if source.suffix.lower() != ".bin":
+        _no_options(source, raw, "a raw binary grid")
+    elif None in raw.values():
+        raise BadInput(f"'{source}' has no header: give --shape and --half-lengths (kpc)")
+    if source.suffix.lower() == ".xml":
+        _no_options(source, for_maps, "a sky map")
+        _configuration(source, target, overwrite)
+        note = "; what was not mapped is listed at its head"
+    elif is_map(source):
         _map(source, target, changes, given, overwrite)
     else:
-        for options in (changes, given):
-            for key, value in options.items():
-                if value is not None:
-                    raise BadInput(f"{key} = {value!r}: '{source}' is not a sky map, it has none")
-        _grid(source, target, overwrite)
+        _no_options(source, for_maps, "a sky map")
+        _grid(source, target, overwrite, raw)
     if as_json:
         print_json(explain(target))
     elif not quiet:
-        stdout().print(f"written [bold]{target}[/]")
+        stdout().print(f"written [bold]{target}[/]{note}")
 
 
-def _configuration(source: Path, target: Path) -> None:
+def _no_options(source: Path, options: dict[str, Any], what: str) -> None:
+    for key, value in options.items():
+        if value is not None:
+            raise BadInput(f"{key} = {value!r}: '{source}' is not {what}, it has none")
+
+
+def _configuration(source: Path, target: Path, overwrite: bool) -> None:
     from ..io._atomic import atomic
     from ..io._hammurabi_xml import hammurabi_xml, toml_text
 
@@ -91,7 +110,7 @@ def _configuration(source: Path, target: Path) -> None:
         text = toml_text(*hammurabi_xml(source))
     except (ValueError, UnicodeDecodeError) as error:
         raise BadInput(f"SOURCE: {error}") from None
-    with atomic(target, True) as temporary:
+    with atomic(target, overwrite) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
 
 
@@ -120,21 +139,24 @@ def _map(
         sky = sky.to_convention(changes["convention"])
     if changes["nside"] is not None:
         wanted = v.nside("--nside", changes["nside"])
-        if wanted > sky.nside:
-            raise BadInput(f"--nside = {wanted}: must be at most that of the map, {sky.nside}")
+        if sky.nside % wanted:
+            raise BadInput(f"--nside = {wanted}: must divide that of the map, {sky.nside}")
         sky = sky.degrade(wanted)
     if changes["ordering"] is not None:
+        v.check_nested("nside", sky.nside, changes["ordering"])
         sky = sky.to_ordering(changes["ordering"])
     if target.suffix not in (".fits", ".fit"):
         raise BadInput(f"TARGET = '{target}': a sky map is written as .fits")
     save_map(target, sky, overwrite=overwrite)
 
 
-def _grid(source: Path, target: Path, overwrite: bool) -> None:
+def _grid(source: Path, target: Path, overwrite: bool, raw: dict[str, Any]) -> None:
+    from .._domain import Box
     from ..io import load_grid, save_grid
 
     try:
-        grid = load_grid(source)
+        header = {} if raw["shape"] is None else {"box": Box(raw["half_lengths"])}
+        grid = load_grid(source, shape=raw["shape"], **header)
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"SOURCE = '{source}': {' '.join(str(error).split())}") from None
     try:

@@ -1,11 +1,10 @@
 """`synax fit`: the most probable parameters or grid, into a run folder."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from . import _inference_config, _runs
+from . import _runs
 from ._console import fails_cleanly, print_json, stdout
 
 _EPILOG = """
@@ -26,33 +25,21 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def fit(
-    config: Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key: fit.steps=500; repeat.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
+    config: _runs.Config,
+    output: _runs.Output = None,
+    resume: _runs.Resume = False,
+    change: _runs.Change = None,
+    quiet: _runs.Quiet = False,
+    as_json: _runs.AsJson = False,
 ) -> None:
     """Find the most probable parameters (or grid) of a model, given data.
 
     The state is kept in the run folder: a fit that was killed goes on with --resume. Data set
     aside by held_out decide which model is the best and when to stop.
     """
-    settings = _inference_config.load(config, _runs.overrides(output, change))
-    run = _runs.prepare(settings, "fit", resume)
     talk = not (quiet or as_json)
-    from . import _problem, _run
-
-    with _run.precision(settings["integration"]["precision"]), _runs.refusals():
-        problem = _problem.build(settings)
+    with _runs.opened("fit", config, output, resume, change) as (settings, run, problem):
         result = _fit(problem, settings["fit"], run, talk)
-        _runs.keep(run.folder, "fit", settings)
         record = _runs.save_fit(run.folder, settings, problem, result)
     if as_json:
         print_json(record)

@@ -29,6 +29,7 @@ def models(
         typer.Argument(help="A model (WMAP, magnetic.WMAP) or a group; default: all."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only names.")] = False,
 ) -> None:
     """List the models with paper, Sun position and parameters (unit, default, meaning)."""
     from .. import _catalogue
@@ -41,6 +42,8 @@ def models(
         entries = [e for e in entries if name in (e.group, e.name, f"{e.group}.{e.name}")]
     if as_json:
         print_json([entry.as_dict() for entry in entries])
+    elif quiet:
+        typer.echo("\n".join(f"{entry.group}.{entry.name}" for entry in entries))
     elif name is None or name == entries[0].group:
         _table(entries)
     else:

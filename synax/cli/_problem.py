@@ -147,7 +147,14 @@ def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
         one = maps[name]
         if one.ndim != 1 or not healpy.isnpixok(one.size):
             raise BadInput(f"{where}: {name} in '{path}' is not a whole HEALPix map")
-        one = healpy.ud_grade(one, rays.nside, order_in="RING", order_out=rays.ordering)
+        own = healpy.npix2nside(one.size)
+        if (own, "RING") != (rays.nside, rays.ordering):
+            if any(n & (n - 1) for n in (own, rays.nside)):
+                raise BadInput(
+                    f"{where}: nside is {own} in '{path}' and {rays.nside} in [sightlines]; only "
+                    "powers of two can be converted"
+                )
+            one = healpy.ud_grade(one, rays.nside, order_in="RING", order_out=rays.ordering)
         ring.append(one if rays.pixels is None else one[np.asarray(rays.pixels)])
     values = np.stack(ring) if part["kind"] == "stokes" else ring[0]
     return np.where(np.abs(values) < 1e29, values, np.nan)

@@ -8,7 +8,8 @@ import numpy as np
 import typer
 
 from ..io._atomic import atomic
-from ._console import BadInput, fails_cleanly, stdout
+from ._console import BadInput, fails_cleanly, print_json, stdout
+from ._explain import explain
 
 _EPILOG = """
 [bold]Examples[/]
@@ -47,6 +48,7 @@ def report(
     ] = 40,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Describe the page as JSON.")] = False,
 ) -> None:
     """Write one self-contained HTML page: maps, residuals, traces, corner plot, diagnostics,
     posterior predictive checks. Works while the run is still going on.
@@ -65,7 +67,9 @@ def report(
     page = _report_page.page(run, found, problem, checks)
     with atomic(target, overwrite=True) as temporary:
         temporary.write_text(page, encoding="utf-8")
-    if not quiet:
+    if as_json:
+        print_json(explain(target))
+    elif not quiet:
         stdout().print(f"written to [bold]{target}[/]")
 
 

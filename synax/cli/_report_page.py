@@ -53,7 +53,8 @@ def page(run: Path, found: Found, problem: Any, checks: list[Check]) -> str:
     parts.append(f"<details><summary>as it was run</summary><pre>{text}</pre></details>")
     title = html.escape(f"{found.kind} in {run}")
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
+        f'<meta name="generator" content="synax"><title>{title}</title>'
         f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
     )
 
@@ -130,10 +131,10 @@ def _image(figure: Any, alternative: str) -> str:
 
 
 def _history(log: list[dict[str, Any]]) -> Any:
-    from matplotlib.figure import Figure
+    from ..plot import figure as new_figure
 
     steps = [e for e in log if e["event"] == "check"]
-    figure = Figure(figsize=(8.6, 3.2), layout="constrained")
+    figure = new_figure(figsize=(8.6, 3.2), layout="constrained")
     axes = figure.add_subplot()
     x = [e["step"] for e in steps]
     loss = np.array([e["loss"] for e in steps], float)
@@ -169,9 +170,8 @@ def _check_table(checks: list[Check]) -> str:
 def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
     """Data, mean prediction and deviation in units of the expected scatter."""
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
 
-    from ..plot import draw_mollweide
+    from ..plot import draw_mollweide, figure as new_figure
     from ..plot._sky import _log_norm, _signed_norm
 
     n = 12 * rays.nside**2
@@ -185,7 +185,7 @@ def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
     data, mean, pull = (full(a[row]) for a in (check.data, check.mean, check.pull))
     positive = label in ("I", "P", "DM")
     norm = _log_norm(data) if positive else _signed_norm(data)
-    figure = Figure(figsize=(13.2, 3.7), layout="constrained")
+    figure = new_figure(figsize=(13.2, 3.7), layout="constrained")
     axes = figure.subplots(1, 3)
     unit, cmap = _UNITS[label], "inferno" if positive else "RdBu_r"
     shown = {"ordering": rays.ordering, "cmap": cmap, "norm": norm, "label": unit}
@@ -199,9 +199,9 @@ def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
 
 
 def _predictive(check: Check) -> Any:
-    from matplotlib.figure import Figure
+    from ..plot import figure as new_figure
 
-    figure = Figure(figsize=(11.0, 3.4), layout="constrained")
+    figure = new_figure(figsize=(11.0, 3.4), layout="constrained")
     left, right = figure.subplots(1, 2)
     x = np.linspace(-5.0, 5.0, 200)
     for name, mask, colour in (

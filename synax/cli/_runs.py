@@ -4,13 +4,50 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
+import typer
 
 from ..io._atomic import atomic
-from . import _config
+from . import _config, _inference_config
 from ._console import BadInput, stderr
+
+Config = Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")]
+Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
+Change = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="Any key: fit.steps=500, sample.draws=2000; repeat."),
+]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+"""What `synax fit` and `synax sample` take."""
+
+
+class Opened(NamedTuple):
+    """A run that may begin."""
+
+    settings: dict[str, Any]
+    run: Any
+    problem: Any
+
+
+@contextmanager
+def opened(
+    kind: str, config: Path, output: Path | None, resume: bool, change: list[str] | None
+) -> Iterator[Opened]:
+    """The configured problem and its run folder, at the configured precision inside the block.
+
+    The configuration is kept again at the end: a resumed run may have changed it.
+    """
+    settings = _inference_config.load(config, overrides(output, change))
+    run = prepare(settings, kind, resume)
+    from . import _problem, _run
+
+    with _run.precision(settings["integration"]["precision"]), refusals():
+        yield Opened(settings, run, _problem.build(settings))
+        keep(run.folder, kind, settings)
 
 
 def overrides(output: Path | None, change: list[str] | None) -> list[_config.Override]:

@@ -1,12 +1,11 @@
 """`synax sample`: chains of a posterior, into a run folder."""
 
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import typer
 
-from . import _inference_config, _runs
-from ._console import fails_cleanly, stdout
+from . import _runs
+from ._console import fails_cleanly, print_json, stdout
 
 _EPILOG = """
 [bold]Examples[/]
@@ -28,36 +27,55 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def sample(
-    config: Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")],
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with an interrupted run.")
-    ] = False,
-    change: Annotated[
-        list[str] | None, typer.Option("--set", help="Any key: sample.draws=2000; repeat.")
-    ] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    config: _runs.Config,
+    output: _runs.Output = None,
+    resume: _runs.Resume = False,
+    change: _runs.Change = None,
+    quiet: _runs.Quiet = False,
+    as_json: _runs.AsJson = False,
 ) -> None:
     """Sample the posterior of a model's parameters, given data.
 
     State and draws are kept in the run folder (NetCDF; log.jsonl tells another terminal how far
     it is): a run that was killed goes on with --resume and ends with the same bytes.
     """
-    settings = _inference_config.load(config, _runs.overrides(output, change))
-    run = _runs.prepare(settings, "sample", resume)
-    from . import _problem, _run
-
-    with _run.precision(settings["integration"]["precision"]), _runs.refusals():
-        problem = _problem.build(settings)
-        data = _sample(problem, settings, run, not quiet)
-        _runs.keep(run.folder, "sample", settings)
-    if not quiet:
+    talk = not (quiet or as_json)
+    with _runs.opened("sample", config, output, resume, change) as (settings, run, problem):
+        data = _sample(problem, settings, run, talk)
+    if as_json:
+        print_json({"folder": str(run.folder), **_summary(data)})
+    elif talk:
         from ..inference import diagnose
 
         diagnose(data)
         stdout().print(f"written to [bold]{run.folder}[/]")
+
+
+def _summary(data: Any) -> dict[str, Any]:
+    """Moments and diagnostics of every parameter, as plain data (no number: null)."""
+    import math
+
+    from ..inference import diagnose
+
+    found = diagnose(data, verbose=False)
+    number = lambda x: float(x) if math.isfinite(x) else None
+    columns = {
+        "mean": found.mean,
+        "deviation": found.deviation,
+        "ess_bulk": found.bulk,
+        "ess_tail": found.tail,
+        "rhat": found.rhat,
+    }
+    return {
+        "parameters": {
+            label: {name: number(values[k]) for name, values in columns.items()}
+            for k, label in enumerate(found.labels)
+        },
+        "divergences": found.divergences,
+        "bfmi": number(found.bfmi),
+        "gradients": found.gradients,
+        "warnings": list(found.warnings),
+    }
 
 
 def _sample(problem: Any, settings: dict[str, Any], run: Any, talk: bool) -> Any:

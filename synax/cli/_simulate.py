@@ -39,7 +39,7 @@ def simulate(
         list[str] | None,
         typer.Option("--frequency", "-f", help="GHz, or with a unit; repeat for several."),
     ] = None,
-    nside: Annotated[int | None, typer.Option(help="HEALPix resolution, a power of 2.")] = None,
+    nside: Annotated[int | None, typer.Option(help="HEALPix resolution.")] = None,
     steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
     magnetic: Annotated[str | None, typer.Option(help="Magnetic model by name.")] = None,
     electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,

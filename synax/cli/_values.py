@@ -89,11 +89,14 @@ def list_of(reader: Reader, what: str) -> Reader:
 
 
 def nside(key: str, value: Any) -> int:
-    """A HEALPix resolution: a power of two."""
-    value = integer(1, 8192)(key, value)
-    if value & (value - 1):
-        raise BadInput(f"{key} = {value}: must be a power of two (1, 2, 4, ..., 8192)")
-    return value
+    """A HEALPix resolution."""
+    return integer(1, 8192)(key, value)
+
+
+def check_nested(key: str, nside: int, ordering: str) -> None:
+    """Raise `BadInput` for a resolution that nested numbering does not have."""
+    if ordering == "NEST" and nside & (nside - 1):
+        raise BadInput(f"{key} = {nside}: must be a power of two in NEST ordering")
 
 
 def in_unit(key: str, value: Any, unit: str) -> Any:

@@ -10,7 +10,13 @@ from .. import _catalogue
 from .._skymap import SkyMap
 from ..io import save_map
 from ..io._atomic import atomic
+from ._record import version
 from ._run import Sky
+
+
+def png_facts(title: str) -> dict[str, str]:
+    """What a figure's file says about itself."""
+    return {"Software": f"synax {version()}", "Title": title}
 
 
 def describe(sky: Sky) -> dict[str, Any]:
@@ -55,4 +61,4 @@ def maps(
         others = [m for name, m in made.items() if not name.startswith("stokes")]
         figure = plot.sky(*highest, *others)
         with atomic(folder / names["figure"], overwrite) as temporary:
-            figure.savefig(temporary, dpi=160, facecolor="white")
+            figure.savefig(temporary, dpi=160, facecolor="white", metadata=png_facts("sky maps"))

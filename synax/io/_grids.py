@@ -1,4 +1,4 @@
-"""Grids on disk, by the ending of the file's name: .npz, .h5, .fits, .vti, and raw .bin.
+"""Grids on disk, by the ending of the file's name: .npz, .h5, .fits, .vti, .vtk, and raw .bin.
 
 All but `.bin` carry the box, centring, behaviour outside, order, unit and name of the quantity,
 and give back the same bits. `.bin` is hammurabiX's headerless binary.
@@ -17,6 +17,7 @@ from .._grid import GridField
 from ._atomic import atomic, check_target
 from ._hammurabi_grids import read_raw, write_raw
 from ._vti import read_vti, write_vti
+from ._vtk import read_vtk, write_vtk
 
 _TEXT = ("quantity", "unit", "centering", "outside", "order")
 _NUMBERS = ("half_lengths", "center")
@@ -41,7 +42,8 @@ def save_grid(
     **Arguments:**
 
     - `path`: `.npz`, `.h5` or `.hdf5` (HDF5), `.fits` (axes z, y, x[, component] in FITS order,
-      coordinates in kpc), `.vti` (VTK image data, for ParaView), or `.bin`: hammurabiX's raw
+      coordinates in kpc), `.vti` (VTK image data, for ParaView), `.vtk` (the same in the
+      legacy format), or `.bin`: hammurabiX's raw
       little-endian float64 (x slowest, z fastest, the components of a vector interleaved, in
       gauss; scalars in cm^-3), which takes node-centred grids only and keeps no box.
     - `quantity`: name stored with the values; 'magnetic field' or 'density' by default.
@@ -235,4 +237,5 @@ _FORMATS = {
     ".hdf5": _Format(_write_hdf5, _read_hdf5),
     ".fits": _Format(_write_fits, _read_fits),
     ".vti": _Format(write_vti, read_vti),
+    ".vtk": _Format(write_vtk, read_vtk),
 }

@@ -1,6 +1,7 @@
 """Figures. Every function returns a matplotlib `Figure` and touches no global state of pyplot."""
 
 from ._comparison import comparison as comparison, pulsars as pulsars
+from ._figure import figure as figure
 from ._image import image as image
 from ._posterior import corner as corner, trace as trace
 from ._residuals import residuals as residuals

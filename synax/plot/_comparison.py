@@ -27,10 +27,10 @@ def comparison(
     `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones. `scale`: the
     model's maps are drawn times this number; it is also the slope of the line in the scatter.
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     rows = len(pairs)
-    figure = Figure(figsize=(14.5, 4.6 * (rows + 1)), layout="constrained")
+    figure = Shown(figsize=(14.5, 4.6 * (rows + 1)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
     grid = figure.add_gridspec(rows + 1, 2)
@@ -108,9 +108,9 @@ def pulsars(
     data: _Map, model: _Map, distance: _Map, latitude: _Map, *, title: str, unit: str
 ) -> Any:
     """Measured against modelled dispersion measures, and their ratio against distance."""
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
-    figure = Figure(figsize=(14.5, 6.0), layout="constrained")
+    figure = Shown(figsize=(14.5, 6.0), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
     left, right = figure.subplots(1, 2)

@@ -20,14 +20,14 @@ def image(
 
     **Returns** a matplotlib `Figure`. **Raises** `ValueError` if the rays are no image.
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     if rays.image_shape is None:
         raise ValueError("rays must come from Sightlines.parallel; these have no image_shape")
     ny, nx = rays.image_shape
     total, q, u = (np.asarray(s).reshape(ny, nx) for s in (stokes.I, stokes.Q, stokes.U))
     box = (-extent[0] / 2, extent[0] / 2, -extent[1] / 2, extent[1] / 2)
-    figure = Figure(figsize=(12.6, 0.9 + 5.4 * extent[1] / extent[0]), layout="constrained")
+    figure = Shown(figsize=(12.6, 0.9 + 5.4 * extent[1] / extent[0]), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True)
     panels = ((left, total, "inferno", "Total"), (right, np.hypot(q, u), "viridis", "Polarised"))
     for axes, values, cmap, name in panels:

@@ -48,13 +48,13 @@ def corner(
 
     **Returns** a matplotlib `Figure`.
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     named = {name: values.ravel() for name, values in as_draws(draws).items()}
     truth, labels = truth or {}, labels or {}
     names, n = list(named), len(named)
     edges = {k: _edges(v, truth.get(k), bins) for k, v in named.items()}
-    figure = Figure(figsize=(1.3 + 1.9 * n, 1.1 + 1.9 * n))
+    figure = Shown(figsize=(1.3 + 1.9 * n, 1.1 + 1.9 * n))
     figure.subplots_adjust(left=0.14, right=0.97, bottom=0.14, top=0.93, wspace=0.06, hspace=0.06)
     panels = np.atleast_2d(figure.subplots(n, n, squeeze=False))
     for row, column in np.ndindex(n, n):
@@ -141,7 +141,7 @@ def trace(
     """
     import warnings
 
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     with warnings.catch_warnings():  # arviz announces its next major version on import
         warnings.simplefilter("ignore", FutureWarning)
@@ -149,7 +149,7 @@ def trace(
 
     named = as_draws(draws)
     truth, labels = truth or {}, labels or {}
-    figure = Figure(figsize=(11.0, 0.6 + 1.7 * len(named)), layout="constrained")
+    figure = Shown(figsize=(11.0, 0.6 + 1.7 * len(named)), layout="constrained")
     panels = figure.subplots(len(named), 2, squeeze=False, width_ratios=[1, 2.4])
     for (left, right), (name, chains) in zip(panels, named.items(), strict=True):
         edges = _edges(chains, truth.get(name), 40)

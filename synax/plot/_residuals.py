@@ -29,7 +29,8 @@ def residuals(
     **Returns** a matplotlib `Figure`. **Raises** `ValueError` if the maps do not belong together.
     """
     from matplotlib.colors import Normalize
-    from matplotlib.figure import Figure
+
+    from ._shown import Shown
 
     left = (data - model).full()  # checks unit, convention, frame, ordering and frequency
     data, model, left = (at_frequency(m.full(), frequency) for m in (data, model, left))
@@ -48,7 +49,7 @@ def residuals(
     top = float(np.nanpercentile(np.abs(rest), 99.5)) or 1.0
     where = "" if data.frequency is None else f", {_frequency(float(data.frequency))}"  # type: ignore[arg-type]
 
-    figure = Figure(figsize=(14.8, 9.4), layout="constrained")
+    figure = Shown(figsize=(14.8, 9.4), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     grid = figure.add_gridspec(2, 2)
     maps = (

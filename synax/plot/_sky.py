@@ -116,14 +116,14 @@ def sky(*maps: SkyMap) -> Any:
     synax.plot.sky(stokes_map, rm_map).savefig("sky.png")
     ```
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     panels = [panel for sky in maps for panel in _panels(sky)]
     if not panels:
         raise ValueError("sky needs at least one map")
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
+    figure = Shown(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
     grid = figure.add_gridspec(rows, 2 * columns)
     for k, panel in enumerate(panels):

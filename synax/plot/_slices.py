@@ -37,9 +37,9 @@ def slices(
 
     **Returns** a matplotlib `Figure`.
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
-    figure = Figure(figsize=(12.4, 5.2), layout="constrained")
+    figure = Shown(figsize=(12.4, 5.2), layout="constrained")
     draw_slices(
         figure,
         field,
@@ -157,11 +157,12 @@ def _cut(
         interpolation="bilinear",
     )
     if lines is not None and np.any(np.hypot(*lines) > 0):
-        hidden = np.hypot(*lines) <= 1e-3 * norm.vmin
+        # where the field crosses the plane steeply, its projection says little
+        hidden = np.hypot(*lines) <= np.maximum(1e-3 * norm.vmin, 0.05 * strength)
         a, b = (np.ma.masked_where(hidden, component) for component in lines)
         with np.errstate(invalid="ignore", divide="ignore"):
             axes.streamplot(
-                h, v, a, b, color="white", linewidth=0.6, arrowsize=0.7, density=(1.3, 1.3)
+                h, v, a, b, color="white", linewidth=0.6, arrowsize=0.55, density=(1.3, 1.3)
             )
     axes.set(xlim=(h[0], h[-1]), ylim=(v[0], v[-1]), aspect="equal")
     axes.tick_params(colors=_INK)
@@ -188,7 +189,7 @@ def profile(
     synax.plot.profile({"B": synax.magnetic.JF12(), "n_e": synax.electrons.YMW16()}, 45.0, 2.0)
     ```
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     if not fields:
         raise ValueError("profile needs at least one field")
@@ -196,7 +197,7 @@ def profile(
     near, far = (float(end[0]) for end in rays.span())
     s = near + (far - near) * (np.arange(points) + 0.5) / points
     position = rays.origin + jnp.asarray(s) * rays.direction[:, 0, None]
-    figure = Figure(figsize=(8.0, 1.0 + 2.1 * len(fields)), layout="constrained")
+    figure = Shown(figsize=(8.0, 1.0 + 2.1 * len(fields)), layout="constrained")
     panels = np.atleast_1d(figure.subplots(len(fields), 1, sharex=True))
     for axes, (name, field) in zip(panels, fields.items(), strict=True):
         value = _evaluate(field, position)

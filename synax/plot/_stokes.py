@@ -44,7 +44,7 @@ def stokes(
     synax.plot.stokes(sky_map, ("P", "angle"), direction="lines").savefig("polarisation.pdf")
     ```
     """
-    from matplotlib.figure import Figure
+    from ._shown import Shown
 
     for name in panels:
         if name not in _PANELS:
@@ -54,7 +54,7 @@ def stokes(
     sky = at_frequency(sky, frequency).full()
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
-    figure = Figure(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
+    figure = Shown(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
     for k, name in enumerate(panels):
         axes = figure.add_subplot(rows, columns, k + 1)

@@ -1,0 +1,240 @@
+"""What the files and folders of this program hold, as plain data."""
+
+import json
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from ._console import BadInput
+
+
+def explain(file: Path) -> dict[str, Any]:
+    """What a file or folder holds, as plain data; `BadInput` if it is none of ours."""
+    if file.is_dir():
+        return {"file": str(file), **_folder(file)}
+    if not file.is_file():
+        raise BadInput(f"FILE = '{file}': there is no such file")
+    reader = _READERS.get(file.suffix.lower())
+    if reader is not None:
+        return {"file": str(file), **reader(file)}
+    if is_map(file):
+        return {"file": str(file), **_map(file)}
+    return {"file": str(file), **_grid(file)}
+
+
+def is_map(file: Path) -> bool:
+    """Whether a file is FITS with a binary table, as HEALPix maps are."""
+    from astropy.io import fits
+
+    try:
+        with fits.open(file) as hdus:
+            return any(isinstance(hdu, fits.BinTableHDU) for hdu in hdus)
+    except OSError:
+        return False
+
+
+def _refuse(file: Path, why: str) -> BadInput:
+    return BadInput(f"FILE = '{file}': {why}")
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise _refuse(file, f"not valid JSON ({error})") from None
+    known = isinstance(found, dict)
+    if known and found.get("program") == "synax":
+        return {"holds": f"record of a {found.pop('kind')}", **found}
+    if known and {"kind", "fingerprints", "settings"} <= found.keys():
+        return {"holds": f"identity of a run of '{found.pop('kind')}'", **found}
+    if known and {"kind", "priors", "data"} <= found.keys():
+        return {"holds": f"configuration of synax {found.pop('kind')}", **found}
+    if known and {"reason", "converged", "parameters"} <= found.keys():
+        return {"holds": "result of a fit", **found}
+    raise _refuse(file, "JSON, but not a record of this program")
+
+
+def _toml(file: Path) -> dict[str, Any]:
+    from . import _config, _inference_config
+
+    try:
+        keys = tomllib.loads(file.read_text(encoding="utf-8")).keys()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise _refuse(file, f"not valid TOML: {error}") from None
+    if keys & {"data", "priors", *_inference_config.SECTIONS}:
+        return {
+            "holds": "configuration of synax fit and synax sample",
+            **_inference_config.load(file, []),
+        }
+    return {"holds": "configuration of synax simulate", **_config.load(file, [])}
+
+
+def _npz(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    try:
+        with np.load(file, allow_pickle=False) as arrays:
+            names = {name: arrays[name].shape for name in arrays.files}
+            note = json.loads(str(arrays["note"])) if "note" in names else None
+            values = {
+                n: arrays[n].item() for n, shape in names.items() if shape == () and n != "note"
+            }
+    except (ValueError, OSError, KeyError):
+        return _grid(file)
+    if note is not None:
+        return {"holds": "checkpoint of a run", "arrays": len(names) - 1, "note": note}
+    if "half_lengths" in names or not any("." in name for name in names):
+        return _grid(file)
+    shown = {n: values[n] if n in values else {"shape": list(s)} for n, s in names.items()}
+    return {"holds": "best parameters of a fit", "parameters": shown}
+
+
+def _netcdf(file: Path) -> dict[str, Any]:
+    import xarray
+
+    try:
+        with xarray.open_groups(file, engine="h5netcdf") as tree:
+            groups = {name: data.load() for name, data in tree.items() if data.data_vars}
+    except (OSError, ValueError) as error:
+        raise _refuse(file, f"not readable NetCDF ({error})") from None
+    posterior = groups.get("/posterior", groups.get("/"))
+    if posterior is None or "draw" not in posterior.sizes:
+        raise _refuse(file, "NetCDF, but no draws of this program")
+    return {
+        "holds": "draws of synax sample",
+        "chains": posterior.sizes.get("chain", 1),
+        "draws": posterior.sizes["draw"],
+        "groups": [name.strip("/") or "draws of one chunk" for name in groups],
+        "parameters": _moments(posterior),
+    }
+
+
+def _moments(draws: Any) -> dict[str, Any]:
+    found = {}
+    for name, values in draws.data_vars.items():
+        if str(name).startswith("stats."):
+            continue
+        rest = [values.sizes[d] for d in values.dims if d not in ("chain", "draw")]
+        mean, deviation = float(values.mean()), float(values.std())
+        found[str(name)] = {"shape": rest} if rest else {"mean": mean, "deviation": deviation}
+    return found
+
+
+def _log(file: Path) -> dict[str, Any]:
+    from ..inference import read_log
+
+    entries = read_log(file.parent) if file.name == "log.jsonl" else []
+    if not entries:
+        raise _refuse(file, "not the log of a run, or empty")
+    counts: dict[str, int] = {}
+    for entry in entries:
+        counts[entry["event"]] = counts.get(entry["event"], 0) + 1
+    return {"holds": "log of a run", "events": counts, "first": entries[0], "last": entries[-1]}
+
+
+def _png(file: Path) -> dict[str, Any]:
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            text, size = dict(getattr(image, "text", {})), image.size
+    except OSError as error:
+        raise _refuse(file, f"not a picture ({error})") from None
+    if not str(text.get("Software", "")).startswith("synax"):
+        raise _refuse(file, "a picture, but not one of this program")
+    return {"holds": text.get("Title", "a figure"), "pixels": list(size), **text}
+
+
+def _html(file: Path) -> dict[str, Any]:
+    page = file.read_text(encoding="utf-8")
+    title = re.search(r'<meta name="generator" content="synax"><title>(.*?)</title>', page)
+    if title is None:
+        raise _refuse(file, "a page, but not a report of this program")
+    return {
+        "holds": "report of a run, to be opened in a browser",
+        "title": title[1],
+        "figures": page.count("data:image/png;base64,"),
+    }
+
+
+def _folder(folder: Path) -> dict[str, Any]:
+    files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
+    if (folder / "configuration.json").is_file():
+        found = {"holds": "folder of a run", "files": files}
+        for name in ("configuration.json", "result.json", "posterior.nc", "log.jsonl"):
+            if (folder / name).is_file():
+                found[name] = explain(folder / name)
+        return found
+    if (folder / "record.json").is_file():
+        record = _json(folder / "record.json")
+        return {**record, "holds": f"folder of a {record['holds'].split()[-1]}", "files": files}
+    raise _refuse(folder, "a folder, but neither of a run nor of a simulation")
+
+
+def _map(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from ..io import load_map
+
+    try:
+        sky = load_map(file)
+    except ValueError as error:
+        raise BadInput(f"FILE: {error}") from None
+    found: dict[str, Any] = {
+        "holds": f"HEALPix map of {', '.join(sky.columns)}",
+        "unit": sky.unit,
+        "frequency_GHz": sky.frequency,
+        "nside": sky.nside,
+        "ordering": sky.ordering,
+        "frame": sky.frame,
+        "convention": sky.convention if "U" in sky.columns else None,
+        "pixels": f"{sky.values.shape[-1]} of {12 * sky.nside**2}",
+        "precision": str(sky.values.dtype),
+    }
+    for name in sky.columns:
+        values = np.asarray(sky.component(name), dtype=float)
+        values = values[np.isfinite(values)]
+        if values.size:
+            keys = ("minimum", "median", "mean", "maximum", "rms")
+            numbers = (values.min(), np.median(values), values.mean(), values.max())
+            rms = np.sqrt(np.mean(values**2))
+            found[name] = {k: float(v) for k, v in zip(keys, (*numbers, rms), strict=True)}
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _grid(file: Path) -> dict[str, Any]:
+    import numpy as np
+
+    from .. import _catalogue
+    from ..io import load_grid
+
+    try:
+        grid = load_grid(file)
+    except (ValueError, OSError, KeyError, ImportError) as error:
+        text = " ".join(str(error).split())
+        raise _refuse(file, f"not a map, grid or record of this program ({text})") from None
+    values = np.asarray(grid.values, dtype=float)
+    return {
+        "holds": "field on a grid",
+        **_catalogue.describe(grid),
+        "values": {
+            "shape": list(values.shape),
+            "dtype": str(grid.values.dtype),
+            "minimum": float(values.min()),
+            "maximum": float(values.max()),
+            "rms": float(np.sqrt(np.mean(values**2))),
+        },
+    }
+
+
+_READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
+    ".json": _json,
+    ".toml": _toml,
+    ".npz": _npz,
+    ".nc": _netcdf,
+    ".jsonl": _log,
+    ".png": _png,
+    ".html": _html,
+}
