@@ -189,8 +189,9 @@ class Synchrotron(AbstractSimulator):
     - `magnetic`: vector field (microgauss).
     - `electrons`: thermal-electron density (cm^-3), or None for no Faraday rotation.
     - `cosmic_rays`: power-law electrons (normalisation in cm^-3, and index).
-    - `steps`: cells per ray: an integer, or a rule such as `GradedSteps(256)`. Every named
-      surface of a field that a ray can cross adds one cell.
+    - `steps`: cells per ray: an integer (cells that grow with distance, `GradedSteps`), or a rule
+      such as `UniformSteps(256)`. Every named surface of a field that a ray can cross adds one
+      cell.
     - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
     - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
     - `faces`: put cell faces where rays cross the fields' surfaces.

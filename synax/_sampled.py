@@ -22,8 +22,8 @@ from .transfer import (
     AbstractSteps,
     Cells,
     GaussLegendre,
+    GradedSteps,
     Place,
-    UniformSteps,
     cell_bounds,
     place_cells,
 )
@@ -148,12 +148,12 @@ def cells_along(
 
 
 def as_steps(steps: Any) -> AbstractSteps:
-    """Converter: an integer means that many equal steps."""
+    """Converter: an integer means that many cells, short near the observer and longer far away."""
     if isinstance(steps, AbstractSteps):
         return steps
     if isinstance(steps, bool) or not isinstance(steps, int):
         raise ValueError(f"steps: n must be a positive integer or a rule for steps, got {steps!r}")
-    return UniformSteps(steps)
+    return GradedSteps(steps)
 
 
 def sample_along(

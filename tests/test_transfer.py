@@ -105,6 +105,23 @@ def test_cells_cover_each_ray_and_cut_at_every_surface():
     assert hits > 10
 
 
+def test_an_integer_means_graded_steps():
+    """The first cell is short, the last at most three times an equal one; u and s are inverse."""
+    rule = smooth(steps=64).steps
+    assert type(rule) is synax.GradedSteps and rule.n == 64
+    assert type(smooth(steps=synax.UniformSteps(64)).steps) is synax.UniformSteps
+    far = jnp.array([0.3, 5.0, 30.0])
+    faces = rule.distance(jnp.linspace(0.0, 1.0, 65)[:, None] * rule.coordinate(far))
+    np.testing.assert_allclose(faces[-1], far, rtol=1e-14)
+    assert np.all(faces[0] == 0)
+    lengths = jnp.diff(faces, axis=0) / (far / 64)
+    assert float(lengths[0, -1]) < 0.1 and float(lengths[-1].max()) < 3.0
+    growth = lengths[-1] / lengths[0]
+    middle = 0.5 * (faces[1:] + faces[:-1]) / rule.scale
+    expected = ((1 + middle[-1]) / (1 + middle[0])) ** (2 / 3)
+    np.testing.assert_allclose(growth, expected, rtol=3e-3)
+
+
 def test_graded_steps_and_maximum_step(rays):
     reference = smooth(steps=256)(rays, 1.4)
     assert error(smooth(steps=synax.GradedSteps(96, 2.0))(rays, 1.4), reference) < 1e-4

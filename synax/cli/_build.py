@@ -284,7 +284,8 @@ def integration(settings: dict[str, Any]) -> dict[str, Any]:
     from ..transfer import GaussLegendre, GradedSteps, Midpoint, UniformSteps
 
     if settings["spacing"] == "graded":
-        steps = GradedSteps(settings["steps"], settings.get("scale", 1.0))
+        scale = {"scale": settings["scale"]} if "scale" in settings else {}
+        steps = GradedSteps(settings["steps"], **scale)
     else:
         steps = UniformSteps(settings["steps"])
     rule = GaussLegendre() if settings["quadrature"] == "gauss" else Midpoint()
