@@ -188,6 +188,22 @@ def sinc(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
 
 @jax.custom_jvp
+def kept(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """The value itself; its derivative is `stored`.
+
+    Where many parameters act on a field through one quantity, each parameter's reverse derivative
+    is a sum over points of its own, and the compiler would evaluate the whole chain behind that
+    quantity anew for each of them.
+    """
+    return x
+
+
+@kept.defjvp
+def _kept_jvp(primals, tangents):
+    return primals[0], stored(tangents[0])
+
+
+@jax.custom_jvp
 def vector(
     x: Float[Array, "*shape"], y: Float[Array, "*shape"], z: Float[Array, "*shape"]
 ) -> Float[Array, "3 *shape"]:

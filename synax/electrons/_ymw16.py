@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractScalarField
-from .._math import larger
+from .._math import kept, larger
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface
 from . import _ymw16_parts as parts
@@ -139,22 +139,23 @@ class YMW16(AbstractScalarField):
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         disc = parts.disc_frame(self, position)
-        thick, taper = parts.thick_disc(self, position, disc)
-        n = parts.thin_disc(self, disc, taper) if self.thin_disc else 0.0 * taper
+        thick, taper = (kept(part) for part in parts.thick_disc(self, position, disc))
+        n = kept(parts.thin_disc(self, disc, taper)) if self.thin_disc else 0.0 * taper
         if self.arms:
-            n = larger(n, parts.spiral_arms(self, disc, taper))
-        gum = parts.gum_nebula(self, position) if self.gum else 0.0 * taper
+            n = larger(n, kept(parts.spiral_arms(self, disc, taper)))
+        gum = kept(parts.gum_nebula(self, position)) if self.gum else 0.0 * taper
         if self.local_bubble:
             wall, inside = parts.local_bubble(self, position)
+            wall = kept(wall)
             first = (wall > n + thick) & (inside | (wall > gum))
             n = n + jnp.where(inside & ~first, self.bubble_thick, 1.0) * thick
         else:
             n = n + thick
         result = n
         if self.galactic_center:
-            result = n + parts.galactic_center(self, position)
+            result = n + kept(parts.galactic_center(self, position))
         if self.loop_i:
-            loop = parts.loop_i(self, position)
+            loop = kept(parts.loop_i(self, position))
             result = jnp.where(loop > n, loop, result)
         if self.gum:
             result = jnp.where(gum > n, gum, result)

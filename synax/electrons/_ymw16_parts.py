@@ -8,10 +8,19 @@ lengths (or widths), as in the authors' program.
 import math
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._math import atan2, cylindrical_radius, safe_divide, safe_sqrt, smaller
+from .._math import (
+    atan2,
+    cylindrical_radius,
+    kept,
+    safe_divide,
+    safe_sqrt,
+    smaller,
+    stored,
+)
 from .._surfaces import AbstractSurface, Ellipsoid, Quadric
 
 Points = Float[Array, "*points"]
@@ -35,6 +44,7 @@ class DiscFrame(NamedTuple):
     """H(R), kpc."""
 
 
+@jax.custom_jvp
 def sech2_product(*arguments: Points) -> Points:
     """Product of sech^2 of the arguments: one exponential each, one division together."""
     numerator, denominator = 1.0, 1.0
@@ -43,6 +53,13 @@ def sech2_product(*arguments: Points) -> Points:
         numerator = numerator * (4.0 * e)
         denominator = denominator * (1.0 + e)
     return numerator / (denominator * denominator)
+
+
+@sech2_product.defjvp
+def _sech2_product_jvp(primals, tangents):
+    value = sech2_product(*primals)
+    slopes = stored(tuple(-2.0 * value * jnp.tanh(u) for u in primals))
+    return value, sum(slope * du for slope, du in zip(slopes, tangents, strict=True))
 
 
 def disc_frame(p: Any, position: Position) -> DiscFrame:
@@ -55,15 +72,16 @@ def disc_frame(p: Any, position: Position) -> DiscFrame:
         0.0,
     )
     flare = p.flare[0] + radius * (p.flare[1] + radius * p.flare[2])
-    return DiscFrame(radius, jnp.where(angle < 0, angle + _TURN, angle), jnp.abs(z - warp), flare)
+    angle = jnp.where(angle < 0, angle + _TURN, angle)
+    return DiscFrame(radius, angle, kept(jnp.abs(z - warp)), kept(flare))
 
 
 def thick_disc(p: Any, position: Position, disc: DiscFrame) -> tuple[Points, Points]:
     """Thick disc n1, and the radial taper g(R) that thin disc and arms share."""
     beyond = (disc.radius - p.taper_radius) / p.taper_length
-    beyond = jnp.where(beyond > 0, beyond, 0.0)
+    beyond = kept(jnp.where(beyond > 0, beyond, 0.0))
     taper = jnp.where(beyond <= _CUT, sech2_product(beyond), 0.0)
-    u = disc.height / p.thick_height
+    u = kept(disc.height / p.thick_height)
     thick = jnp.where(u <= _CUT, p.thick_density * sech2_product(u), 0.0) * taper
     x, y, z = position
     across = (x * x + y * y) / p.fermi_radius**2
@@ -73,8 +91,8 @@ def thick_disc(p: Any, position: Position, disc: DiscFrame) -> tuple[Points, Poi
 
 def thin_disc(p: Any, disc: DiscFrame, taper: Points) -> Points:
     """Thin disc n2, a ring."""
-    u = (disc.radius - p.thin_radius) / p.thin_width
-    v = disc.height / (p.thin_height * disc.flare)
+    u = kept((disc.radius - p.thin_radius) / p.thin_width)
+    v = kept(disc.height / (p.thin_height * disc.flare))
     return jnp.where((u <= _CUT) & (v <= _CUT), p.thin_density * taper * sech2_product(u, v), 0.0)
 
 
@@ -87,31 +105,33 @@ def spiral_arms(p: Any, disc: DiscFrame, taper: Points) -> Points:
         phase = azimuth - p.arm_azimuth[j]
         before = phase < 0
         if j == 4:
-            gap = jnp.abs(radius - p.arm_radius[j] * jnp.exp(tangent * phase))
+            ridge = kept(p.arm_radius[j] * jnp.exp(tangent * phase))
+            gap = kept(jnp.abs(radius - ridge))
             missing = before | (azimuth >= p.local_arm_end)
         else:
-            ridge = p.arm_radius[j] * jnp.exp(tangent * jnp.where(before, phase + _TURN, phase))
+            phase = kept(jnp.where(before, phase + _TURN, phase))
+            ridge = kept(p.arm_radius[j] * jnp.exp(tangent * phase))
             inner = jnp.abs(radius - ridge)
             outer = jnp.abs(radius - jnp.exp(_TURN * tangent) * ridge)
             # arms 0 and 1 have no second winding ahead of their starting azimuth
             use_inner = (inner < outer) | before if j < 2 else inner < outer
-            gap = jnp.where(use_inner, inner, outer)
+            gap = kept(jnp.where(use_inner, inner, outer))
             missing = azimuth >= 6.28
         missing = missing | (gap > _CUT * p.arm_width[j])
         u = jnp.where(missing, _VOID, gap * (p.arm_cos_pitch[j] / p.arm_width[j]))
         density = p.arm_density[j] * sech2_product(u)
         total = total + (density * carina_sagittarius(p, disc) if j == 2 else density)
-    u = (radius - p.arm_taper_radius) / p.arm_taper_length
-    v = disc.height / (p.arm_height * disc.flare)
+    u = kept((radius - p.arm_taper_radius) / p.arm_taper_length)
+    v = kept(disc.height / (p.arm_height * disc.flare))
     near = (disc.height < 3.0) & (v <= _CUT)
-    return jnp.where(near, taper * sech2_product(u, v) * total, 0.0)
+    return jnp.where(near, taper * sech2_product(u, v) * kept(total), 0.0)
 
 
 def carina_sagittarius(p: Any, disc: DiscFrame) -> Points:
     """Over-density of Carina and under-density of Sagittarius along their common arm."""
-    u = (disc.azimuth - p.sagittarius_azimuth) / p.sagittarius_width
+    u = kept((disc.azimuth - p.sagittarius_azimuth) / p.sagittarius_width)
     v = (disc.azimuth - p.carina_azimuth) / p.carina_width
-    v = jnp.where((v > 0) & (disc.radius > p.carina_radius), 0.0, v)
+    v = kept(jnp.where((v > 0) & (disc.radius > p.carina_radius), 0.0, v))
     dip = 1.0 - p.sagittarius_deficit * jnp.exp(-u * u)
     return dip * (1.0 + p.carina_excess * jnp.exp(-v * v))
 
@@ -119,9 +139,9 @@ def carina_sagittarius(p: Any, disc: DiscFrame) -> Points:
 def galactic_center(p: Any, position: Position) -> Points:
     x, y, z = position
     x0, y0, z0 = p.center_position
-    rho2 = ((x - x0) ** 2 + (y - y0) ** 2) / p.center_radius**2
+    rho2 = kept(((x - x0) ** 2 + (y - y0) ** 2) / p.center_radius**2)
     inside = (rho2 <= _CUT**2) & (jnp.abs(z) <= _CUT * p.center_height)
-    density = p.center_density * jnp.exp(-rho2) * sech2_product((z - z0) / p.center_height)
+    density = p.center_density * jnp.exp(-rho2) * sech2_product(kept((z - z0) / p.center_height))
     return jnp.where(inside, density, 0.0)
 
 
@@ -134,10 +154,10 @@ def gum_nebula(p: Any, position: Position) -> Points:
     x, y, z = position
     x0, y0, z0 = p.gum_position
     k2 = p.gum_axis_ratio**2
-    q2, v2 = (x - x0) ** 2 + (y - y0) ** 2, (z - z0) ** 2
+    q2, v2 = kept((x - x0) ** 2 + (y - y0) ** 2), kept((z - z0) ** 2)
     s2 = k2 * q2 + v2
-    gap = safe_sqrt(s2) - p.gum_axis_ratio * p.gum_radius
-    d2 = safe_divide(gap * gap * s2, (k2 * k2 * q2 + v2) * p.gum_width**2)
+    gap = kept(safe_sqrt(s2) - p.gum_axis_ratio * p.gum_radius)
+    d2 = kept(safe_divide(gap * gap * s2, (k2 * k2 * q2 + v2) * p.gum_width**2))
     return jnp.where((d2 <= _CUT**2) & (s2 > 0), p.gum_density * jnp.exp(-d2), 0.0)
 
 
@@ -145,8 +165,8 @@ def bubble_gap(p: Any, position: Position) -> Points:
     """Distance from the slanted wall of the Local Bubble, negative inside."""
     x, y, z = position
     a, c = p.bubble_tilt
-    slanted = a * (x - p.bubble_axis) + c * z
-    return safe_sqrt(slanted * slanted + y * y) - p.bubble_radius
+    slanted = kept(a * (x - p.bubble_axis) + c * z)
+    return kept(safe_sqrt(slanted * slanted + y * y) - p.bubble_radius)
 
 
 def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
@@ -158,16 +178,16 @@ def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     longitude = atan2(y, -to_sun)
     longitude = jnp.where(longitude < 0, longitude + _TURN, longitude)
     height = jnp.abs(z)
-    walls, kept = [], []
+    walls, within = [], []
     for i in range(2):
         turn = jnp.abs(longitude - p.bubble_longitude[i])
         turn = smaller(turn, jnp.abs(longitude + _TURN - p.bubble_longitude[i]))
-        u = turn / p.bubble_spread[i]
-        v, w = gap / p.bubble_width[i], height / p.bubble_height[i]
+        u = kept(turn / p.bubble_spread[i])
+        v, w = kept(gap / p.bubble_width[i]), kept(height / p.bubble_height[i])
         walls.append(jnp.where(u <= _CUT, p.bubble_density[i] * sech2_product(u, v, w), 0.0))
-        kept.append((v <= _CUT) & (w <= _CUT))
-    first = jnp.where(kept[0], walls[0], 0.0)
-    second = jnp.where(kept[1] | (first > 0), walls[1], 0.0)
+        within.append((v <= _CUT) & (w <= _CUT))
+    first = jnp.where(within[0], walls[0], 0.0)
+    second = jnp.where(within[1] | (first > 0), walls[1], 0.0)
     # angle, seen from the point, between the Sun and the slanted axis at the same height
     to_axis = p.bubble_axis - c / a * z - x
     dot = y * y + to_sun * to_axis
@@ -180,13 +200,13 @@ def loop_i(p: Any, position: Position, cut: float = _CUT) -> Points:
     """Spherical cap of Loop I, n7."""
     x, y, z = position
     x0, y0, z0 = p.loop_position
-    dx, dy, dz = x - x0, y - y0, z - z0
+    dx, dy, dz = kept(x - x0), kept(y - y0), kept(z - z0)
     s2 = dx * dx + dy * dy + dz * dz
     cos_tilt, sin_tilt = jnp.cos(p.loop_tilt), jnp.sin(p.loop_tilt)
     along = dy * cos_tilt + dz * sin_tilt
     across = dz * cos_tilt - dy * sin_tilt
-    angle = atan2(safe_sqrt(dx * dx + across * across), along) / p.loop_spread
-    u = (safe_sqrt(s2) - p.loop_radius) / p.loop_width
+    angle = kept(atan2(safe_sqrt(dx * dx + across * across), along) / p.loop_spread)
+    u = kept((safe_sqrt(s2) - p.loop_radius) / p.loop_width)
     density = p.loop_density * jnp.exp(-(u * u + angle * angle))
     return jnp.where(jnp.abs(u) <= cut, density, 0.0)
 

@@ -2,10 +2,11 @@
 
 import math
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._math import atan2, logistic, sincos
+from .._math import atan2, kept, logistic, sincos, stored
 from .._parameters import Scalar
 from .._surfaces import LogarithmicSpirals
 
@@ -20,7 +21,7 @@ THETA_X = math.radians(49.0)
 
 def transition(coordinate: Points, centre: Scalar, width: Scalar) -> Points:
     """L = 1 / (1 + exp(-2 (coordinate - centre) / width)) (JF12a, eq. 5)."""
-    return logistic(2.0 * (coordinate - centre) / width)
+    return logistic(kept(2.0 * (coordinate - centre) / width))
 
 
 def angle_in_arms(x: Points, y: Points, r_squared: Points, r_arms: Arms, pitch: Scalar) -> Points:
@@ -33,7 +34,7 @@ def angle_in_arms(x: Points, y: Points, r_squared: Points, r_arms: Arms, pitch: 
     sense = jnp.sign(pitch)
     angle = sense * (atan2(y, x) - math.pi) - (0.5 * jnp.log(r_squared) - jnp.log(r_arms[-1])) / k
     turns = angle * (0.5 / math.pi)
-    return 2.0 * math.pi * (turns - jnp.floor(turns))
+    return 2.0 * math.pi * (kept(turns) - jnp.floor(turns))
 
 
 def arm_ends(r_arms: Arms, pitch: Scalar) -> Arms:
@@ -41,16 +42,27 @@ def arm_ends(r_arms: Arms, pitch: Scalar) -> Arms:
     return jnp.log(r_arms[-1] / r_arms) / jnp.abs(jnp.tan(pitch))
 
 
+@jax.custom_jvp
 def in_arm(values: Arms, angle: Points, ends: Arms) -> Points:
     """The entry of `values` that belongs to the arm at `angle`.
 
-    A chain of selections: half the cost of a gather, and its gradient needs no scatter.
+    A chain of selections: half the cost of a gather.
     """
-    n = values.shape[0]
     chosen = values[0]
-    for j in range(n - 1):
+    for j in range(values.shape[0] - 1):
         chosen = jnp.where(angle < ends[j], values[j + 1], chosen)
     return jnp.broadcast_to(chosen, angle.shape)
+
+
+@in_arm.defjvp
+def _in_arm_jvp(primals, tangents):
+    """One sum over arms, whose transpose is one sum over points; the walls count as fixed."""
+    _, angle, ends = primals
+    column = (-1,) + (1,) * angle.ndim
+    start = jnp.concatenate([jnp.full((1,), jnp.inf, ends.dtype), ends[:-1]])
+    inside = (angle < start.reshape(column)) & (angle >= ends.reshape(column))
+    moved = jnp.where(inside, tangents[0].reshape(column), 0.0)
+    return in_arm(*primals), stored(jnp.sum(moved, axis=0))
 
 
 def arm_walls(r_arms: Arms, pitch: Scalar, r_min: Scalar, r_max: Scalar) -> LogarithmicSpirals:
@@ -72,7 +84,8 @@ def toroidal_strength(
     b = jnp.where(above, north[0], south[0])
     edge = jnp.where(above, north[1], south[1])
     # 1 - L(r) = L mirrored at the edge
-    return b * logistic(2.0 * (edge - r) / w_halo) * outside_disk * jnp.exp(-jnp.abs(z) / z_halo)
+    fade = logistic(kept(2.0 * (edge - r) / w_halo)) * jnp.exp(kept(-jnp.abs(z) / z_halo))
+    return kept(b) * fade * outside_disk
 
 
 def x_strength(
@@ -85,15 +98,15 @@ def x_strength(
     """
     sin, cos = sincos(theta_x)
     cot = cos / sin
-    edge = r_core + height * cot
+    edge = kept(r_core + height * cot)
     inside = r < edge
     shrink = r_core / edge
     r_outer = jnp.where(inside, 1.0, r)
-    r_plane = jnp.where(inside, r * shrink, r - height * cot)
-    strength = b_x * jnp.exp(-r_plane / r_scale)
+    r_plane = kept(jnp.where(inside, r * shrink, r - height * cot))
+    strength = b_x * jnp.exp(kept(-r_plane / r_scale))
     strength = strength * jnp.where(inside, shrink * shrink, r_plane / r_outer)
     # inside, the tilt T obeys tan T = |z| / (r - r_plane) = edge tan(theta_x) / r
-    rise = edge / cot
+    rise = kept(edge / cot)
     hypotenuse = jnp.sqrt(rise * rise + r * r)
     radial = strength * jnp.where(inside, 1.0 / hypotenuse, cos / r_outer)
     vertical = strength * jnp.where(inside, rise / hypotenuse, sin)

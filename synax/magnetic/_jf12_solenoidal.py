@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import larger, safe_divide, safe_sqrt, sincos
+from .._math import kept, larger, safe_divide, safe_sqrt, sincos
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
@@ -112,7 +112,7 @@ class JF12Solenoidal(AbstractVectorField):
         """B_r / r and B_z: `JF12`'s at the height where each line becomes a parabola."""
         tan = jnp.tan(self.theta_x)
         zeta = jnp.clip(z / self.z_x, -1.0, 1.0)
-        lift = 0.5 * self.z_x * (1.0 - zeta * zeta) / tan
+        lift = kept(0.5 * self.z_x * (1.0 - zeta * zeta) / tan)
         edge = self.r_x_core + self.z_x / tan
         inner_stretch = edge / (edge - lift)
         inside = r * inner_stretch < edge
@@ -165,8 +165,8 @@ class JF12Solenoidal(AbstractVectorField):
         inner, outer = self.r_disk + self.delta, self.r_max - self.delta
         near = r < inner
         ring = near | (r > outer)
-        foot = jnp.where(near, self.r_disk, self.r_max)
-        joint = jnp.where(near, inner, outer)
+        foot = kept(jnp.where(near, self.r_disk, self.r_max))
+        joint = kept(jnp.where(near, inner, outer))
         gap = foot - joint
         k = (foot / joint - 2.0) / (gap * gap)
         d = r - joint

@@ -1,0 +1,192 @@
+"""Cost of every model of the catalogue: nanoseconds a point, and seconds to compile.
+
+    python benchmarks/models.py [NAME ...] [--json FILE]
+
+Times are of the processor (all threads together), so that a busy machine disturbs them little.
+The floor of a model is what its exponentials, logarithms, sines and cosines, arctangents, roots
+and divisions cost, counted in its program and timed one by one in the same run.
+"""
+
+import argparse
+import time
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+from _common import report
+
+import synax
+from synax import _math
+from synax._catalogue import models
+
+RAYS, DEPTHS = 192, 64  # as many points as the march evaluates at once
+CODES = {"exp", "log", "tanh", "sqrt", "rsqrt", "div", "exp2", "expm1", "log1p", "logistic", "pow"}
+CODES |= {"sin", "cos", "tan", "atan2", "sincos", "cbrt", "erf"}
+
+
+def cases():
+    """Every model with its published values, and the variants that are other programs."""
+    found = {}
+    for entry in models():
+        needed = [p for p in entry.parameters if p.default == "(required)"]
+        if not needed:
+            found[f"{entry.group}.{entry.name}"] = entry.cls
+    magnetic = synax.magnetic
+    for name in ("neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor"):
+        found[f"magnetic.UF23 {name}"] = lambda name=name: magnetic.UF23(name)
+    found["magnetic.PT11 bss"] = lambda: magnetic.PT11("bss")
+    for disc in ("Ad1", "Bd1", "Dd1"):
+        for halo in ("C0", "C1"):
+            found[f"magnetic.TF17 {disc} {halo}"] = lambda d=disc, h=halo: magnetic.TF17(d, h)
+    found["magnetic.Jaffe13 ring"] = lambda: magnetic.Jaffe13(ring=True)
+    return found
+
+
+def positions():
+    """Points along rays from the Sun to the ends of the default domain (3, depths, rays)."""
+    rng = np.random.default_rng(0)
+    direction = rng.normal(size=(3, 1, RAYS)) * np.array([1.0, 1.0, 0.3])[:, None, None]
+    direction = direction / np.linalg.norm(direction, axis=0)
+    s = np.linspace(0.05, 18.0, DEPTHS)[:, None]
+    return jnp.asarray(np.array([-8.3, 0.0, 0.006])[:, None, None] + s * direction)
+
+
+def compiled(function, *args):
+    """The compiled program, the wall and the processor's seconds that tracing and compiling took."""
+    wall, cpu = time.perf_counter(), time.process_time()
+    program = jax.jit(function).lower(*args).compile()
+    return program, time.perf_counter() - wall, time.process_time() - cpu
+
+
+def nanoseconds(program, *args, points=RAYS * DEPTHS):
+    """Processor time a point, the best of several."""
+    jax.block_until_ready(program(*args))
+    start = time.process_time()
+    jax.block_until_ready(program(*args))
+    calls = int(np.clip(0.02 / max(time.process_time() - start, 1e-6), 2, 200))
+    best = float("inf")
+    for _ in range(7):
+        start = time.process_time()
+        for _ in range(calls):
+            out = program(*args)
+        jax.block_until_ready(out)
+        best = min(best, (time.process_time() - start) / calls)
+    return 1e9 * best / points
+
+
+def count(jaxpr, points, found=None):
+    """How often each costly operation is done, a point."""
+    found = {} if found is None else found
+    for equation in jaxpr.eqns:
+        name = equation.primitive.name
+        label = str(equation.params.get("name", "")) or name
+        if name == "custom_jvp_call":
+            label = equation.params["call_jaxpr"].jaxpr.debug_info.func_name
+        if label in ("sincos", "atan2", "sin", "cos") and name == "custom_jvp_call":
+            size = max(v.aval.size for v in equation.invars)
+            found[label] = found.get(label, 0.0) + size / points
+            continue
+        if name in CODES:
+            size = max(v.aval.size for v in equation.outvars)
+            found[name] = found.get(name, 0.0) + size / points
+        times = equation.params.get("length", 1) if name == "scan" else 1
+        for value in equation.params.values():
+            for inner in value if isinstance(value, tuple | list) else (value,):
+                inner = getattr(inner, "jaxpr", inner)
+                if hasattr(inner, "eqns"):
+                    for key, n in count(inner, points).items():
+                        found[key] = found.get(key, 0.0) + times * n
+    return found
+
+
+def prices(x):
+    """Nanoseconds an element of each costly operation, in a chain that hides memory."""
+    operations = {
+        "exp": lambda x: jnp.exp(-x),
+        "log": lambda x: jnp.log(x + 2.0),
+        "log1p": lambda x: jnp.log1p(x),
+        "expm1": lambda x: jnp.expm1(-x),
+        "tanh": jnp.tanh,
+        "logistic": jax.nn.sigmoid,
+        "sqrt": lambda x: jnp.sqrt(x + 2.0),
+        "rsqrt": lambda x: jax.lax.rsqrt(x + 2.0),
+        "div": lambda x: 1.0 / (x + 2.0),
+        "sincos": lambda x: sum(_math.sincos(x)),
+        "atan2": lambda x: _math.atan2(x, x + 2.0),
+        "sin": jnp.sin,
+        "cos": jnp.cos,
+    }
+    n = 8
+
+    def chain(operation):
+        def run(x):
+            for _ in range(n):
+                x = operation(x)
+            return x
+
+        return run
+
+    idle = nanoseconds(compiled(lambda x: x + 2.0, x)[0], x, points=x.size)
+    found = {}
+    for name, operation in operations.items():
+        cost = nanoseconds(compiled(chain(operation), x)[0], x, points=x.size)
+        found[name] = max((cost - idle) / n, 0.0)
+    return found
+
+
+def row(name, make, x, price):
+    field = make()
+    free, fixed = eqx.partition(field, eqx.is_inexact_array)
+    rebuild = lambda free: eqx.combine(free, fixed).prepare()
+    forward = lambda free, x: rebuild(free)(x)
+    shape = jax.eval_shape(forward, free, x).shape
+    weight = jnp.asarray(np.random.default_rng(1).normal(size=shape))
+    gradient = jax.value_and_grad(lambda free, x: jnp.sum(weight * forward(free, x)))
+    run, wall, cpu = compiled(forward, free, x)
+    push, g_wall, g_cpu = compiled(gradient, free, x)
+    f, g = nanoseconds(run, free, x), nanoseconds(push, free, x)
+    floor, g_floor = (
+        sum(
+            n * price.get(key, price["exp"])
+            for key, n in count(jax.make_jaxpr(program)(free, x).jaxpr, x[0].size).items()
+        )
+        for program in (forward, gradient)
+    )
+    return {
+        "model": name,
+        "parameters": sum(leaf.size for leaf in jax.tree.leaves(free)),
+        "forward_ns": f,
+        "floor_ns": floor,
+        "over_floor": f / floor if floor > 1.0 else "",
+        "gradient_ns": g,
+        "gradient_floor_ns": g_floor,
+        "gradient_over_floor": g / g_floor if g_floor > 1.0 else "",
+        "over_forward": g / f,
+        "compile_s": wall,
+        "compile_cpu_s": cpu,
+        "gradient_compile_s": g_wall,
+        "gradient_compile_cpu_s": g_cpu,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("names", nargs="*", help="only models whose name holds one of these")
+    parser.add_argument("--json", help="write the results to this file")
+    args = parser.parse_args()
+    jax.config.update("jax_enable_x64", True)
+    x = positions()
+    price = prices(jnp.abs(x[2]))
+    rows = []
+    for name, make in cases().items():
+        if args.names and not any(part.lower() in name.lower() for part in args.names):
+            continue
+        rows.append(row(name, make, x, price))
+        print({k: round(v, 2) if isinstance(v, float) else v for k, v in rows[-1].items()})
+    told = {key: round(value, 2) for key, value in price.items()}
+    report("models", rows, args.json, points=x[0].size, nanoseconds=told)
+
+
+if __name__ == "__main__":
+    main()
