@@ -17,7 +17,7 @@ from ._parameters import as_parameter
 from ._sampled import localise
 from ._sightlines import Sightlines
 from ._stokes import Stokes
-from .transfer import AbstractMedium, Frame, Medium, Place
+from .transfer import AbstractMedium, Frame, Medium
 
 
 class Observed(NamedTuple):
@@ -37,10 +37,10 @@ class _JointMedium(AbstractMedium):
     synchrotron: _SynchrotronMedium
 
     def coefficients(
-        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+        self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
-        found = self.synchrotron.coefficients(position, frame, place)
-        density = localise(self.synchrotron, place).electrons(position)
+        found = self.synchrotron.coefficients(position, frame, cell)
+        density = localise(self.synchrotron, cell).electrons(position)
         columns = (density[None], (density * density)[None])
         return found._replace(emission=(*found.emission, *columns))
 

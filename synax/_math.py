@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._stored import stored as stored
+
 _TWO_OVER_PI = 2.0 / math.pi
 # pi/2 in three parts of 33, 33 and 53 bits (Cody & Waite 1980): n times a part is exact
 # for n < 2^20, so the reduced argument keeps full accuracy up to about 1.6e6 rad.
@@ -37,15 +39,6 @@ def _horner(x: Array, coefficients: tuple[float, ...]) -> Array:
     for c in coefficients[-2::-1]:
         total = total * x + c
     return total
-
-
-def stored(x: Any) -> Any:
-    """Ask the CPU compiler to compute the arrays in `x` once and keep them (identity elsewhere).
-
-    XLA's CPU fusion otherwise repeats a producer inside every consumer; a GPU keeps the values
-    in registers and must not be stopped from fusing.
-    """
-    return jax.lax.platform_dependent(x, cpu=jax.lax.optimization_barrier, default=lambda x: x)
 
 
 @jax.custom_jvp

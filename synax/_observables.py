@@ -10,7 +10,6 @@ from jaxtyping import Array, Float
 
 from . import _constants as const
 from ._field import AbstractField, check_rank
-from ._math import stored
 from ._parameters import as_parameter, holds
 from ._sampled import (
     as_steps,
@@ -37,7 +36,6 @@ from .transfer import (
     GaussLegendre,
     March,
     Medium,
-    Place,
     ReversibleAdjoint,
     Totals,
     over_rays,
@@ -47,7 +45,8 @@ DEFAULT_BLOCK = 12288
 
 
 def _dot(a: Any, b: Any) -> Array:
-    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+    (ax, ay, az), (bx, by, bz) = a, b
+    return ax * bx + ay * by + az * bz
 
 
 def index_is_three(cosmic_rays: AbstractPowerLaw) -> bool:
@@ -66,11 +65,10 @@ class _SynchrotronMedium(AbstractMedium):
     """Known while tracing: then no power of B_perp is needed."""
 
     def coefficients(
-        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+        self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
-        here = localise(self, place)
-        bx, by, bz = here.magnetic(position)
-        b = stored((bx, by, bz))  # one by one: storing a stack is ten times slower on CPU
+        here = localise(self, cell)
+        b = here.magnetic(position)
         b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
         index = here.cosmic_rays.index(position)
         b_perp_squared = b_l * b_l + b_b * b_b
@@ -82,7 +80,7 @@ class _SynchrotronMedium(AbstractMedium):
         q = (strength * ((b_l - b_b) * (b_l + b_b)))[None]
         u = (strength * (-2.0 * b_b * b_l))[None]
         if index.ndim:
-            factor = spectral_factor(here.frequency[:, None], index)
+            factor = spectral_factor(here.frequency[:, None, None], index)
             polarised = factor * polarised_fraction(index)
             total, q, u = factor * total, polarised * q, polarised * u
         rotation = None
@@ -99,13 +97,12 @@ class _ColumnMedium(AbstractMedium):
     power: int = eqx.field(static=True)
 
     def coefficients(
-        self, position: Float[Array, "3 n_rays"], frame: Frame, place: Place
+        self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
-        here = localise(self, place)
+        here = localise(self, cell)
         density = here.electrons(position) ** self.power
         if here.magnetic is not None:
-            bx, by, bz = here.magnetic(position)
-            density = -density * _dot((bx, by, bz), frame.direction)
+            density = -density * _dot(here.magnetic(position), frame.direction)
         return Medium((density[None],), None, None)
 
 

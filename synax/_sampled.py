@@ -23,7 +23,6 @@ from .transfer import (
     Cells,
     GaussLegendre,
     GradedSteps,
-    Place,
     cell_bounds,
     place_cells,
 )
@@ -46,7 +45,7 @@ class SampledField(AbstractField):
     was sampled on with it. It cannot be evaluated at free positions.
     """
 
-    values: Float[Array, "n_cells n_nodes *components n_rays"]
+    values: Float[Array, "n_cells *components n_nodes n_rays"]
     cells: Cells | None
     steps: AbstractSteps
     quadrature: AbstractQuadrature
@@ -57,13 +56,12 @@ class SampledField(AbstractField):
                 "a SampledField has values only along its own sightlines; "
                 "use the original field to evaluate it at other positions"
             )
-        components = self.values.shape[2:-1]
+        components = self.values.shape[1:-2]
         return jnp.zeros((*components, *position.shape[1:]), self.values.dtype)
 
-    def at(self, place: Place) -> Here:
-        """The field as seen from one cell and node."""
-        value = jax.lax.dynamic_index_in_dim(self.values, place.cell, keepdims=False)
-        return Here(value[place.node])
+    def at(self, cell: Array) -> Here:
+        """The field as seen from the nodes of one cell."""
+        return Here(jax.lax.dynamic_index_in_dim(self.values, cell, keepdims=False))
 
 
 def is_sampled(x: Any) -> bool:
@@ -76,9 +74,9 @@ def sampled_fields(tree: Any) -> list[SampledField]:
     return [x for x in jax.tree.leaves(tree, is_leaf=is_sampled) if is_sampled(x)]
 
 
-def localise(tree: Any, place: Place) -> Any:
-    """Replace every sampled field in a tree by its value at `place`."""
-    return jax.tree.map(lambda x: x.at(place) if is_sampled(x) else x, tree, is_leaf=is_sampled)
+def localise(tree: Any, cell: Array) -> Any:
+    """Replace every sampled field in a tree by its values in one cell."""
+    return jax.tree.map(lambda x: x.at(cell) if is_sampled(x) else x, tree, is_leaf=is_sampled)
 
 
 def without_cells(tree: Any) -> Any:
@@ -123,7 +121,8 @@ def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledFi
         )
     for other in samples[1:]:
         same = (
-            other.values.shape[:2] == first.values.shape[:2]
+            other.values.shape[0] == first.values.shape[0]
+            and other.values.shape[-2:] == first.values.shape[-2:]
             and type(other.steps) is type(first.steps)
             and type(other.quadrature) is type(first.quadrature)
             and other.cells.first.shape == first.cells.first.shape
@@ -202,8 +201,9 @@ def _sample(
 
     def one(k: Array) -> Array:
         near, far = cell_bounds(cells, k, steps)
-        nodes = [near + node * (far - near) for node in quadrature.nodes]
-        return jnp.stack([field(rays.origin + s * rays.direction) for s in nodes])
+        nodes = jnp.asarray(quadrature.nodes, near.dtype)[:, None]
+        distance = near + nodes * (far - near)
+        return field(rays.origin[:, None] + distance * rays.direction[:, None])
 
     values = jax.lax.map(one, jnp.arange(n_cells, dtype=jnp.int32))
     return SampledField(values, cells, steps, quadrature)

@@ -21,7 +21,6 @@ from ._march import (
     Arguments as Arguments,
     Frame as Frame,
     March as March,
-    Place as Place,
     Totals as Totals,
 )
 from ._mesh import over_rays as over_rays

@@ -18,16 +18,18 @@ from .._math import sincos, stored
 
 
 class Medium(NamedTuple):
-    """Local coefficients at points of the rays (first axis of a row: 1 or n_freq).
+    """Local coefficients at the nodes of a cell of each ray (rows: 1 or n_freq).
 
     - `emission`: what is integrated as it is (K/kpc for intensity; any integrands).
     - `polarised`: (Q, U) emission before Faraday rotation, K/kpc, or None.
     - `rotation`: dRM/ds, rad m^-2 kpc^-1, or None.
     """
 
-    emission: tuple[Float[Array, "_ n_rays"], ...]
-    polarised: tuple[Float[Array, "n_rows n_rays"], Float[Array, "n_rows n_rays"]] | None
-    rotation: Float[Array, " n_rays"] | None
+    emission: tuple[Float[Array, "_ n_nodes n_rays"], ...]
+    polarised: (
+        tuple[Float[Array, "n_rows n_nodes n_rays"], Float[Array, "n_rows n_nodes n_rays"]] | None
+    )
+    rotation: Float[Array, "n_nodes n_rays"] | None
 
 
 class CellIntegral(NamedTuple):
@@ -64,28 +66,26 @@ class AbstractQuadrature(eqx.Module):
 
 def integrate_cell(
     rule: AbstractQuadrature,
-    media: tuple[Medium, ...],
+    medium: Medium,
     near_depth: Array | None,
     length: Array,
     lambda_squared: Array | None,
 ) -> CellIntegral:
     """Add up one cell from the medium at the nodes."""
-    media = tuple(stored(m) for m in media)
-    share = length / len(media)
-    add = lambda *nodes: share * functools.reduce(jnp.add, nodes)
-    emission = jax.tree.map(add, *(m.emission for m in media))
-    if media[0].rotation is None:
-        plain = None
-        if media[0].polarised is not None:
-            plain = tuple(
-                share * sum(part) for part in zip(*(m.polarised for m in media), strict=True)
-            )
-        return CellIntegral(emission, plain, None)
-    rotation = tuple(m.rotation for m in media)
+    medium = stored(medium)
+    at_nodes = lambda x: tuple(
+        jax.lax.index_in_dim(x, i, x.ndim - 2, keepdims=False) for i in range(len(rule.nodes))
+    )
+    share = length / len(rule.nodes)
+    add = lambda x: share * functools.reduce(jnp.add, at_nodes(x))
+    emission = jax.tree.map(add, medium.emission)
+    if medium.rotation is None:
+        return CellIntegral(emission, jax.tree.map(add, medium.polarised), None)
+    rotation = at_nodes(medium.rotation)
     depth = rule.depth(rotation, length)
-    if media[0].polarised is None:
+    if medium.polarised is None:
         return CellIntegral(emission, None, depth)
-    polarised = tuple(m.polarised for m in media)
+    polarised = tuple(zip(*map(at_nodes, medium.polarised), strict=True))
     q, u = rule.rotate(near_depth, rotation, polarised, length, lambda_squared)
     return CellIntegral(emission, (q, u), depth)
 
