@@ -76,6 +76,48 @@ def _sincos_jvp(primals, tangents):
     return (s, c), (c * dx, -s * dx)
 
 
+# Chebyshev interpolant in w = s^2 of (2 artanh(s)/s - 2)/w on |s| <= 3 - 2 sqrt(2); error 1e-17.
+_LOG64 = (
+    0.666666666666667, 0.39999999999899505, 0.28571428625975487, 0.2222221113479508,
+    0.18182889125261723, 0.15331721600556042, 0.14616449685043406,
+)  # fmt: skip
+_LN2_HIGH = 6.93147180369123816490e-01
+_LN2_LOW = 1.90821492927058770002e-10
+
+
+@jax.custom_jvp
+def log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """Natural logarithm, on CPU in float64 a third of the cost of `jnp.log`; error 4e-16 relative.
+
+    -inf at 0 (and for subnormal numbers), NaN below, as `jnp.log`.
+    """
+    if x.dtype != jnp.float64:
+        return jnp.log(x)
+    return jax.lax.platform_dependent(x, cpu=_log64, default=jnp.log)
+
+
+def _log64(x: Array) -> Array:
+    bits = jax.lax.bitcast_convert_type(x, jnp.int64)
+    # 0x3FE6A09E667F3BCD is sqrt(1/2): the mantissa is brought to sqrt(1/2) .. sqrt(2)
+    exponent = jax.lax.shift_right_arithmetic(bits - 0x3FE6A09E667F3BCD, jnp.int64(52))
+    mantissa = jax.lax.bitcast_convert_type(
+        bits - jax.lax.shift_left(exponent, jnp.int64(52)), jnp.float64
+    )
+    n = exponent.astype(x.dtype)
+    f = mantissa - 1.0
+    s = f / (2.0 + f)
+    w = s * s
+    value = n * _LN2_HIGH + (2.0 * s + (s * w * _horner(w, _LOG64) + n * _LN2_LOW))
+    value = jnp.where(x < jnp.finfo(x.dtype).tiny, -jnp.inf, value)
+    return jnp.where(x >= 0, jnp.where(x == jnp.inf, jnp.inf, value), jnp.nan)
+
+
+@log.defjvp
+def _log_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    return log(x), dx / x
+
+
 # Chebyshev interpolants in w = t^2 of (arctan(t)/t - 1)/w on |t| <= tan(pi/8); relative error
 # of arctan 1.3e-16 (ten terms) and 2.4e-9 (five terms).
 _ATAN64 = (

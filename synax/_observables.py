@@ -6,6 +6,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from . import _constants as const
@@ -49,6 +50,11 @@ def _dot(a: Any, b: Any) -> Array:
     return ax * bx + ay * by + az * bz
 
 
+def _components(b: Float[Array, "3 *points"]) -> tuple[Array, ...]:
+    """The components as arrays; as one operation, whose transpose is one concatenation."""
+    return tuple(jnp.squeeze(part, 0) for part in jax.lax.split(b, (1, 1, 1)))
+
+
 def index_is_three(cosmic_rays: AbstractPowerLaw) -> bool:
     """Whether the spectral index is known (not being traced) to be 3."""
     index = cosmic_rays.spectral_index
@@ -68,7 +74,7 @@ class _SynchrotronMedium(AbstractMedium):
         self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
         here = localise(self, cell)
-        b = here.magnetic(position)
+        b = _components(here.magnetic(position))
         b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
         index = here.cosmic_rays.index(position)
         b_perp_squared = b_l * b_l + b_b * b_b
@@ -102,7 +108,7 @@ class _ColumnMedium(AbstractMedium):
         here = localise(self, cell)
         density = here.electrons(position) ** self.power
         if here.magnetic is not None:
-            density = -density * _dot(here.magnetic(position), frame.direction)
+            density = -density * _dot(_components(here.magnetic(position)), frame.direction)
         return Medium((density[None],), None, None)
 
 

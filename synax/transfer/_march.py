@@ -17,7 +17,7 @@ from jaxtyping import Array, Float, PyTree
 
 from .._math import stored
 from ._cells import cell_bounds
-from ._quadrature import AbstractQuadrature, CellIntegral, Medium, integrate_cell
+from ._quadrature import AbstractQuadrature, CellIntegral, Medium, cell_depth, integrate_cell
 
 
 class Frame(NamedTuple):
@@ -87,9 +87,9 @@ class March:
     chunk: int | None = None
     """Cells between checkpoints for plain reverse mode; None: store every cell."""
 
-    def cell(self, arguments: Arguments, depth: Array | None, k: Array) -> CellIntegral:
-        """Integrate cell k of every ray of a block, behind the rotation measure `depth`."""
-        medium, steps, lambda_squared, origin = arguments.shared
+    def medium(self, arguments: Arguments, k: Array) -> tuple[Medium, Array]:
+        """The medium at the nodes of cell k of every ray of a block, and the cell's length."""
+        medium, steps, _, origin = arguments.shared
         frame, cells, medium_rays = arguments.per_ray
         medium = eqx.combine(medium, medium_rays)
         if origin is not None:
@@ -103,8 +103,12 @@ class March:
         x, y, z = stored(
             tuple(o + distance * d for o, d in zip(frame.origin, frame.direction, strict=True))
         )
-        here = medium.coefficients(jnp.stack([x, y, z]), frame, k)
-        return integrate_cell(self.rule, here, depth, length, lambda_squared)
+        return stored(medium.coefficients(jnp.stack([x, y, z]), frame, k)), length
+
+    def cell(self, arguments: Arguments, depth: Array | None, k: Array) -> CellIntegral:
+        """Integrate cell k of every ray of a block, behind the rotation measure `depth`."""
+        medium, length = self.medium(arguments, k)
+        return integrate_cell(self.rule, medium, length, depth, arguments.shared[2])
 
     def _start(self, arguments: Arguments) -> Totals:
         frame = arguments.per_ray[0]
@@ -160,16 +164,21 @@ class March:
 
         def body(carry: Any, k: Array) -> tuple[Any, None]:
             depth, depth_bar, total = carry
+
+            def inside(moving: Arguments) -> tuple[Medium, Array, Array | None]:
+                arguments = eqx.combine(moving, still)
+                return *self.medium(arguments, k), arguments.shared[2]
+
+            (medium, length, lambda_squared), pull_medium = jax.vjp(inside, moving)
             if depth is not None:
-                inside = self.cell(eqx.combine(moving, still), depth, k).rotation
-                depth = depth - inside
+                depth = depth - cell_depth(self.rule, medium, length)
+            integrate = lambda medium, length, depth, lambda_squared: integrate_cell(
+                self.rule, medium, length, depth, lambda_squared
+            )
+            _, pull_cell = jax.vjp(integrate, medium, length, depth, lambda_squared)
             out_bar = CellIntegral(cotangent.emission, cotangent.polarised, depth_bar)
-
-            def of(moving: Arguments, depth: Array | None) -> CellIntegral:
-                return self.cell(eqx.combine(moving, still), depth, k)
-
-            _, pull = jax.vjp(of, moving, depth)
-            moving_bar, behind_bar = pull(out_bar)
+            medium_bar, length_bar, behind_bar, lambda_bar = pull_cell(out_bar)
+            (moving_bar,) = pull_medium((medium_bar, length_bar, lambda_bar))
             if depth is not None:
                 depth_bar = depth_bar + behind_bar
             return (depth, depth_bar, jax.tree.map(jnp.add, total, moving_bar)), None

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import sincos, stored
+from .._math import sincos
 
 
 class Medium(NamedTuple):
@@ -64,29 +64,34 @@ class AbstractQuadrature(eqx.Module):
         """Q, U of the cell, seen through the rotation measure `near_depth` in front of it."""
 
 
+def _at_nodes(x: Float[Array, "*rows n_nodes n_rays"]) -> tuple[Array, ...]:
+    axis = x.ndim - 2
+    return tuple(jnp.squeeze(part, axis) for part in jax.lax.split(x, (1,) * x.shape[axis], axis))
+
+
+def cell_depth(rule: AbstractQuadrature, medium: Medium, length: Array) -> Array:
+    """Rotation measure (rad m^-2) across a cell."""
+    return rule.depth(_at_nodes(medium.rotation), length)
+
+
 def integrate_cell(
     rule: AbstractQuadrature,
     medium: Medium,
-    near_depth: Array | None,
     length: Array,
+    near_depth: Array | None,
     lambda_squared: Array | None,
 ) -> CellIntegral:
-    """Add up one cell from the medium at the nodes."""
-    medium = stored(medium)
-    at_nodes = lambda x: tuple(
-        jax.lax.index_in_dim(x, i, x.ndim - 2, keepdims=False) for i in range(len(rule.nodes))
-    )
+    """Add up one cell from the medium at the nodes, behind the rotation measure `near_depth`."""
     share = length / len(rule.nodes)
-    add = lambda x: share * functools.reduce(jnp.add, at_nodes(x))
+    add = lambda x: share * functools.reduce(jnp.add, _at_nodes(x))
     emission = jax.tree.map(add, medium.emission)
     if medium.rotation is None:
         return CellIntegral(emission, jax.tree.map(add, medium.polarised), None)
-    rotation = at_nodes(medium.rotation)
-    depth = rule.depth(rotation, length)
+    depth = cell_depth(rule, medium, length)
     if medium.polarised is None:
         return CellIntegral(emission, None, depth)
-    polarised = tuple(zip(*map(at_nodes, medium.polarised), strict=True))
-    q, u = rule.rotate(near_depth, rotation, polarised, length, lambda_squared)
+    polarised = tuple(zip(*map(_at_nodes, medium.polarised), strict=True))
+    q, u = rule.rotate(near_depth, _at_nodes(medium.rotation), polarised, length, lambda_squared)
     return CellIntegral(emission, (q, u), depth)
 
 
