@@ -93,7 +93,7 @@ def log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """
     if x.dtype != jnp.float64:
         return jnp.log(x)
-    return jax.lax.platform_dependent(x, cpu=_log64, default=jnp.log)
+    return stored(jax.lax.platform_dependent(x, cpu=_log64, default=jnp.log))
 
 
 def _log64(x: Array) -> Array:
