@@ -7,6 +7,7 @@ from ._accuracy import (
     memory_estimate as memory_estimate,
     with_tolerance as with_tolerance,
 )
+from ._cores import use_cores as use_cores
 from ._domain import (
     AbstractDomain as AbstractDomain,
     Box as Box,

@@ -74,7 +74,7 @@ def estimate_error(
     size of the subset; `seed`: of its choice. **Raises** `ValueError` for fewer than two steps.
     """
     few = _subset(rays, n_rays, seed)
-    sky = eqx.tree_at(lambda s: s.steps, sky, sky.steps.resolve(*few.span()))
+    sky = eqx.tree_at(lambda s: s.steps, sky, sky.steps.resolve(few))
     n = sky.steps.n
     if n < 2:
         raise ValueError(f"estimate_error needs at least 2 steps to halve, got {n}")
@@ -107,7 +107,7 @@ def with_tolerance(
     if not tolerance > 0:
         raise ValueError(f"tolerance must be positive, got {tolerance!r}")
     few = _subset(rays, n_rays, seed)
-    steps = sky.steps.resolve(*few.span())
+    steps = sky.steps.resolve(few)
     sky = eqx.tree_at(lambda s: s.steps, sky, steps)
     n = 8
     coarse = _with_steps(sky, n)(few, frequency)

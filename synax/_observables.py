@@ -42,7 +42,22 @@ from .transfer import (
     over_rays,
 )
 
-DEFAULT_BLOCK = 12288
+BLOCKS = {"cores": 2048, "cpu": 12288, "other": 131072}
+"""Rays advanced together unless the user says otherwise.
+
+- cores: each core of a CPU works on its own rays; their arrays stay in its cache.
+- cpu: the cores share every operation, which must be long enough to be worth dividing.
+- other: enough threads for a GPU.
+"""
+
+
+def _block(simulator: "AbstractSimulator", mesh: jax.sharding.Mesh | None) -> int:
+    if simulator.block is not None:
+        return simulator.block
+    platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+    if platform != "cpu":
+        return BLOCKS["other"]
+    return BLOCKS["cpu" if mesh is None else "cores"]
 
 
 def _dot(a: Any, b: Any) -> Array:
@@ -119,7 +134,7 @@ class AbstractSimulator(eqx.Module):
     quadrature: eqx.AbstractVar[AbstractQuadrature]
     adjoint: eqx.AbstractVar[AbstractAdjoint]
     faces: eqx.AbstractVar[bool]
-    block: eqx.AbstractVar[int]
+    block: eqx.AbstractVar[int | None]
 
     @abc.abstractmethod
     def fields(self) -> tuple[AbstractField, ...]:
@@ -132,7 +147,7 @@ class AbstractSimulator(eqx.Module):
 
     def _resolved(self, rays: Sightlines) -> "AbstractSimulator":
         """The simulator with a known number of steps."""
-        return eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(*rays.span()))
+        return eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(rays))
 
 
 def _prepared(medium: AbstractMedium) -> AbstractMedium:
@@ -147,13 +162,14 @@ def _integrate(
     rays: Sightlines,
     lambda_squared: Array | None = None,
 ) -> Totals:
-    if rays.mesh is None:
-        return _integrate_here(simulator, medium, rays, lambda_squared)
     n_rays, mesh = rays.n_rays, rays.mesh
+    block = _block(simulator, mesh)
+    if mesh is None:
+        return _integrate_here(simulator, medium, rays, lambda_squared, block)
     rays = dataclasses.replace(rays, mesh=None, pixels=None)
     arguments = (simulator, _prepared(medium), rays, lambda_squared)
     per_ray = per_ray_filter(arguments)
-    return over_rays(lambda a: _integrate_here(*a), arguments, per_ray, n_rays, mesh)
+    return over_rays(lambda a: _integrate_here(*a, block), arguments, per_ray, n_rays, mesh)
 
 
 def _integrate_here(
@@ -161,6 +177,7 @@ def _integrate_here(
     medium: AbstractMedium,
     rays: Sightlines,
     lambda_squared: Array | None,
+    block: int,
 ) -> Totals:
     medium = _prepared(medium)
     sample = check_same_cells(sampled_fields(medium), rays)
@@ -178,7 +195,7 @@ def _integrate_here(
     arguments = Arguments(
         (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
     )
-    march = March(n_cells, rule, simulator.block)
+    march = March(n_cells, rule, block)
     return simulator.adjoint.run(march, arguments)
 
 
@@ -198,7 +215,8 @@ class Synchrotron(AbstractSimulator):
     - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
     - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
     - `faces`: put cell faces where rays cross the fields' surfaces.
-    - `block`: rays advanced together; sets the working memory, not the result.
+    - `block`: rays advanced together; sets the working memory, not the result. Default: what
+      measured best on the device.
 
     **Reference:** Rybicki & Lightman 1979, ch. 6; Burn 1966, MNRAS 133, 67.
     """
@@ -210,7 +228,7 @@ class Synchrotron(AbstractSimulator):
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool = eqx.field(static=True, default=True)
-    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+    block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         check_rank(self.magnetic, "vector", "magnetic")
@@ -317,7 +335,7 @@ class RotationMeasure(AbstractSimulator):
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool = eqx.field(static=True, default=True)
-    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+    block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         check_rank(self.magnetic, "vector", "magnetic")
@@ -342,7 +360,7 @@ class DispersionMeasure(AbstractSimulator):
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool = eqx.field(static=True, default=True)
-    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+    block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         check_rank(self.electrons, "scalar", "electrons")
@@ -368,7 +386,7 @@ class EmissionMeasure(AbstractSimulator):
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool = eqx.field(static=True, default=True)
-    block: int = eqx.field(static=True, default=DEFAULT_BLOCK)
+    block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
         check_rank(self.electrons, "scalar", "electrons")
@@ -383,6 +401,6 @@ class EmissionMeasure(AbstractSimulator):
         return column / self.filling_factor
 
 
-def _check_block(block: int) -> None:
-    if isinstance(block, bool) or not isinstance(block, int) or block < 1:
+def _check_block(block: int | None) -> None:
+    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
         raise ValueError(f"block must be a positive integer number of rays, got {block!r}")

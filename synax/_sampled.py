@@ -176,7 +176,7 @@ def sample_along(
     with memory cells x nodes x components x rays. Cosmic rays stay a power law, with normalisation
     and (if it is a field) index sampled.
     """
-    steps = as_steps(steps).resolve(*rays.span())
+    steps = as_steps(steps).resolve(rays)
     quadrature = GaussLegendre() if quadrature is None else quadrature
     surfaces = field.surfaces() if surfaces is None else surfaces
     if isinstance(field, AbstractPowerLaw):

@@ -127,7 +127,7 @@ def test_graded_steps_and_maximum_step(rays):
     assert error(smooth(steps=synax.GradedSteps(96, 2.0))(rays, 1.4), reference) < 1e-4
     rule = synax.MaximumStep(0.25)
     near, far = rays.span()
-    assert rule.resolve(near, far).n == int(np.ceil(float((far - near).max()) / 0.25))
+    assert rule.resolve(rays).n == int(np.ceil(float((far - near).max()) / 0.25))
     assert error(smooth(steps=rule)(rays, 1.4), reference) < 1e-5
     with pytest.raises(TypeError, match="MaximumStep needs sightlines known"):
         eqx.filter_jit(lambda r: smooth(steps=rule)(r, 1.4))(rays)

@@ -7,7 +7,7 @@ step rule alone would have put there, rounded down, plus one; so a ray with n cr
 
 import abc
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import equinox as eqx
 import jax
@@ -23,14 +23,22 @@ DEFAULT_SCALE = 0.1
 """kpc; measured best over WMAP, JF12 and UF23 with YMW16 at 0.4 to 23 GHz (docs/accuracy.md)."""
 
 
+class Rays(Protocol):
+    """What a step rule may ask of the sightlines."""
+
+    def span(self) -> tuple[Real, Real]:
+        """Near and far end (kpc) of each ray."""
+        ...
+
+
 class AbstractSteps(eqx.Module):
     """A rule for the lengths of cells: cells are equal in the coordinate u(s)."""
 
     n: eqx.AbstractVar[int]
 
-    def resolve(self, near: Real, far: Real) -> "AbstractSteps":
+    def resolve(self, rays: Rays) -> "AbstractSteps":
         """A rule with a known number of cells, for rays with these ends (usually itself)."""
-        del near, far
+        del rays
         return self
 
     @abc.abstractmethod
@@ -83,7 +91,7 @@ class MaximumStep(AbstractSteps):
     """Equal cells, as many on every ray as the longest ray needs for cells of at most `length`.
 
     The number is found when a simulator is called, so the sightlines must be known then: inside
-    `jax.jit` use `MaximumStep(length).resolve(*rays.span())` beforehand.
+    `jax.jit` use `MaximumStep(length).resolve(rays)` beforehand.
     """
 
     length: float = eqx.field(static=True)
@@ -94,11 +102,12 @@ class MaximumStep(AbstractSteps):
         if not self.length > 0:
             raise ValueError(f"MaximumStep: length must be positive (kpc), got {self.length!r}")
 
-    def resolve(self, near: Real, far: Real) -> AbstractSteps:
+    def resolve(self, rays: Rays) -> AbstractSteps:
+        near, far = rays.span()
         if isinstance(near, jax.core.Tracer) or isinstance(far, jax.core.Tracer):
             raise TypeError(
                 "MaximumStep needs sightlines known before tracing: give the simulator "
-                "steps=MaximumStep(length).resolve(*rays.span()) outside jit, grad and vmap"
+                "steps=MaximumStep(length).resolve(rays) outside jit, grad and vmap"
             )
         return UniformSteps(max(1, math.ceil(float(jnp.max(far - near)) / self.length - 1e-9)))
 
