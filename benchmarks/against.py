@@ -84,8 +84,10 @@ def against_paper(folder, nside, steps):
     rays = synax.Sightlines.healpix(nside, domain=domain).sharded()
 
     def make(n, electrons=grid, **kwargs):
-        return synax.Synchrotron(
-            synax.magnetic.WMAP(), electrons, synax.cosmic_rays.WMAP(), steps=n, **kwargs
+        return rays.replicate(
+            synax.Synchrotron(
+                synax.magnetic.WMAP(), electrons, synax.cosmic_rays.WMAP(), steps=n, **kwargs
+            )
         )
 
     # as many points a ray as theirs: half as many cells, of two points each
@@ -114,7 +116,7 @@ def against_paper(folder, nside, steps):
     their_error = error((out["I"], out["Q"], out["U"]))
     n = 4
     while error(jax.tree.leaves(make(n, smooth)(rays, 2.4))) > their_error:
-        n += 4 if n < 32 else 16
+        n += 1 if n < 32 else 16
     our_error = error(jax.tree.leaves(make(n, smooth)(rays, 2.4)))
     _, equal = timed(make(n), rays, jnp.asarray(2.4), repeats=5)
     points = rays.n_rays * steps

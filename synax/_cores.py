@@ -6,7 +6,7 @@ import jax
 
 
 def use_cores(n: int | None = None) -> int:
-    """Make JAX see `n` cores of this machine's CPU as `n` devices; default: all it may use.
+    """Set JAX up for speed on a CPU: `n` cores (default: all it may use) become `n` devices.
 
     Sightlines made `sharded()` then give every core its own rays. That is up to twice as fast as
     one device of all cores, which divides each small operation among them and waits for the last.
@@ -16,7 +16,8 @@ def use_cores(n: int | None = None) -> int:
     has been used already.
     """
     if n is None:
-        n = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+        affinity = getattr(os, "sched_getaffinity", None)
+        n = len(affinity(0)) if affinity else os.cpu_count() or 1
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
         raise ValueError(f"n must be a positive number of cores, got {n!r}")
     try:

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, PyTree
 
 from ._domain import AbstractDomain, Box
 from ._math import larger, smaller
@@ -78,7 +78,26 @@ class Sightlines(eqx.Module):
             mesh = jax.sharding.Mesh(chosen.reshape(-1), ("rays",))
         if len(mesh.axis_names) != 1:
             raise ValueError(f"devices must be a mesh with one axis, got axes {mesh.axis_names}")
-        return dataclasses.replace(self, mesh=mesh)
+        rays = dataclasses.replace(self, mesh=mesh)
+        known = not isinstance(self.direction, jax.core.Tracer)
+        if known and jax.process_count() == 1 and self.n_rays % mesh.size == 0:
+            across = jax.sharding.NamedSharding(
+                mesh, jax.sharding.PartitionSpec(None, *mesh.axis_names)
+            )
+            placed = jax.device_put((self.direction, self.east, self.north), across)
+            names = ("direction", "east", "north")
+            rays = dataclasses.replace(rays, **dict(zip(names, placed, strict=True)))
+        return rays
+
+    def replicate(self, tree: PyTree) -> PyTree:
+        """A simulator (any PyTree) with its arrays copied to every device of these sightlines.
+
+        Without it JAX copies them again at every call from outside `jit`, which matters for grids.
+        """
+        if self.mesh is None:
+            return tree
+        everywhere = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec())
+        return eqx.filter_shard(tree, everywhere)
 
     def __check_init__(self):
         if self.distance is not None and not holds(self.distance, lambda x: x > 0):

@@ -34,10 +34,13 @@ def _call(ctx, *operands):
     @jax.jit
     def synax_stored(*x):
         return x
+
     out = mlir.lower_fun(lambda *x: synax_stored(*x), multiple_results=True)(ctx, *operands)
     op = out[0].owner
     op = op.opview if hasattr(op, "opview") else op
-    op.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get({"inlineable": ir.StringAttr.get("false")})
+    op.attributes["mhlo.frontend_attributes"] = ir.DictAttr.get(
+        {"inlineable": ir.StringAttr.get("false")}
+    )
     return out
 
 
