@@ -4,7 +4,6 @@ All are elementwise, keep the dtype of their argument, and are differentiable to
 """
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
