@@ -7,7 +7,7 @@ step rule alone would have put there, rounded down, plus one; so a ray with n cr
 
 import abc
 import math
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
@@ -23,6 +23,7 @@ DEFAULT_SCALE = 0.1
 """kpc; measured best over WMAP, JF12 and UF23 with YMW16 at 0.4 to 23 GHz (docs/accuracy.md)."""
 
 
+@runtime_checkable
 class Rays(Protocol):
     """What a step rule may ask of the sightlines."""
 

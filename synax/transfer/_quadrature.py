@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import sincos
+from .._math import sincos, stored
 
 
 class Medium(NamedTuple):
@@ -66,7 +66,8 @@ class AbstractQuadrature(eqx.Module):
 
 def _at_nodes(x: Float[Array, "*rows n_nodes n_rays"]) -> tuple[Array, ...]:
     axis = x.ndim - 2
-    return tuple(jnp.squeeze(part, axis) for part in jax.lax.split(x, (1,) * x.shape[axis], axis))
+    parts = jax.lax.split(x, (1,) * x.shape[axis], axis)
+    return tuple(jnp.squeeze(part, axis) for part in stored(parts))
 
 
 def cell_depth(rule: AbstractQuadrature, medium: Medium, length: Array) -> Array:
@@ -87,11 +88,12 @@ def integrate_cell(
     emission = jax.tree.map(add, medium.emission)
     if medium.rotation is None:
         return CellIntegral(emission, jax.tree.map(add, medium.polarised), None)
-    depth = cell_depth(rule, medium, length)
+    rotation = _at_nodes(medium.rotation)
+    depth = rule.depth(rotation, length)
     if medium.polarised is None:
         return CellIntegral(emission, None, depth)
     polarised = tuple(zip(*map(_at_nodes, medium.polarised), strict=True))
-    q, u = rule.rotate(near_depth, _at_nodes(medium.rotation), polarised, length, lambda_squared)
+    q, u = rule.rotate(near_depth, rotation, polarised, length, lambda_squared)
     return CellIntegral(emission, (q, u), depth)
 
 
