@@ -137,12 +137,12 @@ def memory_estimate(
     sky = sky._resolved(rays)
     frequency = jnp.asarray(frequency, rays.direction.dtype)
 
-    def loss(sky: Synchrotron) -> Any:
+    def loss(sky: Synchrotron, rays: Sightlines) -> Any:
         stokes = sky(rays, frequency)
         return sum(jnp.sum(x * x) for x in jax.tree.leaves(stokes))
 
-    run = eqx.filter_grad(loss) if gradient else (lambda sky: sky(rays, frequency))
-    compiled = eqx.filter_jit(run).lower(sky).compile()
+    run = eqx.filter_grad(loss) if gradient else (lambda sky, rays: sky(rays, frequency))
+    compiled = eqx.filter_jit(run).lower(sky, rays).compile()
     analysis = compiled.compiled.memory_analysis()
     return int(
         analysis.temp_size_in_bytes

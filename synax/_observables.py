@@ -16,6 +16,7 @@ from ._sampled import (
     as_steps,
     cells_along,
     check_same_cells,
+    crossings_along,
     localise,
     per_ray_filter,
     sample_along,
@@ -24,10 +25,12 @@ from ._sampled import (
 )
 from ._sightlines import Sightlines
 from ._stokes import Stokes
+from ._surfaces import AbstractSurface
 from .cosmic_rays import AbstractPowerLaw
 from .emission import field_power, polarised_fraction, spectral_factor
 from .transfer import (
     AbstractAdjoint,
+    AbstractGeometry,
     AbstractMedium,
     AbstractQuadrature,
     AbstractSteps,
@@ -37,6 +40,7 @@ from .transfer import (
     GaussLegendre,
     March,
     Medium,
+    Problem,
     ReversibleAdjoint,
     Totals,
     over_rays,
@@ -75,6 +79,22 @@ def index_is_three(cosmic_rays: AbstractPowerLaw) -> bool:
     index = cosmic_rays.spectral_index
     known = eqx.is_array(index) and not isinstance(index, jax.core.Tracer)
     return known and holds(index, lambda p: p == 3.0)
+
+
+class _Lines(AbstractGeometry):
+    rays: Sightlines
+    surfaces: tuple[AbstractSurface, ...]
+    given: Cells | None
+    """Cells of sampled fields; None: found from the surfaces, block by block."""
+
+    def frame(self) -> Frame:
+        rays = self.rays
+        return Frame(rays.origin, rays.direction, rays.east, rays.north)
+
+    def cells(self, steps: AbstractSteps) -> Cells:
+        if self.given is not None:
+            return self.given
+        return cells_along(self.rays, self.surfaces, steps)[0]
 
 
 class _SynchrotronMedium(AbstractMedium):
@@ -140,10 +160,13 @@ class AbstractSimulator(eqx.Module):
     def fields(self) -> tuple[AbstractField, ...]:
         """The fields that are evaluated, in a fixed order."""
 
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        """The surfaces at which cells end."""
+        return tuple(s for f in self.fields() for s in f.surfaces()) if self.faces else ()
+
     def cells(self, rays: Sightlines) -> tuple[Cells, int]:
         """Where the cells lie on each ray, and how many there are."""
-        surfaces = [s for f in self.fields() for s in f.surfaces()] if self.faces else []
-        return cells_along(rays, surfaces, self.steps)
+        return cells_along(rays, self.surfaces(), self.steps)
 
     def _resolved(self, rays: Sightlines) -> "AbstractSimulator":
         """The simulator with a known number of steps."""
@@ -164,9 +187,9 @@ def _integrate(
 ) -> Totals:
     n_rays, mesh = rays.n_rays, rays.mesh
     block = _block(simulator, mesh)
+    rays = dataclasses.replace(rays, mesh=None, pixels=None)
     if mesh is None:
         return _integrate_here(simulator, medium, rays, lambda_squared, block)
-    rays = dataclasses.replace(rays, mesh=None, pixels=None)
     arguments = (simulator, _prepared(medium), rays, lambda_squared)
     per_ray = per_ray_filter(arguments)
     return over_rays(lambda a: _integrate_here(*a, block), arguments, per_ray, n_rays, mesh)
@@ -181,22 +204,19 @@ def _integrate_here(
 ) -> Totals:
     medium = _prepared(medium)
     sample = check_same_cells(sampled_fields(medium), rays)
+    surfaces = simulator.surfaces()
     if sample is None:
         steps, rule = simulator.steps, simulator.quadrature
-        cells, n_cells = simulator.cells(rays)
+        lines = _Lines(rays, surfaces, None)
+        n_cells = steps.n + crossings_along(rays, surfaces)
     else:
-        steps, rule, cells = sample.steps, sample.quadrature, sample.cells
+        steps, rule = sample.steps, sample.quadrature
+        lines = _Lines(rays, (), sample.cells)
         n_cells = sample.values.shape[0]
-    medium = without_cells(medium)
-    rays_part, shared_part = eqx.partition(medium, per_ray_filter(medium))
-    shared_origin = None if rays.observer.ndim == 2 else rays.origin
-    own_origin = rays.origin if shared_origin is None else None
-    frame = Frame(own_origin, rays.direction, rays.east, rays.north)
-    arguments = Arguments(
-        (shared_part, steps, lambda_squared, shared_origin), (frame, cells, rays_part)
-    )
+    problem = Problem(without_cells(medium), lines, steps, lambda_squared)
+    per_ray, shared = eqx.partition(problem, per_ray_filter(problem))
     march = March(n_cells, rule, block)
-    return simulator.adjoint.run(march, arguments)
+    return simulator.adjoint.run(march, Arguments(shared, per_ray))
 
 
 class Synchrotron(AbstractSimulator):
@@ -273,7 +293,7 @@ class Synchrotron(AbstractSimulator):
         if unknown or not names:
             raise ValueError(f"precompute takes names out of {allowed}, got {names}")
         sky = self._resolved(rays)
-        surfaces = tuple(s for f in sky.fields() for s in f.surfaces()) if sky.faces else ()
+        surfaces = sky.surfaces()
         for name in names:
             field = getattr(sky, name)
             if field is not None:

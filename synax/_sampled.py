@@ -89,11 +89,11 @@ def per_ray_filter(tree: Any) -> Any:
     """Filter spec that is True on the leaves with a last axis of rays."""
 
     def mark(x: Any) -> Any:
-        spec = jax.tree.map(lambda _: False, x)
+        spec = jax.tree.map(lambda _: isinstance(x, Cells), x)
         if is_sampled(x):
-            yes = jax.tree.map(lambda _: True, (x.values, x.cells))
+            cells = jax.tree.map(lambda _: True, x.cells)
             return eqx.tree_at(
-                lambda f: (f.values, f.cells), spec, yes, is_leaf=lambda n: n is None
+                lambda f: (f.values, f.cells), spec, (True, cells), is_leaf=lambda n: n is None
             )
         if isinstance(x, Sightlines):
             origin = x.observer.ndim == 2
@@ -106,7 +106,9 @@ def per_ray_filter(tree: Any) -> Any:
             )
         return spec
 
-    return jax.tree.map(mark, tree, is_leaf=lambda x: is_sampled(x) or isinstance(x, Sightlines))
+    return jax.tree.map(
+        mark, tree, is_leaf=lambda x: isinstance(x, (SampledField, Sightlines, Cells))
+    )
 
 
 def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledField | None:
@@ -144,6 +146,12 @@ def cells_along(
     crossings = [s.crossings(origin, rays.direction) for s in surfaces]
     stacked = jnp.concatenate(crossings) if crossings else jnp.zeros((0, rays.n_rays))
     return place_cells(near, far, stacked.astype(near.dtype), steps)
+
+
+def crossings_along(rays: Sightlines, surfaces: Sequence[AbstractSurface]) -> int:
+    """How many faces the surfaces add to each ray."""
+    find = lambda s, r: s.crossings(jnp.broadcast_to(r.origin, r.direction.shape), r.direction)
+    return sum(eqx.filter_eval_shape(find, s, rays).shape[0] for s in surfaces)
 
 
 def as_steps(steps: Any) -> AbstractSteps:

@@ -17,10 +17,12 @@ from ._cells import (
     place_cells as place_cells,
 )
 from ._march import (
+    AbstractGeometry as AbstractGeometry,
     AbstractMedium as AbstractMedium,
     Arguments as Arguments,
     Frame as Frame,
     March as March,
+    Problem as Problem,
     Totals as Totals,
 )
 from ._mesh import over_rays as over_rays
