@@ -13,6 +13,7 @@ import numpy as np
 
 from .._joint import observe_together
 from .._observables import (
+    BLOCKS,
     DispersionMeasure,
     EmissionMeasure,
     RotationMeasure,
@@ -116,7 +117,9 @@ def compute(
     Rays go in blocks of equal size, so that they are compiled once; on a CPU the two programs
     compile, and later the blocks run, several at a time. `advance(n)` is told of every `n` rays.
     """
-    coarse, fine = simulator(sky, sky.integration), simulator(sky, _doubled(sky.integration))
+    on_cpu = jax.default_backend() == "cpu"
+    integration = {**sky.integration, "block": BLOCKS["cores"] if on_cpu else None}
+    coarse, fine = simulator(sky, integration), simulator(sky, _doubled(integration))
     results: Outputs = {}
     switch = "float64" if jax.config.read("jax_enable_x64") else "float32"
     count = min(_RAYS_FOR_THE_ERROR, len(sky.pixels))
@@ -136,7 +139,7 @@ def compute(
             return fine(sky.rays(sky.pixels[chosen]))
 
     first, *rest = _blocks(sky.pixels)
-    workers = (os.cpu_count() or 1) if jax.default_backend() == "cpu" else 1
+    workers = (os.cpu_count() or 1) if on_cpu else 1
     with ThreadPoolExecutor(workers) as pool:
         compiled = pool.submit(block, *first)
         doubled = pool.submit(again)
