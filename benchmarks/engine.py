@@ -3,6 +3,7 @@
     python benchmarks/engine.py [--quick] [--json FILE]
 
 Points are evaluations of all fields and one transfer step: rays x cells x nodes per cell.
+Every core of a CPU has its own rays (`synax.use_cores`), unless a line says otherwise.
 """
 
 import argparse
@@ -39,7 +40,7 @@ def sixteen(**kwargs):
 
 
 def gradient_row(name, sky, rays, frequency, *paths):
-    free, fixed = eqx.partition(sky, synax.select(sky, *paths))
+    free, fixed = eqx.partition(rays.replicate(sky), synax.select(sky, *paths))
     forward = eqx.filter_jit(lambda free, rays: loss(eqx.combine(free, fixed), rays, frequency))
     both = eqx.filter_jit(
         lambda free, rays: eqx.filter_value_and_grad(
@@ -60,7 +61,7 @@ def gradient_row(name, sky, rays, frequency, *paths):
 
 
 def forward_row(name, sky, rays, frequency):
-    first, best = timed(sky, rays, frequency, repeats=3)
+    first, best = timed(rays.replicate(sky), rays, frequency, repeats=3)
     n = points(sky, rays)
     memory = synax.memory_estimate(sky, rays, frequency)
     return {
@@ -78,9 +79,10 @@ def main():
     parser.add_argument("--json", help="write the results to this file")
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
+    synax.use_cores()
     nside, steps = (8, 64) if args.quick else (32, 256)
     nu = jnp.asarray(2.4)
-    rays = synax.Sightlines.healpix(nside)
+    rays = synax.Sightlines.healpix(nside).sharded()
     rows = []
 
     def add(row):
@@ -95,14 +97,13 @@ def main():
     add(forward_row("  n_e YMW16", problem("ymw16", steps=steps), rays, nu))
     single = cast(base, "float32")
     add(forward_row("  float32", single, cast(rays, "float32"), nu.astype("float32")))
+    add(forward_row("  one device of all cores", base, synax.Sightlines.healpix(nside), nu))
     for n in (2, 8):
         add(forward_row(f"  {n} frequencies", base, rays, jnp.linspace(0.4, 23.0, n)))
     for n in (steps // 4, steps * 2):
         add(forward_row(f"  {n} steps", problem(steps=n), rays, nu))
-    other = synax.Sightlines.healpix(nside // 2)
+    other = synax.Sightlines.healpix(nside // 2).sharded()
     add(forward_row(f"  NSIDE {nside // 2}", base, other, nu))
-    if len(jax.devices()) > 1:
-        add(forward_row(f"  {len(jax.devices())} devices", base, rays.sharded(), nu))
 
     wmap = [f"magnetic.{p}" for p in FOUR]
     add(gradient_row("gradient, 4 parameters", base, rays, nu, *wmap))
@@ -133,13 +134,13 @@ def main():
         grid = synax.GridField.from_field(base.magnetic, rays.domain, shape=shape)
         sky = eqx.tree_at(lambda s: s.magnetic, base, grid)
         add(gradient_row(f"gradient, grid {shape} x 3", sky, rays, nu, "magnetic.values"))
-    for n in (steps, 4 * steps):
-        sky = problem(steps=n)
-        forward = synax.memory_estimate(sky, rays, nu)
-        back = synax.memory_estimate(sky, rays, nu, gradient=True)
+    for size, n in ((nside, steps), (8 * nside, steps), (8 * nside, 4 * steps)):
+        sky, whole = problem(steps=n, block=2048), synax.Sightlines.healpix(size)
+        forward = synax.memory_estimate(sky, whole, nu)
+        back = synax.memory_estimate(sky, whole, nu, gradient=True)
         add(
             {
-                "case": f"memory, {n} steps",
+                "case": f"memory, NSIDE {size}, {n} steps",
                 "memory_MB": forward / 1e6,
                 "gradient_MB": back / 1e6,
                 "over_forward": back / forward,
