@@ -45,6 +45,9 @@ print(f"largest residual of Q, U with 8 steps: {residual.max():.1e} mK")
 assert residual.max() < 1e-8
 assert np.abs(np.asarray(fine.Q - toy.Q)).max() < 1e-9
 
+# %%
+plot.stokes(synax.SkyMap.from_stokes(toy, sphere, FREQUENCY), ("I", "P", "Q", "U"), direction=None)
+
 # %% [markdown]
 # ## Figure 3: the error of the integration
 # The WMAP field with smooth electrons, against many steps. Ours is fourth order.
@@ -80,6 +83,8 @@ for name, (rule, faces) in rules.items():
     errors[name] = [1e3 * np.std(q_map(n, rule, faces) - reference) for n in counts]
     axes.loglog(counts, errors[name], "o-", label=name)
 axes.set(xlabel="steps per ray", ylabel="rms error of Q (mK)")
+axes.set_xticks(counts, [str(n) for n in counts])
+axes.minorticks_off()
 axes.legend(frameon=False)
 figure
 
@@ -98,7 +103,15 @@ for n in (16, 32, 64):
     got = synax.Synchrotron(grid, None, cosmic_rays, steps=STEPS)(rays, FREQUENCY).I
     spacing.append(n)
     grid_errors.append(float(1e3 * jnp.std(got - exact)))
-print(dict(zip(spacing, grid_errors, strict=True)), "mK")
+figure = plot.figure(figsize=(6, 4.2), layout="constrained")
+axes = figure.subplots()
+axes.loglog(spacing, grid_errors, "o-")
+axes.set(xlabel="nodes along x and y", ylabel="rms error of I (mK)")
+axes.set_xticks(spacing, [str(n) for n in spacing])
+axes.minorticks_off()
+figure
+
+# %%
 assert grid_errors[-1] < grid_errors[0]
 
 # %% [markdown]
@@ -147,6 +160,13 @@ fitted = best.model
 before, after = (float(eqx.filter_jit(loss)(s)) for s in (on_grid, fitted))
 print(f"mean squared residual over (1 mK)^2: {before:.1f} before, {after:.3f} after")
 assert after < 0.2 * before
+
+# %%
+maps = [
+    synax.SkyMap.from_stokes(eqx.filter_jit(s)(rays, FREQUENCY), rays, FREQUENCY)
+    for s in (sky, fitted)
+]
+plot.residuals(*maps, "Q")
 
 # %%
 plot.slices(fitted.magnetic, shape=100, half_height=5.0, title="The fitted grid")

@@ -37,8 +37,14 @@ FRAMES = ("galactic", "equatorial", "ecliptic")
 def _as_frequency(value: Any) -> float | tuple[float, ...] | None:
     if value is None:
         return None
+    value = value.to_value("GHz") if hasattr(value, "to_value") else value
     array = np.asarray(value, dtype=float)
     return float(array) if array.ndim == 0 else tuple(array.tolist())
+
+
+def _as_given(values: Any) -> Any:
+    """A Quantity passes: its unit can only be converted once that of the map is known."""
+    return values
 
 
 def _choose(name: str, value: Any, allowed: tuple[str, ...]) -> None:
@@ -56,12 +62,13 @@ class SkyMap(eqx.Module):
 
     **Arguments:**
 
-    - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU'.
+    - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU';
+      an astropy Quantity is converted to `unit`.
     - `kind`: 'IQU', 'QU', 'I', 'RM', 'DM' or 'EM'.
     - `nside`: HEALPix resolution; a power of two in NEST.
     - `unit`: K_RJ, K_CMB (also m, u), Jy/sr or MJy/sr for brightness; rad/m2, pc/cm3 and pc/cm6
       for RM, DM and EM, which is also the default.
-    - `frequency`: GHz, a number or a sequence; for brightness only.
+    - `frequency`: GHz, a number or a sequence, or a Quantity; for brightness only.
     - `ordering`: 'RING' or 'NEST'. `frame`: 'galactic', 'equatorial' or 'ecliptic'.
     - `convention`: sign of U: 'IAU' (angles from north through east) or 'COSMO' (U reversed).
     - `pixels`: numbers of the pixels present, for a part of the sky; None: all of it.
@@ -77,7 +84,7 @@ class SkyMap(eqx.Module):
     ```
     """
 
-    values: Float[Array, "*shape"]
+    values: Float[Array, "*shape"] = eqx.field(converter=_as_given)
     kind: str = eqx.field(static=True)
     nside: int = eqx.field(static=True)
     unit: str = eqx.field(static=True, default="")
@@ -93,6 +100,9 @@ class SkyMap(eqx.Module):
         _choose("kind", self.kind, tuple(COMPONENTS))
         if not self.unit:
             self.unit = UNITS[self.kind][0]
+        if hasattr(self.values, "to_value") and self.unit in UNITS[self.kind]:
+            plain = self.unit.removesuffix("_RJ").removesuffix("_CMB")
+            self.values = jnp.asarray(self.values.to_value(plain))
         if self.pixels is not None and not isinstance(self.pixels, jax.Array):
             self.pixels = np.asarray(self.pixels, dtype=np.int64)
 

@@ -9,8 +9,9 @@ import synax
 
 try:
     from pysm3 import Model
+    from pysm3.units import uK_RJ as UNIT
 except ImportError:
-    Model = object
+    Model, UNIT = object, u.uK
 
 
 class SynaxSynchrotron(Model):
@@ -42,4 +43,4 @@ class SynaxSynchrotron(Model):
             weights = np.ones_like(ghz) if weights is None else np.asarray(weights, float)
             weights = weights * ghz**2  # brightness per K_RJ
             maps = np.trapezoid(maps * (weights / np.trapezoid(weights, ghz))[:, None], ghz, axis=1)
-        return maps << getattr(u, "uK_RJ", u.uK)
+        return maps << UNIT
