@@ -17,7 +17,7 @@ import optax
 import synax
 from synax import plot
 
-NSIDE, STEPS = 4, 64
+NSIDE, STEPS = 4, 32
 FREQUENCY = 2.4  # GHz
 rays = synax.Sightlines.healpix(NSIDE)
 
@@ -131,7 +131,7 @@ empty = jnp.zeros((2, rays.n_rays))
 posterior = synax.Posterior(sky, priors, synax.GaussianLikelihood(rays, FREQUENCY, empty, 1e-3))
 truth = posterior.current()
 posterior = posterior.with_data(posterior.mock(jax.random.key(42), truth))
-draws = synax.sample(posterior, jax.random.key(1), chains=2, warmup=30, draws=100, check=False)
+draws = synax.sample(posterior, jax.random.key(1), chains=2, warmup=30, draws=80, check=False)
 plot.corner(draws, {k: float(v) for k, v in truth.items()})
 
 # %% [markdown]
@@ -154,7 +154,7 @@ best = synax.fit(
     on_grid,
     free=synax.select(on_grid, "magnetic.values"),
     optimizer=optax.adam(0.05),
-    steps=100,
+    steps=60,
 )
 fitted = best.model
 before, after = (float(eqx.filter_jit(loss)(s)) for s in (on_grid, fitted))

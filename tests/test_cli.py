@@ -2,6 +2,8 @@
 
 import json
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,6 +12,7 @@ import healpy
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import typer
 from astropy.io import fits
 from typer.testing import CliRunner
 
@@ -335,10 +338,21 @@ def test_convert_maps_and_grids(folder, tmp_path):
     )
 
 
+def test_converting_keeps_the_precision_of_the_file(folder, tmp_path):
+    from synax.cli._run import precision
+
+    source, target = folder / "stokes_23GHz.fits", tmp_path / "nest.fits"
+    with precision("float32"):  # as a program finds it that was just started
+        result = call("convert", source, target, "--ordering", "NEST", "--json")
+    assert json.loads(result.stdout)["precision"] == "float64"
+    np.testing.assert_array_equal(load_map(target).to_ordering("RING").I, load_map(source).I)
+
+
 def test_raw_grids_and_parameter_files(tmp_path):
     box = synax.Box((2.0, 2.0, 1.0))
     grid = synax.GridField.from_field(synax.magnetic.WMAP(), box, (3, 4, 2))
     save_grid(tmp_path / "b.bin", grid)
+    assert json.loads(call("info", tmp_path / "b.bin", "--json").stdout)["nodes_of_a_vector"] == 24
     assert "give --shape" in refused("convert", tmp_path / "b.bin", tmp_path / "b.npz")
     header = ["--shape", 3, 4, 2, "--half-lengths", 2, 2, 1]
     assert call("convert", tmp_path / "b.bin", tmp_path / "b.vtk", *header).exit_code == 0
@@ -389,10 +403,60 @@ def test_benchmark(tmp_path):
     assert "--nside = 0: must be at least 1" in refused("benchmark", "--nside", "0")
 
 
-@pytest.mark.parametrize("verb", ["simulate", "models", "info", "convert", "compare", "benchmark"])
-def test_help_has_an_example(verb):
+VERBS = typer.main.get_command(app).commands
+
+
+def examples(verb):
+    lines = (line.strip() for line in VERBS[verb].epilog.splitlines())
+    return [line for line in lines if line.startswith("synax ")]
+
+
+@pytest.mark.parametrize("verb", sorted(VERBS))
+def test_every_verb_has_examples_that_can_be_parsed_and_its_modes(verb):
     text = call(verb, "--help").stdout
     assert f"synax {verb}" in text and "Example" in text
+    assert "--json" in text and "--quiet" in text
+    mine = [line for line in examples(verb) if line.split()[1] == verb]
+    assert mine
+    for line in mine:
+        arguments = [a for a in shlex.split(line.partition(">")[0])[2:]]
+        VERBS[verb].make_context(verb, arguments)  # raises for unknown options
+
+
+@pytest.mark.slow
+def test_the_examples_of_help_run(tmp_path, monkeypatch):
+    """Each as it is written, with small sizes added; `compare` needs the data."""
+    monkeypatch.chdir(tmp_path)
+    Path("galaxy.toml").write_text(
+        '[electrons]\nmodel = "Uniform"\n[sightlines]\nnside = 1\n[integration]\nsteps = 4\n'
+        '[[data]]\nname = "sky"\nfrequency = 2.4\nsigma = 5e-4\n'
+        '[priors]\n"magnetic.b0" = { uniform = [0, 10] }\n[fit]\nsteps = 5\n'
+        "[sample]\nchains = 2\nwarmup = 10\ndraws = 10\nchunk = 10\n"
+    )
+    Path("hammurabi.xml").write_text("<root><grid></grid></root>")
+    grid = synax.GridField.from_field(
+        synax.magnetic.WMAP(), synax.Box((20.0, 20.0, 4.0)), (64, 64, 16)
+    )
+    save_grid("field.npz", grid)
+    save_grid("b.bin", grid)
+    healpy.write_map("planck.fits", np.ones(12 * 128**2), dtype=np.float64)
+    small = ["--nside", "1", "--steps", "4", "--electrons", "Uniform", "--overwrite"]
+    added = {"simulate": small, "benchmark": small[:-1], "sample": [], "fit": []}
+    for verb in ("simulate", "models", "info", "convert", "fit", "report", "sample", "benchmark"):
+        for line in examples(verb):
+            command, _, target = line.partition(" > ")
+            _, name, *arguments = shlex.split(command)
+            more = [] if "--print-config" in arguments else added.get(name, [])
+            if name == "sample" and "--resume" not in arguments:
+                shutil.rmtree("run")
+            if name == "sample":
+                more = [] if "sample.draws=2000" not in line else ["--set", "sample.draws=20"]
+            if line == "synax info synax-run":
+                arguments = ["synax-output"]
+            result = call(name, *arguments, *more)
+            assert result.exit_code == 0, f"{line}: {result.output}"
+            if target:
+                Path(target).write_text(result.stdout)
 
 
 def test_the_program_runs_as_a_module(tmp_path):

@@ -43,7 +43,6 @@ def test_python_blocks(page, tmp_path, monkeypatch):
     assert any(key in namespace for key in ("synax", "plot", "sky")), "the page never used synax"
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("page", ["command-line", "performance"])
 def test_commands(page, tmp_path, monkeypatch):
     """The shell blocks of the pages on the command line, line by line."""

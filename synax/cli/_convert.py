@@ -72,22 +72,25 @@ def convert(
         raise BadInput(f"TARGET: {error}") from None
     changes = {"unit": unit, "convention": convention, "ordering": ordering, "nside": nside}
     given = {"unit": input_unit, "convention": input_convention, "frequency": frequency}
-    note = ""
-    for_maps = {**changes, **{f"input {key}": value for key, value in given.items()}}
     raw = {"shape": shape, "half_lengths": half_lengths}
     if source.suffix.lower() != ".bin":
         _no_options(source, raw, "a raw binary grid")
     elif None in raw.values():
         raise BadInput(f"'{source}' has no header: give --shape and --half-lengths (kpc)")
-    if source.suffix.lower() == ".xml":
-        _no_options(source, for_maps, "a sky map")
-        _configuration(source, target, overwrite)
-        note = "; what was not mapped is listed at its head"
-    elif is_map(source):
-        _map(source, target, changes, given, overwrite)
-    else:
-        _no_options(source, for_maps, "a sky map")
-        _grid(source, target, overwrite, raw)
+    from ._run import precision
+
+    note = ""
+    with precision("float64"):  # what is stored in float32 stays so
+        if source.suffix.lower() != ".xml" and is_map(source):
+            _map(source, target, changes, given, overwrite)
+        else:
+            _no_options(source, changes, "a sky map")
+            _no_options(source, {f"input {k}": x for k, x in given.items()}, "a sky map")
+            if source.suffix.lower() == ".xml":
+                _configuration(source, target, overwrite)
+                note = "; what was not mapped is listed at its head"
+            else:
+                _grid(source, target, overwrite, raw)
     if as_json:
         print_json(explain(target))
     elif not quiet:

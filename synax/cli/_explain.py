@@ -12,6 +12,13 @@ from ._console import BadInput
 
 def explain(file: Path) -> dict[str, Any]:
     """What a file or folder holds, as plain data; `BadInput` if it is none of ours."""
+    from ._run import precision
+
+    with precision("float64"):  # what is stored in float32 stays so
+        return _explain(file)
+
+
+def _explain(file: Path) -> dict[str, Any]:
     if file.is_dir():
         return {"file": str(file), **_folder(file)}
     if not file.is_file():
@@ -159,6 +166,15 @@ def _html(file: Path) -> dict[str, Any]:
     }
 
 
+def _raw(file: Path) -> dict[str, Any]:
+    numbers, rest = divmod(file.stat().st_size, 8)
+    if rest or not numbers:
+        raise _refuse(file, "not a raw grid: its size is no multiple of 8 bytes")
+    found: dict[str, Any] = {"holds": "raw grid of hammurabiX (float64, no header)"}
+    found["nodes_of_a_scalar"] = numbers
+    return found | ({"nodes_of_a_vector": numbers // 3} if numbers % 3 == 0 else {})
+
+
 def _folder(folder: Path) -> dict[str, Any]:
     files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     if (folder / "configuration.json").is_file():
@@ -237,4 +253,5 @@ _READERS: dict[str, Callable[[Path], dict[str, Any]]] = {
     ".jsonl": _log,
     ".png": _png,
     ".html": _html,
+    ".bin": _raw,
 }

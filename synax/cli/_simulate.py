@@ -18,9 +18,9 @@ synax simulate
 
 synax simulate --nside 16 --magnetic JF12 --set magnetic.b_arm_1=0.2 --output jf12
 
-synax simulate my_galaxy.toml --frequency 1.4 --frequency "30 GHz" --overwrite
-
 synax simulate --print-config > my_galaxy.toml
+
+synax simulate my_galaxy.toml --frequency 1.4 --frequency "30 GHz" --overwrite
 """
 
 
