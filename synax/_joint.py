@@ -53,7 +53,7 @@ def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Obse
     if sky.electrons is None:
         raise ValueError("observe_together needs a simulator with electrons, got None")
     frequency = as_parameter(frequency, "GHz")
-    return _observe(sky, rays, frequency, index_is_three(sky.cosmic_rays))
+    return _observe(sky._resolved(rays), rays, frequency, index_is_three(sky.cosmic_rays))
 
 
 @eqx.filter_jit

@@ -25,7 +25,7 @@ from ._sampled import (
 )
 from ._sightlines import Sightlines
 from ._stokes import Stokes
-from ._surfaces import AbstractSurface
+from ._surfaces import AbstractSurface, distinct
 from .cosmic_rays import AbstractPowerLaw
 from .emission import field_power, polarised_fraction, spectral_factor
 from .transfer import (
@@ -153,7 +153,7 @@ class AbstractSimulator(eqx.Module):
     steps: eqx.AbstractVar[AbstractSteps]
     quadrature: eqx.AbstractVar[AbstractQuadrature]
     adjoint: eqx.AbstractVar[AbstractAdjoint]
-    faces: eqx.AbstractVar[bool]
+    faces: eqx.AbstractVar[bool | tuple[int, ...]]
     block: eqx.AbstractVar[int | None]
 
     @abc.abstractmethod
@@ -162,15 +162,31 @@ class AbstractSimulator(eqx.Module):
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         """The surfaces at which cells end."""
-        return tuple(s for f in self.fields() for s in f.surfaces()) if self.faces else ()
+        if self.faces is False:
+            return ()
+        named = tuple(s for f in self.fields() for s in f.surfaces())
+        return named if self.faces is True else tuple(named[i] for i in self.faces)
 
     def cells(self, rays: Sightlines) -> tuple[Cells, int]:
         """Where the cells lie on each ray, and how many there are."""
         return cells_along(rays, self.surfaces(), self.steps)
 
     def _resolved(self, rays: Sightlines) -> "AbstractSimulator":
-        """The simulator with a known number of steps."""
-        return eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(rays))
+        """The simulator with a known number of steps, each surface named once."""
+        sky = eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(rays))
+        kinds = _kinds(self.fields())
+        if self.faces is not True or len(kinds) == len(set(kinds)):
+            return sky  # only fields of one kind can share a surface
+        return dataclasses.replace(sky, faces=distinct(self.surfaces()))
+
+
+def _kinds(tree: Any) -> list[type]:
+    """The types of all fields in a nest of fields and tuples."""
+    if isinstance(tree, tuple):
+        return [kind for part in tree for kind in _kinds(part)]
+    if not isinstance(tree, AbstractField):
+        return []
+    return [type(tree), *_kinds(tuple(vars(tree).values()))]
 
 
 def _prepared(medium: AbstractMedium) -> AbstractMedium:
@@ -234,7 +250,8 @@ class Synchrotron(AbstractSimulator):
       cell.
     - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
     - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
-    - `faces`: put cell faces where rays cross the fields' surfaces.
+    - `faces`: put cell faces where rays cross the fields' surfaces (or only some: numbers in
+      their order).
     - `block`: rays advanced together; sets the working memory, not the result. Default: what
       measured best on the device.
 
@@ -247,7 +264,7 @@ class Synchrotron(AbstractSimulator):
     steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
-    faces: bool = eqx.field(static=True, default=True)
+    faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -354,7 +371,7 @@ class RotationMeasure(AbstractSimulator):
     steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
-    faces: bool = eqx.field(static=True, default=True)
+    faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -379,7 +396,7 @@ class DispersionMeasure(AbstractSimulator):
     steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
-    faces: bool = eqx.field(static=True, default=True)
+    faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
@@ -405,7 +422,7 @@ class EmissionMeasure(AbstractSimulator):
     steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
-    faces: bool = eqx.field(static=True, default=True)
+    faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):

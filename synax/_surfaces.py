@@ -8,11 +8,13 @@ right.
 
 import abc
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from ._math import larger, safe_sqrt, smaller
@@ -31,6 +33,24 @@ class AbstractSurface(eqx.Module):
 
         **Arguments:** `origin`: (3, *rays) kpc. `direction`: unit vectors (3, *rays).
         """
+
+
+def distinct(surfaces: Sequence[AbstractSurface]) -> tuple[int, ...]:
+    """Numbers of the surfaces that do not repeat an earlier one, as far as values are known."""
+    kept: list[int] = []
+    for i, surface in enumerate(surfaces):
+        if not any(_same(surface, surfaces[k]) for k in kept):
+            kept.append(i)
+    return tuple(kept)
+
+
+def _same(a: AbstractSurface, b: AbstractSurface) -> bool:
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    pairs = list(zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+    if any(x is not y and isinstance(v, jax.core.Tracer) for x, y in pairs for v in (x, y)):
+        return False
+    return all(x is y or np.array_equal(np.asarray(x), np.asarray(y)) for x, y in pairs)
 
 
 def _quadratic(a: Array, b: Array, c: Array) -> Distances:

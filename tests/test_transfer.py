@@ -1,5 +1,7 @@
 """The march: order of convergence, faces at jumps, adjoints, derivatives, blocks."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -355,3 +357,13 @@ def test_bad_arguments_are_named(kwargs, message):
 def test_bad_frequency(rays, frequency):
     with pytest.raises(ValueError, match="frequency must be"):
         edged(steps=2)(rays, frequency)
+
+
+def test_a_surface_that_several_fields_share_costs_one_face(rays):
+    parts = synax.magnetic.WMAP() + 0.5 * synax.magnetic.WMAP(b0=2.0).permuted(1, 0, 2)
+    sky = synax.Synchrotron(parts, None, synax.cosmic_rays.WMAP(), steps=6)
+    once = dataclasses.replace(sky, faces=(0, 1))
+    for a, b in zip(*(jax.tree.leaves(s(rays, FREQUENCY)) for s in (sky, once)), strict=True):
+        np.testing.assert_array_equal(a, b)
+    apart = eqx.tree_at(lambda s: s.magnetic.parts[0].r_max, sky, jnp.asarray(19.0))
+    assert apart._resolved(rays).cells(rays)[1] == once.cells(rays)[1] + 2
