@@ -195,7 +195,6 @@ def test_fields_boxes_and_keys_inside_models():
         ("sightlines.observer=[1, 2]", "must be a list of 3 numbers in kpc"),
         ("integration.steps=0", "must be at least 1"),
         ("integration.precision=double", "must be one of float64, float32"),
-        ("integration.scale=2", "only with integration.spacing"),
         ("domain.half_lengths=[1, 2, -3]", "must be positive in kpc"),
         ("domain.shape=sphere", "domain.radius is missing"),
         ("frequency=-1", "must be positive in GHz"),
@@ -223,6 +222,8 @@ def test_bad_configuration_files(tmp_path):
     assert "not valid TOML" in refused("simulate", tmp_path / "a.toml")
     (tmp_path / "b.toml").write_text('[magnetic]\nmodel = "WMAP"\ngrid = "x.npz"\n')
     assert "exactly one of model, class, grid" in refused("simulate", tmp_path / "b.toml")
+    (tmp_path / "c.toml").write_text('[integration]\nspacing = "uniform"\nscale = 2.0\n')
+    assert "only with integration.spacing" in refused("simulate", tmp_path / "c.toml")
     (tmp_path / "broken.py").write_text("raise RuntimeError('boom')\n")
     broken = f"magnetic.class={tmp_path / 'broken.py'}:Ring"
     assert "boom" in refused("simulate", "--set", broken, "-o", tmp_path / "out")
