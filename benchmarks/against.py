@@ -4,15 +4,22 @@
     python benchmarks/against.py --hammurabi PATH     a built hammurabiX: its `hamx` program
 
 Ratios above one mean that synax is faster. Field: WMAP with four free parameters; electrons: a
-256 x 256 x 64 grid; cosmic rays: WMAP; 2.4 GHz; float64.
+256 x 256 x 64 grid; cosmic rays: WMAP; 2.4 GHz; float64. hammurabiX has its own analytic electrons
+and cosmic rays, which synax has too; OMP_NUM_THREADS is set to the number of cores that JAX uses.
+Errors: rms over the map against a converged one, over its standard deviation; the largest of I,
+Q, U. Its own rule takes the phase at the far end of a cell, so Q and U of the two codes differ by
+half a cell's rotation.
 """
 
 import argparse
 import importlib.util
+import math
+import os
 import subprocess
 import tempfile
 import time
 from pathlib import Path
+from xml.etree import ElementTree
 
 import equinox as eqx
 import jax
@@ -24,6 +31,7 @@ import synax
 
 BOX = synax.Box
 C0 = 211.13068378473076  # m^-3, the normalisation in the paper's code
+OBSERVER, DEPTH = (-8.3, 0.0, 0.006), 30.0  # kpc: the sphere that hammurabiX integrates
 
 
 def load(folder, name):
@@ -155,45 +163,129 @@ def against_paper(folder, nside, steps):
     ]
 
 
+def hammurabi_file(template, folder, nside, steps, electrons):
+    """Its own parameter template, changed to our problem; returns the file's path."""
+    tree = ElementTree.parse(template)
+    root = tree.getroot()
+
+    def put(path, **attributes):
+        node = root.find(path)
+        if node is None:
+            raise SystemExit(f"--parameters {template}: no element <{path}>")
+        node.attrib.update({k: str(v) for k, v in attributes.items()})
+
+    observable = root.find("observable")
+    for extra in observable.findall("sync")[1:]:
+        observable.remove(extra)
+    put("observable/dm", cue=0)
+    put("observable/faraday", cue=0)
+    put("observable/sync", cue=1, freq=2.4, filename="sync.bin", nside=nside)
+    put("grid/shell/layer", type="auto")
+    put("grid/shell/layer/auto/shell_num", value=1)
+    put("grid/shell/layer/auto/nside_sim", value=nside)
+    limits = {"oc_r_min": 0, "oc_r_max": DEPTH, "oc_r_res": repr(DEPTH / (steps + 1e-6))}
+    limits |= {"gc_r_min": 0, "gc_r_max": 60, "gc_z_min": -60, "gc_z_max": 60}
+    for name, value in limits.items():
+        put(f"grid/shell/{name}", value=value)
+    put("magneticfield/regular", cue=1, type="lsa")
+    put("magneticfield/random", cue=0)
+    put("thermalelectron/regular", cue=1, type="ymw16" if electrons == "YMW16" else "unif")
+    put("thermalelectron/regular/unif/n0", value=0.005)
+    put("thermalelectron/regular/unif/r0", value=2 * DEPTH)
+    put("thermalelectron/random", cue=0)
+    put("cre", cue=1, type="analytic")
+    path = Path(folder) / "parameters.xml"
+    tree.write(path)
+    return path
+
+
+def time_hammurabi(program, folder, file):
+    """(seconds, I, Q, U in K Rayleigh-Jeans) of one run of the program, start-up included."""
+    start = time.perf_counter()
+    subprocess.run([program, file.name], cwd=folder, check=True, capture_output=True)
+    seconds = time.perf_counter() - start
+    x = 2.4e9 * 6.62607015e-34 / (1.380649e-23 * 2.725)  # it writes thermodynamic temperatures
+    factor = math.expm1(x) ** 2 / (x * x * math.exp(x))
+    return seconds, *(np.fromfile(Path(folder) / f"sync_{s}.bin") / factor for s in "IQU")
+
+
 def against_hammurabi(program, template, nside, steps):
-    """Time `hamx` on the user's own parameter file against synax on the same number of points."""
-    if template is None:
-        raise SystemExit(
-            "--hammurabi needs --parameters FILE: an XML file of yours with the LSA field, "
-            "analytic electrons, one shell to 30 kpc and one frequency"
-        )
-    with tempfile.TemporaryDirectory() as folder:
-        start = time.perf_counter()
-        subprocess.run(
-            [program, str(Path(template).resolve())], cwd=folder, check=True, capture_output=True
-        )
-        theirs = time.perf_counter() - start
-    sky = synax.Synchrotron(
-        synax.magnetic.WMAP(),
-        synax.electrons.YMW16(),
-        synax.cosmic_rays.WMAP(),
-        steps=steps,
-        quadrature=synax.Midpoint(),
-        faces=False,
-    )
-    domain = BOX((20.0, 20.0, 5.0)) & synax.Sphere(30.0, (-8.3, 0.0, 0.006))
-    rays = synax.Sightlines.healpix(nside, domain=domain)
-    _, ours = timed(sky, rays.sharded(), jnp.asarray(2.4), repeats=3)
-    return [
-        {
-            "case": f"hammurabiX, NSIDE {nside} x {steps}",
-            "theirs_s": theirs,
-            "ours_s": ours,
-            "ratio": theirs / ours,
-        }
-    ]
+    """The same sphere of 30 kpc about the observer, with as many points on every ray.
+
+    The time of a run with one cell is taken off, so that its start-up is not counted.
+    """
+    template = Path(template or Path(program).parent / "params_template.xml").resolve()
+    if not template.exists():
+        raise SystemExit(f"{template} not found: give --parameters FILE, hammurabiX's template")
+    program = str(Path(program).resolve())
+    rays = synax.Sightlines.healpix(nside, domain=synax.Sphere(DEPTH, OBSERVER)).sharded()
+    densities = {
+        "uniform n_e": synax.electrons.Uniform(0.005, 2 * DEPTH, OBSERVER),
+        "YMW16": synax.electrons.YMW16Hammurabi(),
+    }
+    frequency = jnp.asarray(2.4)
+    cosmic_rays = synax.cosmic_rays.Analytic()
+    rows = []
+    for name, electrons in densities.items():
+        with tempfile.TemporaryDirectory() as folder:
+            short = hammurabi_file(template, folder, nside, 1, name)
+            start_up = min(time_hammurabi(program, folder, short)[0] for _ in range(2))
+            file = hammurabi_file(template, folder, nside, steps, name)
+            runs = [time_hammurabi(program, folder, file) for _ in range(2)]
+        theirs = min(r[0] for r in runs) - start_up
+        their_maps = runs[0][1:]
+
+        def make(steps, electrons=electrons, **kwargs):
+            return synax.Synchrotron(
+                synax.magnetic.WMAP(), electrons, cosmic_rays, steps=steps, **kwargs
+            )
+
+        # as many points a ray as theirs: half as many cells, of two points each
+        same = make(synax.UniformSteps(steps // 2), faces=False)
+        _, ours = timed(same, rays, frequency, repeats=3)
+        exact = jax.tree.leaves(make(2048)(rays, frequency))
+        error = lambda maps, exact=exact: [
+            float(np.sqrt(np.mean((np.asarray(a) - np.asarray(b)) ** 2)) / np.std(b))
+            for a, b in zip(maps, exact, strict=True)
+        ]
+        our_maps = jax.tree.leaves(same(rays, frequency))
+        gap = [
+            float(np.std(a - np.asarray(b)) / np.std(a))
+            for a, b in zip(their_maps, our_maps, strict=True)
+        ]
+        their_error = error(their_maps)
+        n = 8
+        while max(error(jax.tree.leaves(make(n)(rays, frequency)))) > max(their_error):
+            n = 2 * n
+        _, equal = timed(make(n), rays, frequency, repeats=5)
+        rows += [
+            {
+                "case": f"hammurabiX, {name}, the same points, equal cells",
+                "theirs_s": theirs,
+                "ours_s": ours,
+                "ratio": theirs / ours,
+                "ours_Mpoints_per_s": rays.n_rays * steps / ours / 1e6,
+                "their_error": max(their_error),
+                "our_error": max(error(our_maps)),
+                "maps_differ_IQU": [float(f"{x:.2g}") for x in gap],
+            },
+            {
+                "case": f"hammurabiX, {name}, its error or less ({n} cells of ours)",
+                "theirs_s": theirs,
+                "ours_s": equal,
+                "ratio": theirs / equal,
+                "their_error": max(their_error),
+                "our_error": max(error(jax.tree.leaves(make(n)(rays, frequency)))),
+            },
+        ]
+    return rows
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--reference", help="checkout of the paper's code")
     parser.add_argument("--hammurabi", help="path of the hamx program")
-    parser.add_argument("--parameters", help="parameter file for hamx")
+    parser.add_argument("--parameters", help="its params_template.xml (default: beside hamx)")
     parser.add_argument("--nside", type=int, default=32)
     parser.add_argument("--steps", type=int, default=512)
     parser.add_argument("--json", help="write the results to this file")
@@ -201,7 +293,10 @@ def main():
     if not (args.reference or args.hammurabi):
         parser.error("give --reference PATH or --hammurabi PATH")
     jax.config.update("jax_enable_x64", True)
+<<<<<<< HEAD
     synax.use_cores()
+=======
+    os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     rows = []
     if args.reference:
         rows += against_paper(args.reference, args.nside, args.steps)
