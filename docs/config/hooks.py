@@ -97,16 +97,26 @@ def benchmarks():
     parts = []
     for file in sorted((DOCS / "data").glob("benchmark_*.json")):
         record = json.loads(file.read_text())
-        machine = record["machine"]
-        device = ", ".join(sorted(set(machine["devices"])))
-        where = f"{machine['cpu']}, {machine['cores']} cores, device {device}, JAX {machine['jax']}"
-        busy = f"load {machine['load']:.1f} at the start"
-        parts += [f"### {record['benchmark'].capitalize()}", f"*{where}; {busy}.*"]
-        parts += [_table(record["rows"], list(dict.fromkeys(k for r in record["rows"] for k in r)))]
-        settings = {k: v for k, v in record.items() if k not in ("benchmark", "machine", "rows")}
+        if record["benchmark"] == "accuracy":  # has its own page
+            continue
+        parts += [f"### {record['benchmark'].capitalize()}", _where(record)]
+        for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
+            parts += [f"*{title}*"] * bool(title)
+            parts += [_table(rows, list(dict.fromkeys(k for r in rows for k in r)))]
+        settings = {
+            k: v for k, v in record.items() if k not in ("benchmark", "machine", "rows", "tables")
+        }
         told = "; ".join(f"{k}: {_number(v)}" for k, v in settings.items())
         parts += [f"`python benchmarks/{record['benchmark']}.py`" + (f" ({told})" if told else "")]
     return "\n\n".join(parts) or "Run `python benchmarks/engine.py` for those of your machine."
+
+
+def _where(record):
+    """The machine of a benchmark, as one line in italics."""
+    machine = record["machine"]
+    device = ", ".join(sorted(set(machine["devices"])))
+    where = f"{machine['cpu']}, {machine['cores']} cores, device {device}, JAX {machine['jax']}"
+    return f"*{where}; load {machine['load']:.1f} at the start.*"
 
 
 def comparison():
