@@ -1,8 +1,10 @@
 """Fields given by their values on a uniform grid."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
@@ -12,6 +14,7 @@ from ._field import AbstractField, Position, Value
 from ._gather import Shape3, pack, trilinear
 from ._parameters import as_parameter, parameter
 from ._surfaces import AbstractSurface
+from .transfer import as_mesh
 
 
 class GridField(AbstractField):
@@ -51,6 +54,8 @@ class GridField(AbstractField):
     outside: str = eqx.field(static=True)
     order: str = eqx.field(static=True)
     unit: str = eqx.field(static=True)
+    mesh: jax.sharding.Mesh | None = eqx.field(static=True)
+    """Devices the values are divided over (see `sharded`); None: no division."""
 
     def __init__(
         self,
@@ -61,6 +66,7 @@ class GridField(AbstractField):
         outside: str = "zero",
         order: str = "linear",
         unit: str | None = None,
+        mesh: jax.sharding.Mesh | None = None,
     ):
         _check_choice("centering", centering, ("node", "cell"))
         _check_choice("outside", outside, ("zero", "nearest", "linear"))
@@ -81,6 +87,33 @@ class GridField(AbstractField):
         self.centering = centering
         self.outside = outside
         self.order = order
+        self.mesh = mesh
+
+    def sharded(self, devices: Any = None) -> "GridField":
+        """The same grid with its values divided over several devices, along x.
+
+        For grids (and their gradients) that do not fit on one device: each holds nx / devices
+        planes and looks up the points of all, so memory is divided, not time. Call simulators with
+        sightlines `sharded` over the same devices.
+
+        **Arguments:** `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`;
+        default: all there are, on every host.
+
+        **Raises** `ValueError` if nx is not a multiple (at least twice) of the number of devices,
+        or for cubic interpolation.
+        """
+        mesh = as_mesh(devices)
+        if self.order != "linear":
+            raise ValueError(f"GridField: order={self.order!r} cannot be sharded, only 'linear'")
+        if self.shape[0] % mesh.size or self.shape[0] < 2 * mesh.size:
+            raise ValueError(
+                f"GridField: nx must be a multiple (at least twice) of the number of devices, got "
+                f"nx={self.shape[0]} and {mesh.size} devices"
+            )
+        before = [None] * (self.values.ndim - 3)
+        along_x = jax.sharding.PartitionSpec(*before, *mesh.axis_names, None, None)
+        values = eqx.filter_shard(self.values, jax.sharding.NamedSharding(mesh, along_x))
+        return dataclasses.replace(self, values=values, mesh=mesh)
 
     @classmethod
     def from_field(
@@ -116,15 +149,18 @@ class GridField(AbstractField):
 
     def prepare(self) -> AbstractField:
         """The same field with its values packed for the look-up."""
-        if self.order == "cubic":
-            return self
+        if self.order == "cubic" or self.mesh is not None:
+            return self  # a divided grid is packed by each device, see _slab.py
+        return self._packed()
+
+    def _packed(self) -> "PackedGrid":
         vector = self.values.ndim == 4
         table = pack(self.values)
         return PackedGrid(table, self.box, self.shape, vector, self.centering, self.outside)
 
     def __call__(self, position: Position) -> Value:
         if self.order == "linear":
-            return self.prepare()(position)
+            return self._packed()(position)
         return self._cubic(position)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
@@ -139,7 +175,7 @@ class GridField(AbstractField):
         last = jnp.moveaxis(self.values, 0, -1) if self.values.ndim == 4 else self.values
         value = interpax.interp3d(*query, *self.axes(), last, method="cubic", extrap=True)
         value = value.T.reshape(self.values.shape[:-3] + position.shape[1:])
-        return _cut(value, position, self.box, self.outside)
+        return cut(value, position, self.box, self.outside)
 
 
 class PackedGrid(AbstractField):
@@ -154,24 +190,31 @@ class PackedGrid(AbstractField):
 
     def __call__(self, position: Position) -> Value:
         flat = position.reshape(3, -1)
-        half = self.box.half_lengths[:, None].astype(flat.dtype)
-        low = self.box.center[:, None].astype(flat.dtype) - half
-        count = jnp.asarray(self.shape, dtype=flat.dtype)[:, None]
-        if self.centering == "node":
-            coordinate = (flat - low) * ((count - 1.0) / (2.0 * half))
-        else:
-            coordinate = (flat - low) * (count / (2.0 * half)) - 0.5
+        coordinate = grid_coordinate(flat, self.box, self.shape, self.centering)
         clamp = self.outside != "linear"
         components = 3 if self.vector else 1
         value = trilinear(self.table, coordinate, self.shape, components, clamp)
         value = value.reshape((3,) * self.vector + position.shape[1:])
-        return _cut(value, position, self.box, self.outside)
+        return cut(value, position, self.box, self.outside)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (self.box,) if self.outside == "zero" else ()
 
 
-def _cut(value: Value, position: Position, box: Box, outside: str) -> Value:
+def grid_coordinate(
+    position: Float[Array, "3 n"], box: Box, shape: Shape3, centering: str
+) -> Float[Array, "3 n"]:
+    """Positions (kpc) in units of the spacing, counted from the first value of each axis."""
+    half = box.half_lengths[:, None].astype(position.dtype)
+    low = box.center[:, None].astype(position.dtype) - half
+    count = jnp.asarray(shape, dtype=position.dtype)[:, None]
+    if centering == "node":
+        return (position - low) * ((count - 1.0) / (2.0 * half))
+    return (position - low) * (count / (2.0 * half)) - 0.5
+
+
+def cut(value: Value, position: Position, box: Box, outside: str) -> Value:
+    """Zero outside the box, if that is what the grid is there."""
     return jnp.where(box.contains(position), value, 0.0) if outside == "zero" else value
 
 

@@ -24,11 +24,15 @@ from ._sampled import (
     without_cells,
 )
 from ._sightlines import Sightlines
+from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
 from ._stokes import Stokes
 from ._surfaces import AbstractSurface, distinct
 from .cosmic_rays import AbstractPowerLaw
 from .emission import field_power, polarised_fraction, spectral_factor
 from .transfer import (
+    PLANES,
+    RAYS,
+    REPLICATED,
     AbstractAdjoint,
     AbstractGeometry,
     AbstractMedium,
@@ -201,14 +205,17 @@ def _integrate(
     rays: Sightlines,
     lambda_squared: Array | None = None,
 ) -> Totals:
+    check_same_devices(divided_grids(medium), rays)
     n_rays, mesh = rays.n_rays, rays.mesh
     block = _block(simulator, mesh)
     rays = dataclasses.replace(rays, mesh=None, pixels=None)
     if mesh is None:
         return _integrate_here(simulator, medium, rays, lambda_squared, block)
     arguments = (simulator, _prepared(medium), rays, lambda_squared)
-    per_ray = per_ray_filter(arguments)
-    return over_rays(lambda a: _integrate_here(*a, block), arguments, per_ray, n_rays, mesh)
+    divided = jax.tree.map(lambda ray: RAYS if ray else REPLICATED, per_ray_filter(arguments))
+    divided = mark_divided(arguments, divided, PLANES)
+    local = lambda a: _integrate_here(a[0], own_slabs(a[1]), *a[2:], block)
+    return over_rays(local, arguments, divided, n_rays, mesh)
 
 
 def _integrate_here(

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, Int, PyTree
 from ._domain import AbstractDomain, Box
 from ._math import larger, smaller
 from ._parameters import as_parameter, holds
+from .transfer import as_mesh
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
@@ -72,12 +73,7 @@ class Sightlines(eqx.Module):
         default: all there are, on every host. Simulators called with the result run on all of
         them, with parameters replicated and one reduction for a gradient; nothing else changes.
         """
-        mesh = devices
-        if not isinstance(mesh, jax.sharding.Mesh):
-            chosen = np.asarray(jax.devices() if devices is None else devices)
-            mesh = jax.sharding.Mesh(chosen.reshape(-1), ("rays",))
-        if len(mesh.axis_names) != 1:
-            raise ValueError(f"devices must be a mesh with one axis, got axes {mesh.axis_names}")
+        mesh = as_mesh(devices)
         rays = dataclasses.replace(self, mesh=mesh)
         known = not isinstance(self.direction, jax.core.Tracer)
         if known and jax.process_count() == 1 and self.n_rays % mesh.size == 0:
@@ -93,11 +89,18 @@ class Sightlines(eqx.Module):
         """A simulator (any PyTree) with its arrays copied to every device of these sightlines.
 
         Without it JAX copies them again at every call from outside `jit`, which matters for grids.
+        Grids that are `sharded` over the same devices stay divided.
         """
         if self.mesh is None:
             return tree
         everywhere = jax.sharding.NamedSharding(self.mesh, jax.sharding.PartitionSpec())
-        return eqx.filter_shard(tree, everywhere)
+
+        def place(x: Any) -> Any:
+            where = getattr(x, "sharding", None)
+            here = isinstance(where, jax.sharding.NamedSharding) and where.mesh == self.mesh
+            return x if here else eqx.filter_shard(x, everywhere)
+
+        return jax.tree.map(place, tree)
 
     def __check_init__(self):
         if self.distance is not None and not holds(self.distance, lambda x: x > 0):

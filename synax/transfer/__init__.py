@@ -25,7 +25,13 @@ from ._march import (
     Problem as Problem,
     Totals as Totals,
 )
-from ._mesh import over_rays as over_rays
+from ._mesh import (
+    PLANES as PLANES,
+    RAYS as RAYS,
+    REPLICATED as REPLICATED,
+    as_mesh as as_mesh,
+    over_rays as over_rays,
+)
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,
