@@ -89,3 +89,104 @@ def test_a_mesh_needs_one_axis():
     mesh = jax.sharding.Mesh(np.array(jax.devices()[:1]).reshape(1, 1), ("a", "b"))
     with pytest.raises(ValueError, match="one axis"):
         synax.Sightlines.healpix(1).sharded(mesh)
+
+
+SHARDED_GRID = """
+mesh = jax.sharding.Mesh(np.array(jax.devices()), ("rays",))
+
+@eqx.filter_jit
+def everything(sky, rays):
+    def loss(sky):
+        stokes = sky(rays, frequency)
+        return jnp.sum(stokes.Q**2) + jnp.sum(stokes.I), stokes
+    (value, stokes), gradient = eqx.filter_value_and_grad(loss, has_aux=True)(sky)
+    return value, stokes, gradient
+
+def apart(a, b):
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    return max(float(jnp.max(jnp.abs(x - y)) / jnp.maximum(jnp.max(jnp.abs(y)), 1e-30))
+               for x, y in pairs)
+
+def measured(sky, rays):
+    program = everything.lower(sky, rays).compile()
+    memory = program.compiled.memory_analysis()  # of one device
+    peak = memory.temp_size_in_bytes + memory.argument_size_in_bytes + memory.output_size_in_bytes
+    return program(sky, rays), peak
+
+box = synax.Box((9.0, 8.0, 4.0))
+few = synax.Sightlines.healpix(2, pixels=np.arange(43))
+grid = lambda field, shape, **kwargs: synax.GridField.from_field(field, box, shape, **kwargs)
+grids = (
+    grid(synax.magnetic.WMAP(), (32, 40, 40)),
+    grid(synax.electrons.TwoDisc(), (16, 7, 5), centering="cell", outside="linear"),
+    grid(synax.cosmic_rays.WMAP(), (16, 7, 5), centering="cell", outside="nearest"),
+)
+made = lambda b, n_e, n: synax.Synchrotron(
+    b, n_e, synax.cosmic_rays.PowerLaw(n, 3.0), steps=4, block=7
+)
+whole, one_device = measured(made(*grids), few)
+parts, each_of_many = measured(made(*(g.sharded() for g in grids)), few.sharded(mesh))
+slab = parts[2].magnetic.values.addressable_shards[0].data.shape
+print(json.dumps([apart(parts, whole), slab, one_device, each_of_many]))
+"""
+
+
+def test_grids_divided_over_devices():
+    """Maps, and gradients of values, box and cosmic rays; each device holds its planes only."""
+    code = PROBLEM.format(setup="") + SHARDED_GRID
+    flags = "--xla_force_host_platform_device_count=8"
+    error, slab, one_device, each_of_many = run_all([code], flags)[0]
+    assert error < 1e-12
+    assert slab == [3, 4, 40, 40]
+    assert each_of_many < 0.3 * one_device
+
+
+CHAINS = """
+from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
+mesh = Mesh(np.array(jax.devices()), ("chains",))
+place = lambda x: jax.device_put(x, NamedSharding(mesh, P("chains")))
+
+def value(b0):
+    moved = eqx.tree_at(lambda s: s.magnetic.b0, sky, b0)
+    return jnp.sum(moved(rays, frequency).Q ** 2)
+
+several = jax.jit(jax.vmap(jax.value_and_grad(value)))
+b0 = jnp.linspace(0.5, 2.0, 8)
+together = several(place(b0))
+alone = jax.jit(jax.value_and_grad(value))(b0[5])
+maps = eqx.filter_jit(lambda sky, frequency: sky(rays, frequency).Q)
+many = jnp.linspace(0.5, 4.0, 8)
+divided, whole = maps(sky, place(many)), maps(sky, many)
+print(json.dumps([
+    [len({s.device for s in x.addressable_shards if s.data.shape[0] == 1})
+     for x in (*together, divided)],
+    [abs(float(a[5] / b) - 1) for a, b in zip(together, alone)],
+    float(jnp.max(jnp.abs(divided - whole)) / jnp.max(jnp.abs(whole))),
+]))
+"""
+
+
+def test_chains_and_frequencies_divided_over_devices():
+    """Parameters under vmap and frequencies, placed on a mesh: the compiler divides the march."""
+    code = PROBLEM.format(setup="") + CHAINS
+    flags = "--xla_force_host_platform_device_count=8"
+    devices, chains, frequencies = run_all([code], flags)[0]
+    assert devices == [8, 8, 8]
+    assert max(chains) < 1e-12
+    assert frequencies < 1e-12
+
+
+def test_what_cannot_be_divided_is_refused():
+    import jax
+    import numpy as np
+
+    import synax
+
+    box = synax.Box((9.0, 8.0, 4.0))
+    with pytest.raises(ValueError, match="nx must be a multiple"):
+        synax.GridField(np.ones((3, 3, 4)), box).sharded(jax.devices()[:1] * 2)
+    with pytest.raises(ValueError, match="only 'linear'"):
+        synax.GridField(np.ones((4, 4, 4)), box, order="cubic").sharded()
+    grid = synax.GridField(np.ones((4, 4, 4)), box).sharded(jax.devices()[:1])
+    with pytest.raises(ValueError, match=r"needs sightlines.sharded\(\)"):
+        synax.DispersionMeasure(grid, steps=2)(synax.Sightlines.healpix(1))
