@@ -293,9 +293,7 @@ def main():
     if not (args.reference or args.hammurabi):
         parser.error("give --reference PATH or --hammurabi PATH")
     jax.config.update("jax_enable_x64", True)
-<<<<<<< HEAD
     synax.use_cores()
-=======
     os.environ.setdefault("OMP_NUM_THREADS", str(len(os.sched_getaffinity(0))))
     rows = []
     if args.reference:
