@@ -149,7 +149,7 @@ def atan2(y: Float[Array, "*shape"], x: Float[Array, "*shape"]) -> Float[Array, 
     angle = t + t * w * series + jnp.where(upper, 0.25 * math.pi, 0.0).astype(t.dtype)
     angle = jnp.where(ay > ax, 0.5 * math.pi - angle, angle)
     angle = jnp.where(x < 0, math.pi - angle, angle)
-    return jnp.where(y < 0, -angle, angle)
+    return stored(jnp.where(y < 0, -angle, angle))
 
 
 @atan2.defjvp
