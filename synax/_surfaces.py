@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ._math import larger, safe_sqrt, smaller
+from ._math import atan2, larger, log, safe_sqrt, smaller
 from ._parameters import parameter
 
 Rays = Float[Array, "3 *#rays"]
@@ -168,7 +168,7 @@ class LogarithmicSpirals(AbstractSurface):
         u, v = u / norm, v / norm
         closest = -(origin[0] * u + origin[1] * v)  # horizontal path to closest approach
         impact = origin[0] * v - origin[1] * u  # signed: > 0 when moving anticlockwise
-        phi0 = jnp.arctan2(-u * impact, v * impact)  # azimuth of the point of closest approach
+        phi0 = atan2(-u * impact, v * impact)  # azimuth of the point of closest approach
         phi0 = jnp.where(impact == 0, 0.0, phi0)
         b = jnp.abs(impact) + 1e-9
         # moving along +t the azimuth turns by sense * atan(t / b)
@@ -176,7 +176,9 @@ class LogarithmicSpirals(AbstractSurface):
         turn = sense * k * b
 
         def phase(t: Array) -> Array:
-            return 0.5 * jnp.log(b * b + t * t) - k * (phi0 + sense * jnp.arctan(t / b))
+            return 0.5 * log(b * b + t * t) - k * (
+                phi0 + sense * atan2(t, jnp.broadcast_to(b, t.shape))
+            )
 
         t_end = safe_sqrt(self.r_max**2 - b * b)
         t_start = safe_sqrt(self.r_min**2 - b * b)
