@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from .._observables import AbstractSimulator
 from ..transfer import ForwardMode
+from ._box import BoxPrior, bounds
 
 TANGENTS = 16
 Latent = Float[Array, " n_latent"]
@@ -58,6 +59,9 @@ def prior_precision(posterior: Any, latent: Latent) -> Float[Array, "n_latent n_
         size = block.prior.size
         if block.prior.standard:
             matrices.append(jnp.eye(size, dtype=latent.dtype))
+        elif isinstance(block.prior, BoxPrior) and block.prior.soft is None:
+            # flat: the inverse variance of a uniform variate keeps steps within the interval
+            matrices.append(12.0 * jnp.eye(size, dtype=latent.dtype))
         else:
             hessian = -jax.hessian(block.prior.log_latent)(latent[start : start + size])
             values, vectors = jnp.linalg.eigh(hessian)
@@ -138,35 +142,40 @@ def find_mode(
 ) -> Mode:
     """Levenberg-Marquardt ascent with the exact Gauss-Newton matrix, in latent space.
 
+    Latents with bounds (see `boxed`) stay between them: those that would leave are held there.
     Stops when the quadratic model promises less than `tolerance` (log density) from a further
     step, or when rounding hides any progress.
 
-    **Reference:** Marquardt 1963, J. SIAM 11, 431; damping rule of Nielsen 1999, IMM-REP-1999-05.
+    **Reference:** Marquardt 1963, J. SIAM 11, 431; damping rule of Nielsen 1999, IMM-REP-1999-05;
+    projection of Kanzow, Yamashita & Fukushima 2004, J. Comput. Appl. Math. 172, 375.
     """
     latent = start
     here = curvature(posterior, latent)
     if not bool(jnp.isfinite(here.logdensity)):
         raise ValueError("the log density is not finite at the start; choose another start")
+    low, high = (np.asarray(x, np.float64) for x in bounds(posterior))
     damping, growth, steps, decrement = 1e-3, 2.0, 1, math.inf
     resolution = 8.0 * float(jnp.finfo(latent.dtype).eps)
     while steps < max_steps:
         precision = np.asarray(here.precision, np.float64)
         gradient = np.asarray(here.gradient, np.float64)
-        decrement = 0.5 * float(gradient @ np.linalg.solve(precision, gradient))
+        place = np.asarray(latent, np.float64)
+        held = ((place <= low) & (gradient < 0.0)) | ((place >= high) & (gradient > 0.0))
+        decrement = 0.5 * float(gradient @ _solve(precision, gradient, held))
         floor = resolution * abs(float(here.logdensity))
         if decrement < max(tolerance, floor):
             break
         damped = precision + damping * np.diag(np.diagonal(precision))
-        step = np.linalg.solve(damped, gradient)
+        step = np.clip(place + _solve(damped, gradient, held), low, high) - place
         promise = float(step @ gradient - 0.5 * step @ precision @ step)
-        trial = latent + jnp.asarray(step, latent.dtype)
+        trial = jnp.asarray(np.clip(place + step, low, high), latent.dtype)
         there = curvature(posterior, trial)
         steps += 1
         gain = float(there.logdensity) - float(here.logdensity)
         if math.isfinite(gain) and gain > 0.0:
             latent, here = trial, there
-            ratio = gain / max(promise, 1e-300)
-            damping *= max(0.1, 1.0 - (2.0 * min(ratio, 1.0) - 1.0) ** 3)
+            ratio = min(max(gain / max(promise, 1e-300), 0.0), 1.0)
+            damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)
             growth = 2.0
         else:
             damping *= growth
@@ -175,6 +184,13 @@ def find_mode(
                 break
     floor = resolution * abs(float(here.logdensity))
     return Mode(latent, here, steps, decrement, decrement < max(tolerance, floor))
+
+
+def _solve(matrix: np.ndarray, vector: np.ndarray, held: np.ndarray) -> np.ndarray:
+    """Solution of the rows and columns that are not held; 0 for those that are."""
+    solution, free = np.zeros_like(vector), ~held
+    solution[free] = np.linalg.solve(matrix[np.ix_(free, free)], vector[free])
+    return solution
 
 
 class Forecast(NamedTuple):

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ._box import WIDEST, bounds, boxed, has_boxes
 from ._curvature import Mode, find_mode
 
 GOOD_FIT = 2.0
@@ -93,21 +94,74 @@ def laplace(
     key: PRNGKeyArray | None = None,
 ) -> Laplace:
     """Find the mode from `start` and return the Gaussian there (see `Posterior.laplace`)."""
+    best = search(posterior, start, max_steps=max_steps, restarts=restarts, key=key)
+    if has_boxes(posterior):
+        latent = _inside(posterior, boxed(posterior), best.latent)
+        polished = find_mode(posterior, latent, max_steps=max_steps)
+        best = polished._replace(steps=best.steps + polished.steps)
+    return as_laplace(best)
+
+
+def soft_laplace(
+    posterior: Any,
+    start: Any = None,
+    *,
+    restarts: int = 0,
+    key: PRNGKeyArray | None = None,
+) -> tuple[Laplace, Latent]:
+    """The Gaussian at the mode in the coordinates of `boxed(posterior, soft)`, and `soft`.
+
+    `soft` is the marginal standard deviation there, as a fraction of the prior's interval.
+    """
+    best = search(posterior, start, restarts=restarts, key=key)
+    if not has_boxes(posterior):
+        return as_laplace(best), jnp.zeros((0,), best.latent.dtype)
+    straight = boxed(posterior)
+    # a singular matrix cannot occur: boxed priors add the precision of a uniform variate
+    deviation = jnp.sqrt(jnp.diagonal(jnp.linalg.inv(best.curvature.precision)))
+    soft = jnp.clip(deviation, 1e-7, WIDEST)
+    latent = _inside(boxed(posterior, soft), straight, best.latent)
+    polished = find_mode(boxed(posterior, soft), latent)
+    return as_laplace(polished._replace(steps=best.steps + polished.steps)), soft
+
+
+def search(
+    posterior: Any,
+    start: Any = None,
+    *,
+    max_steps: int = 150,
+    restarts: int = 0,
+    key: PRNGKeyArray | None = None,
+) -> Mode:
+    """The best mode found, with latents of `boxed(posterior)`.
+
+    Straight coordinates with bounds have no flat tails in which a search gets lost.
+    """
     if restarts and key is None:
         raise ValueError("restarts needs a key")
-    best = find_mode(posterior, start_latent(posterior, start), max_steps=max_steps)
+    straight = boxed(posterior)
+    first = start_latent(posterior, start)
+    if has_boxes(posterior):
+        first = straight.unconstrain(posterior.constrain(first))
+    best = find_mode(straight, first, max_steps=max_steps)
     evaluations = best.steps
     for i in range(restarts):
-        if best.converged and reduced_chi2(posterior, best.latent) < GOOD_FIT:
+        if best.converged and reduced_chi2(straight, best.latent) < GOOD_FIT:
             break
-        begin = posterior.sample_prior_latent(jax.random.fold_in(key, i))
-        if not bool(jnp.isfinite(posterior.curvature(begin).logdensity)):
+        begin = straight.sample_prior_latent(jax.random.fold_in(key, i))
+        if not bool(jnp.isfinite(straight.curvature(begin).logdensity)):
             continue
-        other = find_mode(posterior, begin, max_steps=max_steps)
+        other = find_mode(straight, begin, max_steps=max_steps)
         evaluations += other.steps
         if other.curvature.logdensity > best.curvature.logdensity:
             best = other
-    return as_laplace(best._replace(steps=evaluations))
+    return best._replace(steps=evaluations)
+
+
+def _inside(target: Any, straight: Any, latent: Latent) -> Latent:
+    """Latents of `target` for straight ones; off the bounds, which `target` never reaches."""
+    low, high = bounds(straight)
+    return target.unconstrain(straight.constrain(jnp.clip(latent, low + 1e-6, high - 1e-6)))
 
 
 def start_latent(posterior: Any, start: Any) -> Latent:

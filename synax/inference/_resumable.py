@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from ._box import has_boxes
 from ._results import arviz_module, constrain_draws
 from ._runs import Run, open_run, read_draws
 from ._sample import begin
@@ -44,7 +45,7 @@ def sample_into(
                 "chunk": chunk, "whiten": whiten}  # fmt: skip
     parts = {"posterior": posterior, "key": key, "start": start}
     run = open_run(folder, "sample", settings, parts)
-    saved = run.restore(_template(sampler, key))
+    saved = run.restore(_template(sampler, key, whiten))
     if saved is None:
         state, spent = begin(sampler, key, start, whiten)
         run.log("chains placed", **spent)
@@ -66,11 +67,13 @@ def sample_into(
     return _finish(run, draws, sampler.method.name, spent)
 
 
-def _template(sampler: Sampler, key: PRNGKeyArray) -> SamplerState:
+def _template(sampler: Sampler, key: PRNGKeyArray, whiten: str) -> SamplerState:
     """Structure, shapes and dtypes of the state; nothing is computed."""
     n, dtype = sampler.posterior.size, sampler.posterior.dtype
     center, root = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((n,), (n, n)))
-    return eqx.filter_eval_shape(_begin, sampler, key, jax.random.key_data(key), center, root)
+    bent = n if whiten == "fisher" and has_boxes(sampler.posterior) else 0
+    soft = jax.ShapeDtypeStruct((bent,), dtype)
+    return eqx.filter_eval_shape(_begin, sampler, key, jax.random.key_data(key), center, root, soft)
 
 
 def _summary(part: Chunk, step: int, warmup: int, began: float) -> dict[str, Any]:

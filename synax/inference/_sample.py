@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ._box import boxed
 from ._diagnostics import diagnose
-from ._laplace import Laplace, inverse_root, laplace, reduced_chi2, start_latent
+from ._laplace import Laplace, inverse_root, reduced_chi2, soft_laplace, start_latent
 from ._nested import Nested, nested_draws
 from ._results import arviz_module, to_inference_data
 from ._sampler import Chunk, Sampler, SamplerState
@@ -87,13 +88,15 @@ def sample(
         return to_inference_data(posterior, latent, {"lp": lp}, attributes)
     approximation = None
     if method == "laplace":
-        approximation = laplace(posterior, start, restarts=restarts, key=key)
-        latent, lp, attributes = importance_draws(posterior, approximation, key, chains, draws)
+        approximation = soft_laplace(posterior, start, restarts=restarts, key=key)
+        found, soft = approximation
+        bent = boxed(posterior, soft) if soft.size else posterior
+        latent, lp, attributes = importance_draws(bent, found, key, chains, draws)
         enough = attributes["independent_ess"] >= LEAST_SHARE * chains * draws
         if attributes["pareto_k"] <= WORST_SHAPE and enough:
             attributes["seconds"] = time.perf_counter() - began
             stats = {"lp": lp, "n_steps": np.ones(lp.shape, np.int32)}
-            return to_inference_data(posterior, latent, stats, attributes)
+            return to_inference_data(bent, latent, stats, attributes)
         LOG.info(
             "the Laplace approximation is too far from the posterior (Pareto k %.2f, %.0f "
             "effective draws of %d): sampling with NUTS instead",
@@ -132,25 +135,25 @@ def begin(
     key: PRNGKeyArray,
     start: Any = None,
     whiten: str = "fisher",
-    approximation: Laplace | None = None,
+    approximation: tuple[Laplace, Array] | None = None,
     *,
     restarts: int = 0,
 ) -> tuple[SamplerState, dict[str, Any]]:
     """First state of a sampler, and what finding it cost.
 
-    **Arguments:** `start`, `whiten`, `restarts`: as in `sample`. `approximation`: a Laplace
-    approximation that is known already.
+    **Arguments:** `start`, `whiten`, `restarts`: as in `sample`. `approximation`: the result of
+    `soft_laplace` if it is known already.
 
     **Returns** the state, and {'mode_evaluations', 'mode_gradients', 'warmup_gradients',
     'reduced_chi2' (squared whitened residual at the mode for each datum)}. An evaluation of
     value, gradient and curvature by forward mode counts as one gradient for every four parameters.
     """
     posterior = sampler.posterior
-    evaluations, cost = 0, 0
+    evaluations, cost, soft = 0, 0, None
     if whiten == "fisher":
-        found = approximation
-        if found is None:
-            found = laplace(posterior, start, restarts=restarts, key=key)
+        if approximation is None:
+            approximation = soft_laplace(posterior, start, restarts=restarts, key=key)
+        found, soft = approximation
         evaluations = found.evaluations
         cost = mode_cost(evaluations, posterior.size)
         center, root = found.mode, found.root
@@ -162,14 +165,15 @@ def begin(
         root = jnp.eye(posterior.size, dtype=posterior.dtype)
     else:
         raise ValueError(f"whiten must be 'fisher', 'pathfinder' or 'prior', got {whiten!r}")
-    state = sampler.init_state(key, center=center, root=root)
+    state = sampler.init_state(key, center=center, root=root, soft=soft)
     spent = {
         "mode_evaluations": evaluations,
         "mode_gradients": cost,
         "warmup_gradients": cost + sampler.chains,
     }
     if whiten == "fisher":
-        spent["reduced_chi2"] = reduced_chi2(posterior, center)
+        bent = boxed(posterior, soft) if soft.size else posterior
+        spent["reduced_chi2"] = reduced_chi2(bent, center)
     return state, spent
 
 

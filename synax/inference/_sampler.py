@@ -9,8 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 
+from ._box import boxed, standard_latent
 from ._curvature import forward_only, pushed
-from ._laplace import laplace
+from ._laplace import soft_laplace
 from ._methods import AbstractMethod, Transition, as_method
 
 # up to so many parameters, that many tangents cost less than one reverse sweep (measured: 4
@@ -34,12 +35,13 @@ class StepSize(NamedTuple):
         zero, log_step = jnp.zeros_like(step_size), jnp.log(step_size)
         return StepSize(zero, log_step + 0.3, zero, log_step, log_step)
 
-    def update(self, signal: Array) -> "StepSize":
-        """Take one error signal into account."""
+    def update(self, signal: Array, largest: float) -> "StepSize":
+        """Take one error signal into account; steps stay below `largest`."""
         count = self.count + 1.0
         share = 1.0 / (count + 10.0)
         error = (1.0 - share) * self.error + share * signal
         log_step = self.anchor - jnp.sqrt(count) / 0.05 * error
+        log_step = jnp.minimum(log_step, jnp.log(jnp.asarray(largest, log_step.dtype)))
         weight = count**-0.75
         log_average = weight * log_step + (1.0 - weight) * self.log_average
         return StepSize(count, self.anchor, error, log_step, log_average)
@@ -94,6 +96,8 @@ class SamplerState(eqx.Module):
     """Transitions done, warm-up included."""
     center: Float[Array, " n"]
     root: Float[Array, "n n"]
+    soft: Float[Array, "_"]
+    """How bounded parameters are bent (see `boxed`); empty where the latents are used as they are."""
     step_size: StepSize
     moments: Moments
     gradients: Int[Array, " chains"]
@@ -148,6 +152,7 @@ class Sampler(eqx.Module):
         start: Any = None,
         center: Any = None,
         root: Any = None,
+        soft: Any = None,
     ) -> SamplerState:
         """Whiten the posterior and place the chains.
 
@@ -157,12 +162,15 @@ class Sampler(eqx.Module):
           model's values).
         - `center`, `root`: use latent = center + root @ xi instead of the mode and the Fisher
           matrix there.
+        - `soft`: these are latents of `boxed(posterior, soft)`.
         """
-        if center is None or root is None:
-            found = laplace(self.posterior, start)
-            center = found.mode if center is None else center
-            root = found.root if root is None else root
+        if (center is None) != (root is None):
+            raise ValueError("center and root must be given together")
+        if center is None:
+            found, soft = soft_laplace(self.posterior, start)
+            center, root = found.mode, found.root
         center, root = jnp.asarray(center), jnp.asarray(root)
+        soft = jnp.zeros((0,), center.dtype) if soft is None else jnp.asarray(soft)
         n = self.posterior.size
         if center.shape != (n,) or root.shape != (n, n):
             raise ValueError(
@@ -170,7 +178,7 @@ class Sampler(eqx.Module):
                 f"got {center.shape} and {root.shape}"
             )
         place, run = jax.random.split(key)
-        state = _begin(self, place, jax.random.key_data(run), center, root)
+        state = _begin(self, place, jax.random.key_data(run), center, root, soft)
         if not bool(jnp.all(jnp.isfinite(state.kernel.logdensity))):
             raise ValueError("the log density is not finite where the chains start")
         return spread_chains(state, self.chains)
@@ -200,7 +208,9 @@ def spread_chains(state: SamplerState, chains: int) -> SamplerState:
     return eqx.tree_at(lambda s: (s.kernel, s.gradients), placed, (kernel, gradients))
 
 
-def _whitened(posterior: Any, center: Array, root: Array) -> Any:
+def _whitened(posterior: Any, center: Array, root: Array, soft: Array) -> Any:
+    if soft.size:
+        posterior = boxed(posterior, soft)
     if center.size > FORWARD_LIMIT:
         return lambda xi: posterior.logdensity(center + root @ xi)
     forward = forward_only(posterior)
@@ -221,11 +231,12 @@ def _begin(
     key_data: UInt32[Array, "_"],
     center: Float[Array, " n"],
     root: Float[Array, "n n"],
+    soft: Float[Array, "_"],
 ) -> SamplerState:
     n = center.size
     place, start = jax.random.split(key)
     positions = jax.random.normal(place, (sampler.chains, n), center.dtype)
-    logdensity = _whitened(sampler.posterior, center, root)
+    logdensity = _whitened(sampler.posterior, center, root, soft)
     keys = jax.random.split(start, sampler.chains)
     kernel = jax.vmap(lambda x, k: sampler.method.init(logdensity, x, k))(positions, keys)
     zero = jnp.zeros((), center.dtype)
@@ -236,6 +247,7 @@ def _begin(
         jnp.zeros((), jnp.int32),
         center,
         root,
+        soft,
         StepSize.start(first),
         Moments(zero, jnp.zeros_like(center), jnp.zeros_like(root), zero),
         jnp.ones((sampler.chains,), jnp.int32),
@@ -283,22 +295,26 @@ def _transition(
 ) -> tuple[SamplerState, tuple[Array, dict[str, Array]]]:
     key = jax.random.wrap_key_data(state.key)
     keys = jax.random.split(jax.random.fold_in(key, state.step), sampler.chains)
-    logdensity = _whitened(sampler.posterior, state.center, state.root)
+    logdensity = _whitened(sampler.posterior, state.center, state.root, state.soft)
     tuned, warm = state.step_size, state.step < sampler.warmup
     step_size = jnp.exp(jnp.where(warm, tuned.log_step, tuned.log_average))
     move = lambda key, chain: sampler.method.step(logdensity, key, chain, step_size)
     kernel, report = jax.vmap(move)(keys, state.kernel)
     latent = state.center + kernel.position @ state.root.T
+    if state.soft.size:
+        latent = jax.vmap(lambda z: standard_latent(sampler.posterior, state.soft, z))(latent)
     turn, first = sampler.warmup // 2, sampler.warmup // 10
     moments = state.moments.add(kernel.position, (state.step >= first) & (state.step < turn))
     signal = jnp.mean(report.signal).astype(step_size.dtype)
-    tuned = jax.tree.map(lambda new, old: jnp.where(warm, new, old), tuned.update(signal), tuned)
+    moved = tuned.update(signal, sampler.method.largest_step_size)
+    tuned = jax.tree.map(lambda new, old: jnp.where(warm, new, old), moved, tuned)
     new = SamplerState(
         kernel,
         state.key,
         state.step + 1,
         state.center,
         state.root,
+        state.soft,
         tuned,
         moments,
         state.gradients + report.gradients.astype(jnp.int32),

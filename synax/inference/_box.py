@@ -1,0 +1,146 @@
+"""Coordinates for bounded priors: straight where the posterior lies, bent only at the bounds.
+
+Standardised latents of a uniform prior, z = Phi^-1(fraction of the interval), bend everywhere near a
+bound: a posterior that is narrow and Gaussian in the parameter is neither in z. Here the latent is
+the fraction itself, which for sampling is squashed smoothly into (0, 1) over a distance `soft` that
+is as small as the posterior is wide.
+"""
+
+from typing import Any
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from ._priors import AbstractPrior, Chained, StandardPrior, UniformMap
+
+Latent = Float[Array, " n"]
+WIDEST = 0.25
+
+
+def squash(u: Latent, soft: Latent) -> Latent:
+    """Real line to (0, 1): u itself inside, exponentials of scale `soft` outside.
+
+    fraction = soft [softplus(u / soft) - softplus((u - 1) / soft)]
+    """
+    return soft * (jax.nn.softplus(u / soft) - jax.nn.softplus((u - 1.0) / soft))
+
+
+def log_slope(u: Latent, soft: Latent) -> Latent:
+    """ln d squash / du, as a product of logistic functions, which keeps its tails exact."""
+    bends = jax.nn.softplus(-u / soft) + jax.nn.softplus((u - 1.0) / soft)
+    return jnp.log1p(-jnp.exp(-1.0 / soft)) - bends
+
+
+def unsquash(fraction: Latent, soft: Latent) -> Latent:
+    """The inverse of `squash` in closed form; finite for fractions that touch the bounds."""
+    tiny = 1e-3 * jnp.minimum(soft, WIDEST)
+    inside = jnp.clip(fraction, tiny, 1.0 - tiny)
+    low = jnp.log(-jnp.expm1(-inside / soft))
+    high = jnp.log(-jnp.expm1((inside - 1.0) / soft))
+    return inside + soft * (low - high)
+
+
+def _uniform(prior: Any) -> UniformMap | None:
+    """The uniform map that a standardised prior begins with, if it does."""
+    if not isinstance(prior, StandardPrior):
+        return None
+    base = prior.map.base if isinstance(prior.map, Chained) else prior.map
+    return base if isinstance(base, UniformMap) else None
+
+
+class BoxPrior(AbstractPrior):
+    """A uniform prior (or a function of one, such as log-uniform) in straight coordinates.
+
+    Its latent is the fraction of the interval, in [0, 1]; with `soft`, any real number.
+    """
+
+    inner: StandardPrior
+    soft: Latent | None
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return self.inner.shape
+
+    @property
+    def size(self) -> int:
+        return self.inner.size
+
+    def value(self, latent):
+        fraction = latent if self.soft is None else squash(latent, self.soft)
+        base = _uniform(self.inner)
+        value = base.low + (base.high - base.low) * fraction.reshape(self.shape)
+        if isinstance(self.inner.map, Chained):
+            for transform in self.inner.map.transforms:
+                value = transform(value)
+        return value.astype(latent.dtype)
+
+    def latent(self, value):
+        dtype = value.dtype
+        if isinstance(self.inner.map, Chained):
+            for transform in reversed(self.inner.map.transforms):
+                value = transform.inv(value)
+        base = _uniform(self.inner)
+        fraction = ((value - base.low) / (base.high - base.low)).astype(dtype).reshape(-1)
+        return fraction if self.soft is None else unsquash(fraction, self.soft)
+
+    def log_latent(self, latent):
+        if self.soft is None:
+            return jnp.zeros((), latent.dtype)
+        return jnp.sum(log_slope(latent, self.soft))
+
+    def log_value(self, value):
+        return self.inner.log_value(value)
+
+    def sample(self, key, dtype):
+        fraction = jax.random.uniform(key, (self.size,), dtype)
+        return fraction if self.soft is None else unsquash(fraction, self.soft)
+
+
+def has_boxes(posterior: Any) -> bool:
+    """Whether any prior of a posterior is uniform, or a function of a uniform one."""
+    return any(_uniform(b.prior) is not None for b in getattr(posterior, "blocks", ()))
+
+
+def boxed(posterior: Any, soft: Latent | None = None) -> Any:
+    """The same posterior with straight latents for its bounded parameters.
+
+    **Arguments:** `soft`: (n_latent,) scale of the bends; None: fractions in [0, 1].
+    """
+    if not has_boxes(posterior):
+        return posterior
+    blocks, start = [], 0
+    for block in posterior.blocks:
+        stop = start + block.prior.size
+        if _uniform(block.prior) is not None:
+            own = None if soft is None else soft[start:stop]
+            block = eqx.tree_at(lambda b: b.prior, block, BoxPrior(block.prior, own))
+        blocks.append(block)
+        start = stop
+    return eqx.tree_at(lambda p: p.blocks, posterior, tuple(blocks))
+
+
+def bounds(posterior: Any) -> tuple[Latent, Latent]:
+    """Lowest and highest value of each latent of a posterior from `boxed` (without `soft`)."""
+    flags = [
+        jnp.full(b.prior.size, isinstance(b.prior, BoxPrior) and b.prior.soft is None)
+        for b in posterior.blocks
+    ]
+    box = jnp.concatenate(flags)
+    return jnp.where(box, 0.0, -jnp.inf), jnp.where(box, 1.0, jnp.inf)
+
+
+def standard_latent(posterior: Any, soft: Latent, latent: Latent) -> Latent:
+    """Latents of `posterior` itself for latents of `boxed(posterior, soft)`; always finite."""
+    parts, start = [], 0
+    for block in posterior.blocks:
+        stop = start + block.prior.size
+        own = latent[start:stop]
+        if _uniform(block.prior) is not None:
+            tiny = jnp.finfo(own.dtype).eps
+            fraction = jnp.clip(squash(own, soft[start:stop]), tiny, 1.0 - tiny)
+            own = jax.scipy.special.ndtri(fraction)
+        parts.append(own)
+        start = stop
+    return jnp.concatenate(parts)
