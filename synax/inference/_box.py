@@ -1,7 +1,7 @@
 """Coordinates for bounded priors: straight where the posterior lies, bent only at the bounds.
 
-Standardised latents of a uniform prior, z = Phi^-1(fraction of the interval), bend everywhere near a
-bound: a posterior that is narrow and Gaussian in the parameter is neither in z. Here the latent is
+Standardised latents of a uniform prior, z = Phi^-1(fraction of the interval), bend near the
+bounds: a posterior that is narrow and Gaussian in the parameter is neither in z. Here the latent is
 the fraction itself, which for sampling is squashed smoothly into (0, 1) over a distance `soft` that
 is as small as the posterior is wide.
 """

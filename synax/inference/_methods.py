@@ -1,8 +1,8 @@
 """Sampling methods: what one transition of one chain is. Strategies given to `synax.sample`.
 
 All run in whitened coordinates xi (latent = center + root @ xi), where the posterior is close to
-N(0, 1), so their metric is the identity and one step size serves all directions. Trajectories of HMC
-and NUTS turn exactly as they would under N(0, 1), and are kicked by the gradient of what is left:
+N(0, 1), so their metric is the identity and one step size serves all directions. Trajectories of
+HMC and NUTS turn exactly as under N(0, 1), and are kicked by the gradient of what is left:
 where the posterior is Gaussian nothing is left, and one gradient reaches an independent draw.
 """
 

@@ -27,6 +27,7 @@ def sample_into(
     draws: int = 500,
     *,
     start: Any = None,
+    restarts: int = 0,
     whiten: str = "fisher",
     chunk: int = 50,
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
@@ -42,12 +43,12 @@ def sample_into(
     """
     sampler = Sampler(posterior, method, chains, warmup)
     settings = {"method": repr(sampler.method), "chains": chains, "warmup": warmup,
-                "chunk": chunk, "whiten": whiten}  # fmt: skip
+                "chunk": chunk, "whiten": whiten, "restarts": restarts}  # fmt: skip
     parts = {"posterior": posterior, "key": key, "start": start}
     run = open_run(folder, "sample", settings, parts)
     saved = run.restore(_template(sampler, key, whiten))
     if saved is None:
-        state, spent = begin(sampler, key, start, whiten)
+        state, spent = begin(sampler, key, start, whiten, restarts=restarts)
         run.log("chains placed", **spent)
     else:
         state, spent = spread_chains(saved[0], chains), saved[1]

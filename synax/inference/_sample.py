@@ -47,7 +47,7 @@ def sample(
     - `method`: 'nuts', 'hmc', 'mclmc', 'rwmh' (chains); 'laplace' (the Gaussian at the mode,
       importance weighted; NUTS in its place where the weights cannot be trusted); 'nested'
       (nested sampling, with the evidence); or an object such as `synax.NUTS(target=0.9)`,
-      `synax.HMC(steps=3)`, `synax.Nested(live=1000)`.
+      `synax.HMC(target=0.9)`, `synax.Nested(live=1000)`.
     - `chains`, `warmup`, `draws`: chains, tuning transitions and draws of each chain.
     - `start`: where the search for the mode begins (parameter values, a latent vector); default:
       the values in the model.
@@ -74,7 +74,7 @@ def sample(
 
         data = sample_into(
             checkpoint, posterior, key, method, chains, warmup, draws,
-            start=start, whiten=whiten, chunk=chunk, callback=callback,
+            start=start, restarts=restarts, whiten=whiten, chunk=chunk, callback=callback,
         )  # fmt: skip
         if check:
             diagnose(data, verbose=False)

@@ -97,7 +97,7 @@ class SamplerState(eqx.Module):
     center: Float[Array, " n"]
     root: Float[Array, "n n"]
     soft: Float[Array, "_"]
-    """How bounded parameters are bent (see `boxed`); empty where the latents are used as they are."""
+    """How bounded parameters are bent (see `boxed`); empty where latents are used as they are."""
     step_size: StepSize
     moments: Moments
     gradients: Int[Array, " chains"]
