@@ -80,6 +80,40 @@ def test_two_processes_give_the_same_numbers():
     assert first == pytest.approx(alone, rel=1e-12)
 
 
+CHAINS = """
+import json
+import jax, jax.numpy as jnp, equinox as eqx, numpyro.distributions as dist
+jax.config.update("jax_enable_x64", True)
+import synax
+from synax.inference import GaussianNoise, Likelihood
+
+class Line(eqx.Module):
+    x: jax.Array
+
+posterior = synax.Posterior(
+    Line(jnp.ones(2)), {"x": dist.Normal(0.0, 2.0)},
+    Likelihood(lambda m: jnp.stack([m.x[0], m.x[1] + 0.2 * m.x[0] ** 2]), jnp.array([0.3, -0.4]),
+               GaussianNoise(0.5)),
+)
+sampler = synax.Sampler(posterior, "hmc", chains=4, warmup=10)
+spread = sampler.init_state(jax.random.key(0))
+one = jax.tree.map(lambda x: jax.device_put(x, jax.devices()[0]), spread)
+found = []
+for state in (one, spread):
+    state, _ = sampler.step_chunk(state, 10)
+    state, chunk = sampler.step_chunk(state, 10)
+    found.append(jnp.ravel(chunk.latent).tolist())
+    devices = len(state.kernel.position.devices())
+print(json.dumps([*found, devices]))
+"""
+
+
+def test_chains_spread_over_devices_equal_chains_on_one():
+    one, spread, count = run_all([CHAINS], "--xla_force_host_platform_device_count=4")[0]
+    assert count == 4
+    assert spread == pytest.approx(one, rel=1e-9)
+
+
 def test_a_mesh_needs_one_axis():
     import jax
     import numpy as np

@@ -6,11 +6,13 @@ the fraction itself, which for sampling is squashed smoothly into (0, 1) over a 
 is as small as the posterior is wide.
 """
 
+import math
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+from jax.scipy.special import log_ndtr, ndtr, ndtri
 from jaxtyping import Array, Float
 
 from ._priors import AbstractPrior, Chained, StandardPrior, UniformMap
@@ -20,26 +22,38 @@ WIDEST = 0.25
 
 
 def squash(u: Latent, soft: Latent) -> Latent:
-    """Real line to (0, 1): u itself inside, exponentials of scale `soft` outside.
+    """Real line to (0, 1): u itself inside, Gaussian tails of scale `soft` outside.
 
-    fraction = soft [softplus(u / soft) - softplus((u - 1) / soft)]
+    fraction = soft [psi(u / soft) - psi((u - 1) / soft)], psi(t) = t Phi(t) + phi(t): an interval
+    smoothed with a Gaussian, so that no tail is longer than that of N(0, 1).
     """
-    return soft * (jax.nn.softplus(u / soft) - jax.nn.softplus((u - 1.0) / soft))
+    return soft * (_ramp(u / soft) - _ramp((u - 1.0) / soft))
+
+
+def _ramp(t: Latent) -> Latent:
+    return t * ndtr(t) + jnp.exp(-0.5 * t * t) / math.sqrt(2.0 * math.pi)
 
 
 def log_slope(u: Latent, soft: Latent) -> Latent:
-    """ln d squash / du, as a product of logistic functions, which keeps its tails exact."""
-    bends = jax.nn.softplus(-u / soft) + jax.nn.softplus((u - 1.0) / soft)
-    return jnp.log1p(-jnp.exp(-1.0 / soft)) - bends
+    """ln d squash / du = ln [Phi(u / soft) - Phi((u - 1) / soft)], exact in both tails."""
+    near = jnp.where(u < 0.5, u, 1.0 - u)
+    upper, lower = log_ndtr(near / soft), log_ndtr((near - 1.0) / soft)
+    return upper + jnp.log1p(-jnp.exp(lower - upper))
 
 
 def unsquash(fraction: Latent, soft: Latent) -> Latent:
-    """The inverse of `squash` in closed form; finite for fractions that touch the bounds."""
-    tiny = 1e-3 * jnp.minimum(soft, WIDEST)
-    inside = jnp.clip(fraction, tiny, 1.0 - tiny)
-    low = jnp.log(-jnp.expm1(-inside / soft))
-    high = jnp.log(-jnp.expm1((inside - 1.0) / soft))
-    return inside + soft * (low - high)
+    """The inverse of `squash` by bisection, not to be differentiated; finite at the bounds."""
+    reach = 8.0 * soft
+
+    def halve(_: Any, ends: tuple[Latent, Latent]) -> tuple[Latent, Latent]:
+        low, high = ends
+        middle = 0.5 * (low + high)
+        below = squash(middle, soft) < fraction
+        return jnp.where(below, middle, low), jnp.where(below, high, middle)
+
+    start = (jnp.zeros_like(fraction) - reach, jnp.ones_like(fraction) + reach)
+    low, high = jax.lax.fori_loop(0, 60, halve, start)
+    return 0.5 * (low + high)
 
 
 def _uniform(prior: Any) -> UniformMap | None:
@@ -140,7 +154,7 @@ def standard_latent(posterior: Any, soft: Latent, latent: Latent) -> Latent:
         if _uniform(block.prior) is not None:
             tiny = jnp.finfo(own.dtype).eps
             fraction = jnp.clip(squash(own, soft[start:stop]), tiny, 1.0 - tiny)
-            own = jax.scipy.special.ndtri(fraction)
+            own = ndtri(fraction)
         parts.append(own)
         start = stop
     return jnp.concatenate(parts)
