@@ -199,8 +199,7 @@ class LogarithmicSpirals(AbstractSurface):
         t = jnp.concatenate([f.reshape((-1, *b.shape)) for f in found])
         radius2 = b * b + jnp.where(jnp.isfinite(t), t, 0.0) ** 2
         valid = jnp.isfinite(t) & (radius2 > self.r_min**2) & (radius2 < self.r_max**2)
-        s = jnp.where(valid, (closest + t) / norm, jnp.inf)
-        return jnp.sort(s, axis=0)
+        return jnp.where(valid, (closest + t) / norm, jnp.inf)
 
     def _solve(
         self,
