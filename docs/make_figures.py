@@ -1,7 +1,7 @@
 """The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
 
-Names: sky, frame, angle, slices, sightline, galaxy, gallery, or a model such as magnetic.JF12.
-Without names, all. Written to docs/images as small PNG files.
+Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy, or a model such as
+magnetic.JF12. Without names, all. Written to docs/images as small PNG files.
 """
 
 import sys
@@ -253,7 +253,38 @@ def gallery():
     save(figure, "gallery")
 
 
-FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery, uf23)}
+def accuracy():
+    """Error against points per ray, from the record that benchmarks/accuracy.py wrote."""
+    import json
+
+    record = json.loads((IMAGES.parent / "data/benchmark_accuracy.json").read_text())
+    rows = record["rows"]
+    names = list(dict.fromkeys(r["sky"] for r in rows))
+    bands = [k.split("@")[1] for k in rows[0] if k.startswith("rms@")]
+    figure = Figure(figsize=(12, 3.6 * len(names)), layout="constrained")
+    grid = figure.subplots(len(names), len(bands), sharex=True, squeeze=False)
+    for line, name in zip(grid, names, strict=True):
+        for axes, band in zip(line, bands, strict=True):
+            labels = dict.fromkeys(r["strategy"] for r in rows)
+            for label, color in zip(labels, (RED, GOLD, BLUE), strict=True):
+                some = [r for r in rows if (r["sky"], r["strategy"]) == (name, label)]
+                points = [r["points"] for r in some]
+                axes.loglog(
+                    points, [r[f"rms@{band}"] for r in some], "o-", color=color, label=label
+                )
+                axes.loglog(points, [r[f"typical@{band}"] for r in some], ":", color=color)
+            axes.set_title(f"{name}, {band} GHz", color=INK)
+    for axes in grid[-1]:
+        axes.set_xlabel("points per ray")
+    for axes in grid[:, 0]:
+        axes.set_ylabel("error of Q and U (dotted: of a typical ray)")
+    grid[0, 0].legend(frameon=False, fontsize=8)
+    save(figure, "accuracy")
+
+
+FIGURES = {
+    f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy)
+}
 
 
 def main():

@@ -333,6 +333,28 @@ def test_error_estimate_is_honest(rays):
         synax.with_tolerance(edged(steps=4, faces=False), rays, 1.4, 1e-6, max_steps=32)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("model", "frequency"), [("WMAP", 2.4), ("JF12", 23.0), ("UF23", 2.4)])
+def test_tolerance_is_kept_for_published_skies(model, frequency):
+    """YMW16's thin shells and arms: the error against 1024 steps is below the stated tolerance."""
+    rng = np.random.default_rng(5)
+    rays = synax.Sightlines.from_lonlat(rng.uniform(0, 360, 24), rng.uniform(-70, 70, 24))
+    magnetic = getattr(synax.magnetic, model)()
+    sky = synax.Synchrotron(magnetic, synax.electrons.YMW16(), synax.cosmic_rays.WMAP())
+    assert type(sky.steps) is synax.GradedSteps
+    tolerance = 2e-2
+    chosen, estimate = synax.with_tolerance(sky, rays, frequency, tolerance, max_steps=512)
+    assert type(chosen.steps) is synax.GradedSteps and estimate.steps == chosen.steps.n
+    exact = eqx.tree_at(lambda s: s.steps, sky, synax.GradedSteps(1024))(rays, frequency)
+    found = chosen(rays, frequency)
+    for name in ("I", "Q", "U"):
+        a, b = getattr(found, name), getattr(exact, name)
+        scale = jnp.sqrt(jnp.mean(b * b)) if name == "I" else jnp.std(b)
+        true = float(jnp.sqrt(jnp.mean((a - b) ** 2)) / scale)
+        assert true < tolerance
+        assert true < 1.05 * float(getattr(estimate.rms, name)) + 1e-6
+
+
 @pytest.mark.parametrize(
     ("kwargs", "message"),
     [

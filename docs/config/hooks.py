@@ -111,6 +111,22 @@ def benchmarks():
     return "\n\n".join(parts) or "Run `python benchmarks/engine.py` for those of your machine."
 
 
+def accuracy():
+    """Error against points and time: docs/data/benchmark_accuracy.json, and its figure."""
+    record = json.loads((DOCS / "data/benchmark_accuracy.json").read_text())
+    parts = [_where(record)]
+    for sky in dict.fromkeys(r["sky"] for r in record["rows"]):
+        rows = [r for r in record["rows"] if r["sky"] == sky]
+        columns = [k for k in rows[0] if k not in ("sky", "first_s")]
+        parts += [f"**{sky}**", _table(rows, columns)]
+    if record.get("slopes"):
+        parts += ["Slopes: the error falls as points (or time) to this power.",
+                  _table(record["slopes"], list(record["slopes"][0]))]  # fmt: skip
+    if (DOCS / "images/accuracy.png").exists():
+        parts.insert(1, "![Error against points a ray](images/accuracy.png){ .figure }")
+    return "\n\n".join(parts)
+
+
 def _where(record):
     """The machine of a benchmark, as one line in italics."""
     machine = record["machine"]
@@ -184,4 +200,5 @@ GENERATORS = {
     "reference": reference,
     "comparison": comparison,
     "benchmarks": benchmarks,
+    "accuracy": accuracy,
 }
