@@ -120,8 +120,12 @@ def accuracy():
         columns = [k for k in rows[0] if k not in ("sky", "first_s")]
         parts += [f"**{sky}**", _table(rows, columns)]
     if record.get("slopes"):
-        parts += ["Slopes: the error falls as points (or time) to this power.",
-                  _table(record["slopes"], list(record["slopes"][0]))]  # fmt: skip
+        slopes = [{k: "–" if v is None else v for k, v in r.items()} for r in record["slopes"]]
+        parts += [
+            "Slopes: the error falls as points (or time) to this power; `–` where fewer than three "
+            "errors lie between 0.3 and three times that of the reference, which is told last.",
+            _table(slopes, list(slopes[0])),
+        ]
     if (DOCS / "images/accuracy.png").exists():
         parts.insert(1, "![Error against points a ray](images/accuracy.png){ .figure }")
     return "\n\n".join(parts)
