@@ -18,7 +18,7 @@ from _common import report
 
 import synax
 from synax import _math
-from synax._catalogue import models
+from synax._catalogue import REQUIRED, models
 
 RAYS, DEPTHS = 192, 64  # as many points as the march evaluates at once
 CODES = {"exp", "log", "tanh", "sqrt", "rsqrt", "div", "exp2", "expm1", "log1p", "logistic", "pow"}
@@ -26,20 +26,14 @@ CODES |= {"sin", "cos", "tan", "atan2", "sincos", "cbrt", "erf"}
 
 
 def cases():
-    """Every model with its published values, and the variants that are other programs."""
+    """Every model with its published values, and its versions."""
     found = {}
     for entry in models():
-        needed = [p for p in entry.parameters if p.default == "(required)"]
-        if not needed:
-            found[f"{entry.group}.{entry.name}"] = entry.cls
-    magnetic = synax.magnetic
-    for name in ("neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor"):
-        found[f"magnetic.UF23 {name}"] = lambda name=name: magnetic.UF23(name)
-    found["magnetic.PT11 bss"] = lambda: magnetic.PT11("bss")
-    for disc in ("Ad1", "Bd1", "Dd1"):
-        for halo in ("C0", "C1"):
-            found[f"magnetic.TF17 {disc} {halo}"] = lambda d=disc, h=halo: magnetic.TF17(d, h)
-    found["magnetic.Jaffe13 ring"] = lambda: magnetic.Jaffe13(ring=True)
+        if all(p.default != REQUIRED for p in entry.parameters):
+            name = f"{entry.group}.{entry.name}"
+            found[name] = entry.make
+            found.update({f"{name}.{v}": entry.variant(v) for v in entry.variants})
+    found["magnetic.Jaffe13 ring"] = lambda: synax.magnetic.Jaffe13(ring=True)
     return found
 
 
@@ -53,7 +47,7 @@ def positions():
 
 
 def compiled(function, *args):
-    """The compiled program, the wall and the processor's seconds that tracing and compiling took."""
+    """The compiled program, the seconds of wall and processor that compiling took."""
     wall, cpu = time.perf_counter(), time.process_time()
     program = jax.jit(function).lower(*args).compile()
     return program, time.perf_counter() - wall, time.process_time() - cpu

@@ -194,7 +194,7 @@ def galaxy():
 
 def model(entry):
     """One model: face-on, edge-on, and what it looks like from the Sun."""
-    field = entry.cls(**EXAMPLES.get(entry.name, {}))
+    field = entry.make(**EXAMPLES.get(entry.name, {}))
     if not issubclass(entry.cls, synax.AbstractVectorField):
         save(plot.slices(field, title=entry.name), f"model-{entry.group}-{entry.name}", 60)
         return

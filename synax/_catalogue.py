@@ -4,7 +4,9 @@ Used by the command line and by the documentation; a new model appears in both b
 """
 
 import dataclasses
+import functools
 import inspect
+from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple, get_args
 
@@ -47,7 +49,15 @@ class ModelEntry(NamedTuple):
     summary: str
     parameters: tuple[ParameterEntry, ...]
     variants: tuple[str, ...]
-    """Alternative constructors: class methods such as `JF12.planck`."""
+    """Names of other versions: class methods (`JF12.hammurabi`) and those of `info.variants`."""
+    make: Callable[..., AbstractField]
+    """The constructor: the class itself, or a function such as `JF12b`."""
+
+    def variant(self, name: str) -> Callable[..., AbstractField]:
+        """The constructor of a version by its name."""
+        if name in self.info.variants:
+            return functools.partial(self.make, **self.info.variants[name])
+        return getattr(self.cls, name)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data, ready for JSON."""
@@ -72,17 +82,22 @@ def models(group: str | None = None) -> list[ModelEntry]:
     for name, module, _ in GROUPS:
         if group not in (None, name):
             continue
-        for public, cls in sorted(vars(module).items()):
-            named = isinstance(cls, type) and not public.startswith("_")
-            if named and isinstance(getattr(cls, "info", None), ModelInfo):
-                entries.append(_entry(name, public, cls))
+        for public, make in sorted(vars(module).items()):
+            info = getattr(make, "info", None)
+            if isinstance(info, ModelInfo) and not public.startswith("_"):
+                entries.append(_entry(name, public, make, info))
     return entries
 
 
-def _entry(group: str, name: str, cls: type) -> ModelEntry:
-    doc = inspect.getdoc(cls) or ""
+def _entry(group: str, name: str, make: Any, info: ModelInfo) -> ModelEntry:
+    doc = inspect.getdoc(make) or ""
     summary = doc.split("\n\n")[0].replace("\n", " ")
-    return ModelEntry(group, name, cls, cls.info, summary, constructor(cls), variants(cls))
+    if isinstance(make, type):
+        named = (*variants(make), *info.variants)
+        return ModelEntry(group, name, make, info, summary, constructor(make), named, make)
+    built = make()
+    found = constructor(type(built), built)
+    return ModelEntry(group, name, type(built), info, summary, found, (), make)
 
 
 def variants(cls: type) -> tuple[str, ...]:
@@ -92,11 +107,11 @@ def variants(cls: type) -> tuple[str, ...]:
     return tuple(sorted(k for k in found if not k.startswith("_")))
 
 
-def constructor(cls: type) -> tuple[ParameterEntry, ...]:
-    """What the constructor of a field class takes, with units and defaults."""
+def constructor(cls: type, built: Any = None) -> tuple[ParameterEntry, ...]:
+    """What the constructor of a field class takes, with units and defaults (those of `built`)."""
     fields = {f.name: f for f in dataclasses.fields(cls)}
     arguments = inspect.signature(cls).parameters
-    built = _try_build(cls)
+    built = _try_build(cls) if built is None else built
     entries = []
     for name, argument in arguments.items():
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):

@@ -6,7 +6,8 @@ arrays and tracers pass through. Unit and text stay attached, so lists of models
 the code itself. `select` turns dotted paths into the filter that `eqx.partition` takes.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -26,6 +27,8 @@ class ModelInfo(NamedTuple):
     sun: tuple[float, float, float] | None = None
     """Position of the Sun the model was fitted with (kpc, common frame); None where unused."""
     notes: str = ""
+    variants: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """Versions that have names of their own, as arguments of the constructor."""
 
 
 def as_parameter(value: Any, unit: str = "") -> Any:

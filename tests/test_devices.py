@@ -114,6 +114,34 @@ def test_chains_spread_over_devices_equal_chains_on_one():
     assert spread == pytest.approx(one, rel=1e-9)
 
 
+RANDOM = """
+import hashlib, json
+import jax, jax.numpy as jnp, equinox as eqx, numpy as np
+jax.config.update("jax_enable_x64", True)
+import synax
+box, key, shape = synax.Box((2.0, 2.0, 1.0)), jax.random.key(3), (16, 24, 8)
+along = synax.magnetic.WMAP(r_min=0.1)
+b = synax.magnetic.GaussianRandom(key, box, shape, along=along, rho=1.5, helicity=0.3)
+n = synax.electrons.GaussianRandom(key, box, shape, log_normal=True)
+digest = lambda x: hashlib.sha256(np.asarray(x).tobytes()).hexdigest()
+values = [eqx.filter_jit(lambda f: f.realize().values)(f) for f in (b, n)]
+bits = [digest(x) for x in (b.noise, n.noise, *values)]
+mesh = jax.make_mesh((len(jax.devices()),), ("x",))
+over = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, None, "x"))
+draw = lambda key: synax.magnetic.GaussianRandom(key, box, shape).noise
+bits.append(digest(jax.jit(draw, out_shardings=over)(key)))
+print(json.dumps([len(jax.devices()), bits]))
+"""
+
+
+def test_random_fields_have_the_same_bits_on_any_number_of_devices():
+    (one, bits), *_ = run_all([RANDOM])
+    (eight, again), *_ = run_all([RANDOM], "--xla_force_host_platform_device_count=8")
+    assert (one, eight) == (1, 8)
+    assert bits == again
+    assert bits[-1] == bits[0]  # made in place, each device its own part
+
+
 def test_a_mesh_needs_one_axis():
     import jax
     import numpy as np

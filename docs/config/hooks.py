@@ -42,7 +42,7 @@ def models(group=None):
         sun = "" if entry.info.sun is None else ", ".join(f"{x:g}" for x in entry.info.sun)
         name = f"`{entry.group}.{entry.name}`"
         if entry.variants:
-            name += "<br>" + " ".join(f"`.{v}()`" for v in entry.variants)
+            name += "<br>" + " ".join(f"`.{v}`" for v in entry.variants)
         cells = (name, entry.summary, entry.info.paper, sun, entry.info.notes)
         rows.append("| " + " | ".join(_cell(c) for c in cells) + " |")
     return "\n".join(rows)

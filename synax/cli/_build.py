@@ -63,9 +63,9 @@ def _model(group: str, name: str, part: dict[str, Any]) -> tuple[type, Any]:
     nested = not name.removeprefix(group).removeprefix(".").isdigit() and name != group
     for entry in _catalogue.models(None if nested else group):
         key = entry.name if entry.group == group else f"{entry.group}.{entry.name}"
-        allowed[key] = (entry.cls, entry.cls)
+        allowed[key] = (entry.cls, entry.make)
         for variant in entry.variants:
-            allowed[f"{key}.{variant}"] = (entry.cls, getattr(entry.cls, variant))
+            allowed[f"{key}.{variant}"] = (entry.cls, entry.variant(variant))
     if given not in allowed:
         hint = suggestion(given, allowed)
         raise BadInput(f"{name}.model = {given!r}: must be one of {', '.join(allowed)}{hint}")

@@ -27,6 +27,10 @@ class LinearIndex(AbstractScalarField):
     beta: Scalar = parameter(0.0, "kpc-1", "decrease with cylindrical radius")
     theta: Scalar = parameter(0.0, "kpc-1", "decrease with height")
 
+    info: ClassVar[ModelInfo] = ModelInfo(
+        paper="Wang et al. 2020, ApJS 247, 18 (hammurabi X)", notes="a spectral index, no density"
+    )
+
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         x, y, z = position
         return self.alpha - self.beta * cylindrical_radius(x, y) - self.theta * jnp.abs(z)

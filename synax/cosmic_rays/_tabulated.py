@@ -1,6 +1,7 @@
 """Cosmic-ray electrons with any spectrum, tabulated in energy and position."""
 
 import math
+from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -9,7 +10,7 @@ from jaxtyping import Array, Float
 from .._domain import Box
 from .._field import AbstractScalarField
 from .._gather import pack, trilinear
-from .._parameters import parameter
+from .._parameters import ModelInfo, parameter
 from .._surfaces import AbstractSurface
 from ._base import AbstractCosmicRays
 
@@ -33,6 +34,11 @@ class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
     gamma_min: float = eqx.field(static=True, converter=float)
     gamma_max: float = eqx.field(static=True, converter=float)
     box: Box
+
+    info: ClassVar[ModelInfo] = ModelInfo(
+        paper="none: holds the user's own table",
+        notes="N(gamma, x) and its number density; `synax.Synchrotron` takes power laws",
+    )
 
     def __check_init__(self):
         shape = self.values.shape

@@ -22,22 +22,8 @@ _GUM = (
 )
 
 
-class YMW16(AbstractScalarField):
-    """Thick and thin disc, five spiral arms, Galactic Centre and the local shells, with warp.
-
-    The components are those of `_ymw16_parts`; n4 (Galactic Centre) is added to
-    n0 = n1 + max(n2, n3) (thick disc, thin disc, arms). Near the Sun the Local Bubble n6
-    replaces all else where it is the densest, then the Gum nebula n5, then Loop I n7; inside the
-    bubble n1 is multiplied by `bubble_thick`. Zero beyond `r_max` of the Galactic Centre.
-
-    Parts can be left out (static): without `arms` n3 = 0, and so on; without `local_bubble` there
-    is no cavity either.
-
-    **Reference:** Yao, Manchester & Wang 2017, ApJ 835, 29, eqs. 1-22 and table 2, and the authors'
-    program (version 1.3), whose cut-offs at six scale lengths are kept. Its truncated values of pi
-    and of the degree are not: the Gum shell differs by up to 4.3e-6, all else by less than 1e-6.
-    The program's wedge without arms, 6.28 < azimuth < 2 pi, is kept.
-    """
+class AbstractYMW16(AbstractScalarField):
+    """The parameters that YMW16 and its versions share."""
 
     thick_density: Scalar = parameter(0.01132, "cm-3", "n1, mid-plane density of the thick disc")
     thick_height: Scalar = parameter(1.673, "kpc", "H1, scale height of the thick disc")
@@ -124,6 +110,24 @@ class YMW16(AbstractScalarField):
         8.3 * math.tan(20 * _DEGREE), "kpc", "horizontal semi-axis of the Fermi bubbles"
     )
 
+
+class YMW16(AbstractYMW16):
+    """Thick and thin disc, five spiral arms, Galactic Centre and the local shells, with warp.
+
+    The components are those of `_ymw16_parts`; n4 (Galactic Centre) is added to
+    n0 = n1 + max(n2, n3) (thick disc, thin disc, arms). Near the Sun the Local Bubble n6
+    replaces all else where it is the densest, then the Gum nebula n5, then Loop I n7; inside the
+    bubble n1 is multiplied by `bubble_thick`. Zero beyond `r_max` of the Galactic Centre.
+
+    Parts can be left out (static): without `arms` n3 = 0, and so on; without `local_bubble` there
+    is no cavity either.
+
+    **Reference:** Yao, Manchester & Wang 2017, ApJ 835, 29, eqs. 1-22 and table 2, and the authors'
+    program (version 1.3), whose cut-offs at six scale lengths are kept. Its truncated values of pi
+    and of the degree are not: the Gum shell differs by up to 4.3e-6, all else by less than 1e-6.
+    The program's wedge without arms, 6.28 < azimuth < 2 pi, is kept.
+    """
+
     thin_disc: bool = eqx.field(static=True, default=True)
     arms: bool = eqx.field(static=True, default=True)
     galactic_center: bool = eqx.field(static=True, default=True)
@@ -165,4 +169,4 @@ class YMW16(AbstractScalarField):
         return jnp.where(x * x + y * y + z * z <= self.r_max**2, result, 0.0)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        return parts.shells(self)
+        return parts.shells(self, self.local_bubble, self.gum)

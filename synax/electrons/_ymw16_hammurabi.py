@@ -6,20 +6,19 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractScalarField
 from .._math import atan2, larger, smaller
 from .._parameters import ModelInfo
 from .._surfaces import AbstractSurface
 from . import _ymw16_parts as parts
-from ._ymw16 import YMW16
+from ._ymw16 import AbstractYMW16
 
 _TURN = 2.0 * math.pi
 _START = tuple(math.radians(a) for a in (44.4, 120.0, 218.6, 330.3))
 _PITCH = tuple(math.radians(a) for a in (11.43, 9.84, 10.38, 10.54))
 
 
-class YMW16Hammurabi(AbstractScalarField):
-    """The YMW16 of hammurabiX with the parameters of `published`, departures included.
+class YMW16Hammurabi(AbstractYMW16):
+    """The YMW16 of hammurabiX, with its departures from the published model.
 
     It differs from `YMW16` thus: the warped height serves every component; the Local Arm is
     missing and the other four start at rounded angles, with two windings each; the modulation of
@@ -27,11 +26,10 @@ class YMW16Hammurabi(AbstractScalarField):
     lengths; shells near the Sun end at y = 0 or x = 0 of the model's frame; the thick disc is
     lowered in the Local Bubble before the bubble is compared; the edge is at 25 kpc. More than a
     quarter of random points differ by over 10 %. Use it to compare with hammurabiX's maps only.
+    The parameters are those of `YMW16`; nothing depends on those of what is missing or rounded.
 
     **Reference:** Wang et al. 2020, ApJS 247, 18 (source of 2021-04-22).
     """
-
-    published: YMW16
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="hammurabi X (Wang et al. 2020, ApJS 247, 18), its version of YMW16",
@@ -39,11 +37,8 @@ class YMW16Hammurabi(AbstractScalarField):
         notes="for comparison with hammurabiX maps; not the published YMW16",
     )
 
-    def __init__(self, published: YMW16 | None = None):
-        self.published = YMW16() if published is None else published
-
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
-        p = self.published
+        p = self
         x, y, z = position
         radius, azimuth, _, flare = parts.disc_frame(p, position)
         slope = p.warp_slope * (radius - p.warp_radius) / jnp.where(radius > 0, radius, 1.0)
@@ -72,7 +67,7 @@ class YMW16Hammurabi(AbstractScalarField):
         return jnp.where(x * x + y * y + z * z <= 25.0**2, result, 0.0)
 
     def _arms(self, radius: Array, azimuth: Array) -> Array:
-        p, total = self.published, 0.0
+        p, total = self, 0.0
         for j in range(4):
             phase = azimuth - _START[j]
             tangent = math.tan(_PITCH[j])
@@ -84,7 +79,7 @@ class YMW16Hammurabi(AbstractScalarField):
         return total
 
     def _center(self, position: Array) -> Array:
-        p = self.published
+        p = self
         x, y, z = position
         x0, y0, z0 = p.center_position
         rho2 = ((x - x0) ** 2 + (y - y0) ** 2) / p.center_radius**2
@@ -93,12 +88,12 @@ class YMW16Hammurabi(AbstractScalarField):
         return jnp.where((rho2 <= 10.0) & (jnp.abs(u) <= 10.0), density, 0.0)
 
     def _gum(self, position: Array) -> Array:
-        density = parts.gum_nebula(self.published, position)
-        lowest = self.published.gum_density * math.exp(-10.0)
+        density = parts.gum_nebula(self, position)
+        lowest = self.gum_density * math.exp(-10.0)
         return jnp.where(density >= lowest, density, 0.0)
 
     def _bubble(self, position: Array) -> tuple[Array, Array]:
-        p = self.published
+        p = self
         x, y, z = position
         gap = parts.bubble_gap(p, position)
         longitude = atan2(y, x - p.sun[0])
@@ -114,7 +109,7 @@ class YMW16Hammurabi(AbstractScalarField):
     def _loop(self, position: Array) -> Array:
         x, y, z = position
         # its centre is rounded to 8106.207 pc
-        return parts.loop_i(self.published, jnp.stack([x + 1e-6, y, z]), cut=10.0)
+        return parts.loop_i(self, jnp.stack([x + 1e-6, y, z]), cut=10.0)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        return parts.shells(self.published)
+        return parts.shells(self)

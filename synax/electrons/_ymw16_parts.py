@@ -211,7 +211,7 @@ def loop_i(p: Any, position: Position, cut: float = _CUT) -> Points:
     return jnp.where(jnp.abs(u) <= cut, density, 0.0)
 
 
-def shells(p: Any) -> tuple[AbstractSurface, ...]:
+def shells(p: Any, bubble: bool = True, gum: bool = True) -> tuple[AbstractSurface, ...]:
     """The walls of the Local Bubble and the Gum nebula, and 1.4 thicknesses on either side.
 
     They are what a march of uniform or growing cells misses: with 128 cells of two points on
@@ -219,7 +219,7 @@ def shells(p: Any) -> tuple[AbstractSurface, ...]:
     growing with distance from 5e-3 to 7e-4. Loop I and the edges of the arms do not pay.
     """
     found = []
-    if p.local_bubble:
+    if bubble:
         a, c = p.bubble_tilt
         zero, one = jnp.zeros_like(a), jnp.ones_like(a)
         rows = [[a * a, zero, a * c], [zero, one, zero], [a * c, zero, c * c]]
@@ -228,7 +228,7 @@ def shells(p: Any) -> tuple[AbstractSurface, ...]:
         side = 1.4 * p.bubble_width[0]
         for radius in (p.bubble_radius - side, p.bubble_radius, p.bubble_radius + side):
             found.append(Quadric(center, matrix / radius**2))
-    if p.gum:
+    if gum:
         one = jnp.ones_like(p.gum_radius)
         axes = p.gum_radius * jnp.stack([one, one, p.gum_axis_ratio])
         side = 1.4 * p.gum_width

@@ -180,3 +180,10 @@ def JF12b(**changes: Any) -> JF12:
     """
     b_arms = (0.1, 3.0, -0.9, -0.8, -2.0, -3.5, 0.0, 2.7)
     return JF12(**{"b_arms": b_arms, "b_x": 1.8, **changes})
+
+
+JF12b.info = ModelInfo(
+    paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12b)",
+    sun=(-8.5, 0.0, 0.0),
+    notes="JF12 with b_6 and B_X re-fitted; the rest as there",
+)

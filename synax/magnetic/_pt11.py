@@ -60,6 +60,7 @@ class PT11(AbstractVectorField):
         paper="Pshirkov et al. 2011, ApJ 738, 192, eqs. 3-8, table 3",
         sun=(-8.5, 0.0, 0.0),
         notes="no outer edge; rms of div B is 0.014 |B|/kpc, all of it from r < r_core",
+        variants={kind: {"kind": kind} for kind in _BY_KIND},
     )
 
     def __post_init__(self):

@@ -97,6 +97,7 @@ class TF17(AbstractVectorField):
         paper="Terral & Ferriere 2017, A&A 600, A29, table 2",
         sun=(-8.5, 0.0, 0.0),
         notes="no outer edge; divergence-free, but for the wall r = r1 of Ad1",
+        variants={f"{disc}_{halo}": {"disc": disc, "halo": halo} for disc, halo in _FITS},
     )
 
     def __post_init__(self):

@@ -54,7 +54,9 @@ class UF23(AbstractVectorField):
     **Raises** `ValueError` for an unknown variant and for a parameter the variant does not have.
 
     **Reference:** Unger & Farrar 2024, ApJ 970, 95: models and table of best-fit
-    parameters. The limit a_poloidal -> infinity is evaluated in closed form.
+    parameters. The striation factor that the paper quotes with each fit enlarges the polarised
+    emission, is no part of the field, and is left out as in the authors' program. The limit
+    a_poloidal -> infinity is evaluated in closed form.
     """
 
     variant: str = eqx.field(static=True, default="base")
@@ -85,9 +87,6 @@ class UF23(AbstractVectorField):
     z_poloidal: Scalar = parameter(None, "kpc", "scale height of the poloidal field lines")
     a_poloidal: VariantScalar = parameter(None, "kpc", "radius of straight lines (expX only)")
     twist_time: VariantScalar = parameter(None, "Myr", "twisting time (twistX only)")
-    striation: Scalar = parameter(
-        None, "", "striation factor quoted with the fit; the regular field does not use it"
-    )
     r_max: Scalar = parameter(30.0, "kpc", "outer edge")
 
     info: ClassVar[ModelInfo] = ModelInfo(
@@ -99,6 +98,7 @@ class UF23(AbstractVectorField):
             "0.017 uG/kpc in |x|, |y| < 20, |z| < 5 kpc for the disk of base (rms 0.40 uG), and "
             "0.014 uG/kpc for the spur (rms 0.06 uG)"
         ),
+        variants={name: {"variant": name} for name in PUBLISHED},
     )
 
     def __post_init__(self):

@@ -26,7 +26,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.2925417,
         "w_poloidal": 0.11188158,
         "z_poloidal": 4.4597373,
-        "striation": 0.34557571,
     },
     "neCL": {
         "b_1": 1.4259645,
@@ -48,7 +47,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.4084361,
         "w_poloidal": 0.14168192,
         "z_poloidal": 3.6521188,
-        "striation": 0.33600213,
     },
     "expX": {
         "b_1": 0.99258148,
@@ -70,7 +68,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 2.4994376,
         "z_poloidal": 6.1938701 * math.tan(math.radians(20.926122)),
         "a_poloidal": 6.1938701,
-        "striation": 0.514405,
     },
     "spur": {
         "b_1": -4.2993328,
@@ -91,7 +88,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.1973387,
         "w_poloidal": 0.12262244,
         "z_poloidal": 4.485327,
-        "striation": 0.33022369,
     },
     "cre10": {
         "b_1": 1.2035697,
@@ -113,7 +109,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.2987296,
         "w_poloidal": 0.10923051,
         "z_poloidal": 4.5748332,
-        "striation": 0.24950386,
     },
     "synCG": {
         "b_1": 0.81386878,
@@ -135,7 +130,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.4625235,
         "w_poloidal": 0.15003765,
         "z_poloidal": 3.533855,
-        "striation": 0.63434763,
     },
     "twistX": {
         "b_1": 1.3741995,
@@ -153,7 +147,6 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "w_poloidal": 0.29056201,
         "z_poloidal": 2.6274437,
         "twist_time": 54.733549,
-        "striation": 0.77616317,
     },
     "nebCor": {
         "b_1": 1.4081935,
@@ -175,6 +168,5 @@ PUBLISHED: dict[str, dict[str, float]] = {
         "r_poloidal": 7.2473841,
         "w_poloidal": 0.14318227,
         "z_poloidal": 4.8242603,
-        "striation": 3.8610837e-10,
     },
 }

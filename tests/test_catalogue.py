@@ -1,0 +1,114 @@
+"""Every model of the catalogue: found by name, finite derivatives, equal to finite differences."""
+
+import functools
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.flatten_util import ravel_pytree
+
+import synax
+from synax._catalogue import REQUIRED, models
+
+ENTRIES = {f"{entry.group}.{entry.name}": entry for entry in models()}
+BUILT = {
+    "magnetic.Uniform": lambda: synax.magnetic.Uniform((2.0, 1.0, -0.5)),
+    "electrons.Uniform sphere": lambda: synax.electrons.Uniform(0.02, 4.0, (-8.3, 0.0, 0.0)),
+    "electrons.ExponentialDisc radial": lambda: synax.electrons.ExponentialDisc(h_r=5.0),
+    "cosmic_rays.Uniform sphere": lambda: synax.cosmic_rays.Uniform(4e-5, 3.0, 4.0),
+    "cosmic_rays.PowerLaw": lambda: synax.cosmic_rays.PowerLaw(
+        synax.electrons.TwoDisc(), synax.cosmic_rays.LinearIndex()
+    ),
+    "cosmic_rays.TabulatedSpectrum": lambda: synax.cosmic_rays.TabulatedSpectrum(
+        jnp.asarray(np.random.default_rng(0).uniform(1.0, 2.0, (2, 3, 3, 2))),
+        10.0,
+        1e5,
+        synax.Box((10.0, 10.0, 3.0)),
+    ),
+}
+# derivatives of the others are tested model by model, in the files named after them
+ELSEWHERE = ("JF12", "UF23", "PT11", "TF17", "KST24", "Jaffe13", "Helix", "ArchimedeanSpiral")
+ELSEWHERE += ("LogarithmicSpiral", "ToroidalHalo", "CMZ", "YMW16", "JF12Solenoidal", "JF12b")
+ELSEWHERE += ("JF12RandomStrength", "NE2025")  # the program of NE2001
+HERE = {
+    name: entry.make
+    for name, entry in ENTRIES.items()
+    if entry.name not in ELSEWHERE and all(p.default != REQUIRED for p in entry.parameters)
+} | BUILT
+each = pytest.mark.parametrize("name", HERE)
+
+PLACES = jnp.array(
+    [
+        [0, 0, 0], [0, 0, 1], [0, 0, -1.3], [-8.3, 0, 0.006], [-8.5, 0, 0], [3, 0, 0], [0, 20, 0],
+        [0, -0.01, -0.02], [17.5, 0, 0], [10, 0, 0], [-4.3, 0, 0], [0, 5, 0], [19, 19, 9],
+        [1e-9, -1e-9, 1e-9], [-8.34, 0, 0], [30, 0, 0],
+    ],
+    dtype=float,
+).T  # fmt: skip
+
+# the tests are short of compile time, not of run time
+quick_jit = functools.partial(jax.jit, compiler_options={"xla_backend_optimization_level": 0})
+
+
+def test_every_public_model_is_in_the_catalogue():
+    for group in ("magnetic", "electrons", "cosmic_rays"):
+        for name, value in vars(getattr(synax, group)).items():
+            final = isinstance(value, type) and not name.startswith(("_", "Abstract"))
+            if final and issubclass(value, synax.AbstractField):
+                assert f"{group}.{name}" in ENTRIES
+    assert "magnetic.JF12b" in ENTRIES
+    for entry in ENTRIES.values():
+        assert entry.info.paper and entry.summary
+        assert any(p.kind in ("number", "field") for p in entry.parameters), entry.name
+
+
+def test_versions_have_names():
+    of = lambda name: ENTRIES[name].variants
+    assert of("magnetic.UF23") == tuple(
+        ["base", "neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor"]
+    )
+    assert set(of("magnetic.PT11")) == {"ass", "bss"}
+    assert len(of("magnetic.TF17")) == 6
+    assert ENTRIES["magnetic.TF17"].variant("Bd1_C0")().disc == "Bd1"
+    assert ENTRIES["magnetic.UF23"].variant("spur")(b_1=2.0).variant == "spur"
+    assert ENTRIES["magnetic.JF12"].variant("hammurabi")().cylindrical
+    default = {p.name: p.default for p in ENTRIES["magnetic.JF12b"].parameters}
+    assert default["b_x"] == 1.8
+
+
+@each
+def test_reverse_derivatives_are_finite_at_singular_places(name):
+    model = HERE[name]()
+    for dtype in (jnp.float64, jnp.float32)[: 1 if "NE2001" in name else 2]:
+        cast = lambda leaf, dtype=dtype: leaf.astype(dtype) if eqx.is_inexact_array(leaf) else leaf
+        low, x = jax.tree.map(cast, model), PLACES.astype(dtype)
+        value, pull = quick_jit(lambda m, x: jax.vjp(lambda m, x: m(x), m, x))(low, x)
+        assert value.dtype == dtype
+        for leaf in jax.tree.leaves((value, pull(jnp.ones_like(value)))):
+            assert np.all(np.isfinite(leaf))
+
+
+@each
+def test_derivatives_equal_central_differences(name):
+    """In every parameter and in position; judged by quantiles, for points next to edges."""
+    model = HERE[name]()
+    rng = np.random.default_rng(3)
+    x = jnp.asarray(rng.uniform(-1, 1, (3, 48)) * np.array([9.0, 9.0, 1.5])[:, None])
+    flat, rebuild = ravel_pytree(model)
+    n = min(flat.size, 80)
+    steps = 1e-6 * jnp.maximum(jnp.abs(flat), 0.1)
+    d_flat = jnp.concatenate([jnp.diag(steps)[:n], jnp.zeros((1, flat.size))])
+    d_x = jnp.zeros((n + 1, *x.shape)).at[n].set(1e-6 * jnp.asarray(rng.normal(size=x.shape)))
+    many = quick_jit(jax.vmap(lambda flat, x: rebuild(flat)(x)))
+    numeric = 0.5 * (many(flat + d_flat, x + d_x) - many(flat - d_flat, x - d_x))
+    exact = quick_jit(
+        jax.vmap(lambda df, dx: jax.jvp(lambda flat, x: rebuild(flat)(x), (flat, x), (df, dx))[1])
+    )(d_flat, d_x)
+    size = jnp.max(jnp.abs(exact), axis=tuple(range(1, exact.ndim)), keepdims=True)
+    value = jnp.max(jnp.abs(many(flat[None], x[None])))
+    error = jnp.abs(exact - numeric) / (jnp.abs(exact) + 1e-3 * size + 1e-8 * value)
+    assert jnp.quantile(error, 0.8) < 1e-6
+    per_parameter = jnp.quantile(error.reshape(n + 1, -1), 0.7, axis=1)
+    assert jnp.max(per_parameter) < 1e-4
