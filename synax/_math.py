@@ -237,19 +237,13 @@ def _kept_jvp(primals, tangents):
     return primals[0], stored(tangents[0])
 
 
-@jax.custom_jvp
 def vector(
     x: Float[Array, "*shape"], y: Float[Array, "*shape"], z: Float[Array, "*shape"]
 ) -> Float[Array, "3 *shape"]:
     """Stack three components, as `jnp.stack`, in the form that XLA on CPU compiles well.
 
-    Compiled as a concatenation, long expressions are emitted anew for every use inside a loop
-    with branches (ten to twenty times slower for the spiral models); a selection is not.
+    Fused into a concatenation, long expressions are emitted anew for every use inside a loop
+    with branches, and run five to twenty times slower; so they are stored first. The same holds
+    for their derivatives.
     """
-    component = jax.lax.broadcasted_iota(jnp.int32, (3, *x.shape), 0)
-    return jnp.where(component == 0, x, jnp.where(component == 1, y, z))
-
-
-@vector.defjvp
-def _vector_jvp(primals, tangents):
-    return vector(*primals), jnp.stack(tangents)
+    return jnp.stack(stored((x, y, z)))

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import safe_divide, safe_sqrt, sincos
+from .._math import safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
@@ -139,9 +139,8 @@ class JF12(AbstractVectorField):
             outward = outward + sin_arm * (1.0 - outside_disk)
         edge2 = r2 if self.cylindrical else rho2
         within = edge2 < self.r_max**2
-        # cut before stacking, so that XLA sees through the stack to one fused loop
         outward, around, upward = (jnp.where(within, b, 0.0) for b in (outward, around, upward))
-        return jnp.stack([outward * x - around * y, outward * y + around * x, upward])
+        return vector(outward * x - around * y, outward * y + around * x, upward)
 
     def _disk(
         self, x: parts.Points, y: parts.Points, r2: parts.Points

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import kept, larger, safe_divide, safe_sqrt, sincos
+from .._math import kept, larger, safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
@@ -104,9 +104,8 @@ class JF12Solenoidal(AbstractVectorField):
             outward = outward + disk_outward * (1.0 - outside_disk)
             around = around + disk_around * (1.0 - outside_disk)
         within = rho2 < self.r_max**2
-        # cut before stacking, so that XLA sees through the stack to one fused loop
         outward, around, upward = (jnp.where(within, b, 0.0) for b in (outward, around, upward))
-        return jnp.stack([outward * x - around * y, outward * y + around * x, upward])
+        return vector(outward * x - around * y, outward * y + around * x, upward)
 
     def _x_field(self, r: parts.Points, z: parts.Points) -> tuple[parts.Points, parts.Points]:
         """B_r / r and B_z: `JF12`'s at the height where each line becomes a parabola."""

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .._constants import KPC, YEAR
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import atan2, logistic, safe_divide, safe_sqrt, sincos, smaller
+from .._math import atan2, logistic, safe_divide, safe_sqrt, sincos, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 from ._uf23_table import PUBLISHED
@@ -139,9 +139,8 @@ class UF23(AbstractVectorField):
             if self.variant == "twistX":
                 around = around + self._twist(r, z, r * radial, vertical)
         within = r2 + z * z <= self.r_max**2
-        # cut before stacking, so that XLA sees through the stack to one fused loop
         outward, around, upward = (jnp.where(within, b, 0.0) for b in (outward, around, upward))
-        return jnp.stack([outward * x - around * y, outward * y + around * x, upward])
+        return vector(outward * x - around * y, outward * y + around * x, upward)
 
     def _spiral(self, x: Points, y: Points, r: Points) -> Points:
         """Strength of the spiral disk in the plane, over r."""
