@@ -1,10 +1,12 @@
-"""Cost of every model of the catalogue: nanoseconds a point, and seconds to compile.
+"""Cost and accuracy of every model of the catalogue.
 
     python benchmarks/models.py [NAME ...] [--json FILE]
 
 Times are of the processor (all threads together), so that a busy machine disturbs them little.
 The floor of a model is what its exponentials, logarithms, sines and cosines, arctangents, roots
-and divisions cost, counted in its program and timed one by one in the same run.
+and divisions cost, counted in its program and timed one by one in the same run. "error_float32" is
+the median, "worst_float32" the 99th percentile of the error of single precision relative to the
+value; "divergence" is the rms of div B over the rms of B (1/kpc) inside 15 x 15 x 3 kpc.
 """
 
 import argparse
@@ -129,6 +131,33 @@ def prices(x):
     return found
 
 
+def accuracy(field):
+    """Error of single precision, and divergence, at random points."""
+    rng = np.random.default_rng(2)
+    x = jnp.asarray(rng.uniform(-1, 1, (3, 4000)) * np.array([15.0, 15.0, 3.0])[:, None])
+    x = x.astype(jnp.float32).astype(jnp.float64)
+    evaluate = jax.jit(lambda field, x: field(x))
+    low = jax.tree.map(lambda v: v.astype(jnp.float32) if eqx.is_inexact_array(v) else v, field)
+    exact, single = evaluate(field, x), evaluate(low, x.astype(jnp.float32))
+    size = lambda v: jnp.sqrt(jnp.sum(v * v, axis=0)) if v.ndim > 1 else jnp.abs(v)
+    seen = size(exact) > 1e-3 * jnp.max(size(exact))
+    error = (size(single - exact) / jnp.where(seen, size(exact), 1.0))[seen]
+    found = {
+        "error_float32": float(jnp.median(error)),
+        "worst_float32": float(jnp.quantile(error, 0.99)),
+    }
+    if exact.ndim > 1:
+
+        @jax.jit
+        def divergence(field, x):
+            unit = jnp.eye(3)[:, :, None] + 0.0 * x
+            along = lambda i: jax.jvp(field, (x,), (unit[i],))[1][i]
+            return jnp.sqrt(jnp.mean(sum(along(i) for i in range(3)) ** 2))
+
+        found["divergence"] = float(divergence(field, x) / jnp.sqrt(jnp.mean(size(exact) ** 2)))
+    return found
+
+
 def row(name, make, x, price):
     field = make()
     free, fixed = eqx.partition(field, eqx.is_inexact_array)
@@ -161,6 +190,7 @@ def row(name, make, x, price):
         "compile_cpu_s": cpu,
         "gradient_compile_s": g_wall,
         "gradient_compile_cpu_s": g_cpu,
+        **accuracy(field),
     }
 
 

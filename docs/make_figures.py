@@ -206,20 +206,34 @@ def model(entry):
     save(figure, f"model-magnetic-{entry.name}", 55)
 
 
-def uf23():
-    """The eight variants: face-on, edge-on, and from the Sun."""
-    from synax.magnetic import UF23
-
-    variants = ("base", "neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor")
-    figure = Figure(figsize=(15.0, 27.0), layout="constrained")
-    for row, name in zip(figure.subfigures(len(variants), 1), variants, strict=True):
+def versions(name):
+    """The named versions of a magnetic model: face-on, edge-on, and from the Sun."""
+    (entry,) = (e for e in models("magnetic") if e.name == name)
+    n = len(entry.variants)
+    figure = Figure(figsize=(15.0, 3.4 * n), layout="constrained")
+    for row, variant in zip(figure.subfigures(n, 1), entry.variants, strict=True):
         left, right = row.subfigures(1, 2, width_ratios=[1.0, 1.25])
-        field = UF23(name)
+        field = entry.variant(variant)()
         draw_slices(left, field)
         electrons, cosmic_rays = synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP()
         panels(right.subplots(1, 2), *simulate(field, electrons, cosmic_rays, 16, 96, 30.0))
-        row.suptitle(name, color=INK)
-    save(figure, "uf23-variants", 45)
+        row.suptitle(variant.replace("_", ", "), color=INK)
+    save(figure, f"{name.lower()}-variants", 45)
+
+
+def uf23():
+    """UF23's eight variants."""
+    versions("UF23")
+
+
+def tf17():
+    """TF17's six combinations."""
+    versions("TF17")
+
+
+def pt11():
+    """PT11, axisymmetric and bisymmetric."""
+    versions("PT11")
 
 
 EXAMPLES = {
@@ -282,9 +296,8 @@ def accuracy():
     save(figure, "accuracy")
 
 
-FIGURES = {
-    f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy)
-}
+FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
+FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, accuracy)}
 
 
 def main():

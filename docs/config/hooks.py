@@ -92,10 +92,20 @@ def reference(*prefixes):
     return "\n\n".join(f"::: {name}" for name in sorted(chosen, key=str.lower))
 
 
+def measured(*columns):
+    """Columns of docs/data/benchmark_models.json, which benchmarks/models.py writes."""
+    record = json.loads((DOCS / "data" / "benchmark_models.json").read_text())
+    machine = record["machine"]
+    told = f"*{machine['cpu']}, {machine['cores']} cores, JAX {machine['jax']}, one core, float64.*"
+    return told + "\n\n" + _table(record["rows"], ["model", *columns])
+
+
 def benchmarks():
     """One table for every record docs/data/benchmark_*.json that a program in benchmarks/ wrote."""
     parts = []
     for file in sorted((DOCS / "data").glob("benchmark_*.json")):
+        if file.stem == "benchmark_models":  # has its own page
+            continue
         record = json.loads(file.read_text())
         if record["benchmark"] == "accuracy":  # has its own page
             continue
@@ -173,6 +183,14 @@ _COLUMNS = {
     "data_rms": "rms of data",
     "model_rms": "rms of model",
     "same_sign": "same sign",
+    "forward_ns": "value (ns)",
+    "floor_ns": "its functions (ns)",
+    "gradient_ns": "and gradient (ns)",
+    "compile_cpu_s": "compile (s)",
+    "gradient_compile_cpu_s": "compile gradient (s)",
+    "error_float32": "float32, median error",
+    "worst_float32": "float32, 99th percentile",
+    "divergence": "rms of div B over rms of B (1/kpc)",
 }
 
 
@@ -203,6 +221,7 @@ GENERATORS = {
     "parameters": parameters,
     "reference": reference,
     "comparison": comparison,
+    "measured": measured,
     "benchmarks": benchmarks,
     "accuracy": accuracy,
 }
