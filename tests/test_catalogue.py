@@ -11,6 +11,7 @@ from jax.flatten_util import ravel_pytree
 
 import synax
 from synax._catalogue import REQUIRED, models
+from synax.cli._build import build_field
 
 ENTRIES = {f"{entry.group}.{entry.name}": entry for entry in models()}
 BUILT = {
@@ -76,6 +77,16 @@ def test_versions_have_names():
     assert ENTRIES["magnetic.JF12"].variant("hammurabi")().cylindrical
     default = {p.name: p.default for p in ENTRIES["magnetic.JF12b"].parameters}
     assert default["b_x"] == 1.8
+
+
+def test_configurations_take_functions_and_versions_by_name():
+    build = lambda group, **part: build_field(group, [part], 0)
+    assert float(build("magnetic", model="JF12b", b_ring=0.3).b_x) == 1.8
+    assert build("magnetic", model="UF23.neCL").variant == "neCL"
+    assert build("magnetic", model="TF17.Dd1_C0", disc_strength=0.1).halo == "C0"
+    assert build("magnetic", model="JF12.hammurabi").cylindrical
+    thick = build("electrons", model="YMW16Hammurabi", thick_density=0.02).thick_density
+    assert float(thick) == 0.02
 
 
 @each
