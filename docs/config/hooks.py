@@ -94,7 +94,10 @@ def reference(*prefixes):
 
 def measured(*columns):
     """Columns of docs/data/benchmark_models.json, which benchmarks/models.py writes."""
-    record = json.loads((DOCS / "data" / "benchmark_models.json").read_text())
+    file = DOCS / "data" / "benchmark_models.json"
+    if not file.exists():
+        return "Run `python benchmarks/models.py --json docs/data/benchmark_models.json`."
+    record = json.loads(file.read_text())
     machine = record["machine"]
     told = f"*{machine['cpu']}, {machine['cores']} cores, JAX {machine['jax']}, one core, float64.*"
     return told + "\n\n" + _table(record["rows"], ["model", *columns])
