@@ -14,6 +14,7 @@ midpoints of the paper; the error of both is printed with --cells-error. Chains 
 """
 
 import argparse
+import dataclasses
 import json
 import time
 from pathlib import Path
@@ -56,6 +57,7 @@ def problem(experiment, nside, steps, pixels=None):
     sky = synax.Synchrotron(
         magnetic, synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), steps=steps
     ).precompute(rays, "electrons", "cosmic_rays")
+    sky = dataclasses.replace(sky, faces=True)  # cells come from the sampled fields from now on
     clean = eqx.filter_jit(lambda sky: sky(rays, 2.4))(sky)
     sigma = 1e-3 * nside / 64.0
     random = np.random.RandomState(42)
