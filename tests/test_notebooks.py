@@ -12,7 +12,7 @@ NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 NEEDS_DATA = ("sky_data", "haslam")
 FIGURES = {
     "quick_start": 4, "gallery": 12, "new_field": 2, "low_frequencies": 3, "devices": 0,
-    "sampling": 2, "paper_figures": 5, "sky_data": 3, "haslam": 2,
+    "sampling": 2, "paper_figures": 6, "sky_data": 2, "haslam": 2,
 }  # fmt: skip
 """How many pictures each one shows."""
 

@@ -16,7 +16,7 @@ _EPILOG = """
 
 synax simulate
 
-synax simulate --nside 16 --magnetic JF12 --set magnetic.b_arm_1=0.2 --output jf12
+synax simulate --nside 16 --magnetic JF12 --set magnetic.b_x=4.0 --output jf12
 
 synax simulate --print-config > my_galaxy.toml
 
