@@ -227,8 +227,8 @@ def _integrate_here(
 ) -> Totals:
     medium = _prepared(medium)
     sample = check_same_cells(sampled_fields(medium), rays)
-    surfaces = simulator.surfaces()
     if sample is None:
+        surfaces = simulator.surfaces()
         steps, rule = simulator.steps, simulator.quadrature
         lines = _Lines(rays, surfaces, None)
         n_cells = steps.n + crossings_along(rays, surfaces)
