@@ -20,7 +20,7 @@ synax convert field.npz field.h5
 
 synax convert b.bin b.vti --shape 64 64 16 --half-lengths 20 20 4
 
-synax convert hammurabi.xml galaxy.toml
+synax convert hammurabi.xml from_hammurabi.toml
 """
 
 
