@@ -16,6 +16,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from .. import _constants as const
+from .._math import log
 
 # e^2 (Gaussian) -> e^2 / (4 pi eps0), e B (Gaussian) -> e B c, for B in microgauss, C in cm^-3.
 _EMISSIVITY = (
@@ -79,4 +80,4 @@ def field_power(
     positive = b_perp_squared > 0
     safe = jnp.where(positive, b_perp_squared, 1.0)
     at_zero = jnp.where(index > 3.0, 0.0, 1.0)
-    return jnp.where(positive, jnp.exp(0.25 * (index - 3.0) * jnp.log(safe)), at_zero)
+    return jnp.where(positive, jnp.exp(0.25 * (index - 3.0) * log(safe)), at_zero)

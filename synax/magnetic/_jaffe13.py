@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import azimuth, cylindrical_radius, larger, safe_divide, sech2, smaller, vector
+from .._math import azimuth, cylindrical_radius, larger, log, safe_divide, sech2, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Plane
 
@@ -88,7 +88,7 @@ class Jaffe13(AbstractVectorField):
         radial = radial * (1.0 - jnp.exp(-r2 / self.r_inner**2))
         smooth = self.disk_amp * sech2(z / self.disk_z0) + self.halo_amp * sech2(z / self.halo_z0)
         squeezed = radial * sech2(z / self.arm_z0)
-        decline = jnp.exp(-self.comp_p * jnp.log(larger(r / self.comp_r, 1.0)))
+        decline = jnp.exp(-self.comp_p * log(larger(r / self.comp_r, 1.0)))
         width = decline * squeezed / self.comp_d
         profile = (1.0 / self.comp_c - 1.0) * squeezed * decline
         compression = jnp.where(

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._math import atan2, kept, logistic, sincos, stored
+from .._math import atan2, kept, log, logistic, sincos, stored
 from .._parameters import Scalar
 from .._surfaces import LogarithmicSpirals
 
@@ -32,7 +32,7 @@ def angle_in_arms(x: Points, y: Points, r_squared: Points, r_arms: Arms, pitch: 
     """
     k = jnp.abs(jnp.tan(pitch))
     sense = jnp.sign(pitch)
-    angle = sense * (atan2(y, x) - math.pi) - (0.5 * jnp.log(r_squared) - jnp.log(r_arms[-1])) / k
+    angle = sense * (atan2(y, x) - math.pi) - (0.5 * log(r_squared) - jnp.log(r_arms[-1])) / k
     turns = angle * (0.5 / math.pi)
     return 2.0 * math.pi * (kept(turns) - jnp.floor(turns))
 

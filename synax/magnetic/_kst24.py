@@ -14,6 +14,7 @@ from .._math import (
     azimuth,
     cylindrical_radius,
     larger,
+    log,
     safe_divide,
     safe_sqrt,
     sincos,
@@ -184,7 +185,7 @@ class KST24(AbstractVectorField):
         sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
         k = sin_p / cos_p
         phase = azimuth(x, y) + column(self.arm_phase)
-        windings = (jnp.log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
+        windings = (log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
         # radius on the winding just inside the point, or just outside where that is nearer
         inner = r * jnp.exp(-2.0 * math.pi * k * (windings - jnp.floor(windings)))
         outer = inner * jnp.exp(2.0 * math.pi * k)
@@ -200,7 +201,7 @@ class KST24(AbstractVectorField):
         # used in a comparison only, so log 0 does no harm once derivatives are cut off
         half = 0.5 * column(self.arm_exponent)
         across2, above2 = jax.lax.stop_gradient((distance2 / width**2, (z / height) ** 2))
-        power = jnp.exp(half * jnp.log(across2)) + jnp.exp(half * jnp.log(above2))
+        power = jnp.exp(half * log(across2)) + jnp.exp(half * log(above2))
         strength = column(self.arm_b * self.arm_height * self.arm_width) / (width * height)
         strength = jnp.where(inside & (power <= 1.0), strength, 0.0)
         along_r = strength * (sin_p * cos_t - cos_p * sin_t)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, larger, sincos, vector
+from .._math import cylindrical_radius, larger, log, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 
@@ -51,7 +51,7 @@ class LogarithmicSpiral(AbstractVectorField):
         cos_phi, sin_phi = x / r_safe, y / r_safe
         winding = 1.0 / jnp.tan(self.pitch)
         phase = winding * jnp.log1p(self.d / self.r_sun) - 0.5 * math.pi
-        sin_a, cos_a = sincos(phase - winding * jnp.log(r_safe / self.r_sun))
+        sin_a, cos_a = sincos(phase - winding * log(r_safe / self.r_sun))
         modulation = cos_phi * cos_a - sin_phi * sin_a
         if self.axisymmetric:
             modulation = jnp.abs(modulation)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, larger, sincos, vector
+from .._math import cylindrical_radius, larger, log, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 from ._variants import check_choice, fill_defaults
@@ -82,7 +82,7 @@ class PT11(AbstractVectorField):
         cos_phi, sin_phi = x / r_safe, y / r_safe  # cos(theta) = -cos_phi, sin(theta) = sin_phi
         winding = 1.0 / jnp.tan(self.pitch)
         phase = winding * jnp.log1p(self.d / self.r_sun) - 0.5 * math.pi
-        sin_a, cos_a = sincos(phase - winding * jnp.log(r_safe / self.r_sun))
+        sin_a, cos_a = sincos(phase - winding * log(r_safe / self.r_sun))
         modulation = -cos_phi * cos_a - sin_phi * sin_a
         if self.kind == "ass":
             modulation = jnp.abs(modulation)

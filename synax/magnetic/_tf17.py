@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, safe_divide, safe_sqrt, sincos, smaller, vector
+from .._math import cylindrical_radius, log, safe_divide, safe_sqrt, sincos, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder, Plane
 from ._variants import check_choice, fill_defaults, radians
@@ -141,7 +141,7 @@ class TF17(AbstractVectorField):
         u = jnp.where(off_axis, r / self.winding_length, 1.0)
         growth = jnp.expm1(u)
         return (
-            jnp.where(off_axis, jnp.log(growth) - u, 0.0),
+            jnp.where(off_axis, log(growth) - u, 0.0),
             jnp.where(off_axis, u / growth, 1.0),
         )
 

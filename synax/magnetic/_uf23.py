@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .._constants import KPC, YEAR
 from .._domain import Sphere
 from .._field import AbstractVectorField
-from .._math import atan2, logistic, safe_divide, safe_sqrt, sincos, smaller, vector
+from .._math import atan2, log, logistic, safe_divide, safe_sqrt, sincos, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Plane
 from ._uf23_table import PUBLISHED
@@ -148,7 +148,7 @@ class UF23(AbstractVectorField):
         r_safe = jnp.where(off_axis, r, 1.0)
         r2 = r_safe * r_safe
         # phi_0 by the sine and cosine of its two parts: no arctangent
-        sin_w, cos_w = sincos(jnp.log(r_safe / _R_SPIRAL) / jnp.tan(self.pitch))
+        sin_w, cos_w = sincos(log(r_safe / _R_SPIRAL) / jnp.tan(self.pitch))
         cos_1 = (x * cos_w + y * sin_w) / r_safe
         sin_1 = (y * cos_w - x * sin_w) / r_safe
         cos_2, sin_2 = 2.0 * cos_1 * cos_1 - 1.0, 2.0 * sin_1 * cos_1
@@ -177,7 +177,7 @@ class UF23(AbstractVectorField):
         phi = jnp.where(phi < 0, phi + 2.0 * math.pi, phi)
         k = jnp.tan(self.pitch)
         # azimuth past the spur's ridge at the same radius: r = ridge exp(-k past)
-        past = phi - self.phi_1 - jnp.log(r_safe / _R_SPUR) / k
+        past = phi - self.phi_1 - log(r_safe / _R_SPUR) / k
         turn = 2.0 * math.pi * k
         # this winding of the ridge is nearer in radius than the next ones in and out
         least, most = jnp.log(0.5 + 0.5 * jnp.exp(-turn)), jnp.log(0.5 + 0.5 * jnp.exp(turn))
@@ -193,18 +193,18 @@ class UF23(AbstractVectorField):
         off_plane = height > 0
         h_safe = jnp.where(off_plane, height, 1.0)
         # (|z| / z_p)^p; its derivatives are taken as 0 on the plane, where they may not exist
-        v = jnp.where(off_plane, jnp.exp(self.p * jnp.log(h_safe / self.z_poloidal)), 0.0)
+        v = jnp.where(off_plane, jnp.exp(self.p * log(h_safe / self.z_poloidal)), 0.0)
         if self.a_poloidal is None:
             flare = norm = 1.0 + v
             squeeze = 1.0
         else:
             r_safe = jnp.where(r > 0, r, 1.0)
-            u = jnp.where(r > 0, jnp.exp(self.p * jnp.log(r_safe / self.a_poloidal)), 0.0)
+            u = jnp.where(r > 0, jnp.exp(self.p * log(r_safe / self.a_poloidal)), 0.0)
             t = 1.0 + v - u
             norm = jnp.sqrt(t * t + 4.0 * u)
             flare = 0.5 * (norm + t)
             squeeze = (u + flare) / norm
-        shrink = jnp.exp(-jnp.log(flare) / self.p)  # a / r
+        shrink = jnp.exp(-log(flare) / self.p)  # a / r
         a = r * shrink
         if self.w_poloidal is None:
             profile = jnp.exp(-a / self.r_poloidal)
