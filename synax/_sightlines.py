@@ -186,14 +186,17 @@ class Sightlines(eqx.Module):
         **Arguments:**
 
         - `l`, `b`: Galactic longitude and latitude in degrees (n_rays,), or astropy Quantities;
-          or `l` alone as a `SkyCoord` of any frame.
+          or `l` alone as a `SkyCoord` of any frame, whose distances count if it has any.
         - `distance`: kpc (or Quantity), a number or (n_rays,); None: to the domain's wall.
 
         **Raises** `ValueError` for shapes that differ, latitudes beyond 90 degrees, distances
         that are not positive.
         """
         if hasattr(l, "galactic"):
-            l, b = l.galactic.l, l.galactic.b
+            sky = l.galactic
+            l, b = sky.l, sky.b
+            if distance is None and sky.distance.unit.physical_type == "length":
+                distance = np.atleast_1d(sky.distance.to_value("kpc"))
         l, b = (np.atleast_1d(_value(a, "deg")).astype(float) for a in (l, b))
         if l.shape != b.shape or l.ndim != 1:
             raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
@@ -209,13 +212,13 @@ class Sightlines(eqx.Module):
     @staticmethod
     def parallel(
         shape: tuple[int, int],
-        extent: tuple[float, float],
+        extent: Any,
         *,
         inclination: float = 0.0,
         position_angle: float = 0.0,
         azimuth: float = 0.0,
         center: Any = (0.0, 0.0, 0.0),
-        distance: float = 100.0,
+        distance: Any = 100.0,
         domain: AbstractDomain | None = None,
     ) -> "Sightlines":
         """A galaxy seen from far away: parallel rays through an image plane.
@@ -235,8 +238,10 @@ class Sightlines(eqx.Module):
         """
         if len(shape) != 2 or min(shape) < 1:
             raise ValueError(f"shape must be (ny, nx) with positive integers, got {shape}")
-        if min(extent) <= 0:
+        width, height = (float(_value(side, "kpc")) for side in extent)
+        if min(width, height) <= 0:
             raise ValueError(f"extent must be positive (kpc), got {extent}")
+        center, distance = np.asarray(_value(center, "kpc"), float), _value(distance, "kpc")
         inc, pa, az = (np.radians(_value(a, "deg")) for a in (inclination, position_angle, azimuth))
         toward = np.array([np.sin(inc) * np.cos(az), np.sin(inc) * np.sin(az), np.cos(inc)])
         up = np.array([-np.cos(inc) * np.cos(az), -np.cos(inc) * np.sin(az), np.sin(inc)])
@@ -246,8 +251,8 @@ class Sightlines(eqx.Module):
         ny, nx = shape
         across = (np.arange(nx) + 0.5) / nx - 0.5
         along = (np.arange(ny) + 0.5) / ny - 0.5
-        h, v = np.meshgrid(across * extent[0], along * extent[1])
-        origin = np.asarray(center, float)[:, None] - distance * n[:, None]
+        h, v = np.meshgrid(across * width, along * height)
+        origin = center[:, None] - distance * n[:, None]
         origin = origin - left[:, None] * h.ravel() + up[:, None] * v.ravel()
         ones = np.ones((1, ny * nx))
         real = jnp.result_type(float)

@@ -48,9 +48,20 @@ def test_quantities_and_sky_coordinates():
     coordinate = synax.Sightlines.from_lonlat(
         SkyCoord([10.0] * u.deg, [20.0] * u.deg, frame="galactic").icrs, distance=2.5
     )
-    for other in (quantity, coordinate):
+    its_own = synax.Sightlines.from_lonlat(
+        SkyCoord([10.0] * u.deg, [20.0] * u.deg, distance=[2.5] * u.kpc, frame="galactic")
+    )
+    for other in (quantity, coordinate, its_own):
         np.testing.assert_allclose(other.direction, plain.direction, atol=1e-9)
         np.testing.assert_allclose(other.distance, plain.distance, rtol=1e-12)
+
+
+def test_an_image_in_other_units():
+    plain = synax.Sightlines.parallel((2, 3), (12.0, 8.0), center=(1.0, 0.0, 0.0), distance=50.0)
+    other = synax.Sightlines.parallel(
+        (2, 3), (12000.0, 8000.0) * u.pc, center=(1.0, 0.0, 0.0) * u.kpc, distance=50.0 * u.kpc
+    )
+    np.testing.assert_allclose(other.observer, plain.observer, rtol=1e-12)
 
 
 def test_ends_lie_on_the_walls():
