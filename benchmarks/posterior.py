@@ -24,6 +24,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
+from _common import report
 
 import synax
 
@@ -199,8 +200,7 @@ def main():
                 record["cells_error_in_sigma"] = cells_error(experiment, 8, record["cells"])
             records.append(record)
             print(json.dumps(record, indent=1), flush=True)
-            if arguments.output:
-                Path(arguments.output).write_text(json.dumps(records, indent=1) + "\n")
+            report("posterior", records, arguments.output)
 
 
 if __name__ == "__main__":
