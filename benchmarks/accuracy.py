@@ -1,6 +1,6 @@
 """Error against points per ray and against time, for three skies and three frequencies.
 
-    python benchmarks/accuracy.py [--quick] [--json FILE]
+    python benchmarks/accuracy.py [--quick] [--sky WMAP] [--json FILE]
 
 Sightlines in random directions, so that none lies in a plane of symmetry; half of them at low
 latitudes, where skies are hardest. The reference has 4096 graded cells a ray; the difference of
@@ -11,7 +11,9 @@ rays that graze a thin shell rule every rms.
 """
 
 import argparse
+import json
 import time
+from pathlib import Path
 
 import jax
 import numpy as np
@@ -107,9 +109,17 @@ def study(name, parts, rays, budgets):
     return rows, slopes
 
 
+def kept(file, sky):
+    """Rows and slopes of the other skies in an earlier record."""
+    record = json.loads(Path(file).read_text()) if Path(file).exists() else {}
+    other = lambda key: [r for r in record.get(key, []) if not r["sky"].startswith(sky)]
+    return other("rows"), other("slopes")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="one sky, few steps")
+    parser.add_argument("--sky", help="only the sky whose name starts so; others in FILE stay")
     parser.add_argument("--rays", type=int, default=768)
     parser.add_argument("--json", help="write the results to this file")
     args = parser.parse_args()
@@ -117,9 +127,10 @@ def main():
     synax.use_cores()
     rays = directions(args.rays).sharded()
     budgets = (32, 64, 128) if args.quick else (32, 64, 128, 256, 512, 1024)
-    rows, slopes = [], []
+    rows, slopes = kept(args.json, args.sky) if args.json and args.sky else ([], [])
     start = time.perf_counter()
-    for name, parts in list(skies())[: 1 if args.quick else None]:
+    wanted = [s for s in skies() if s[0].startswith(args.sky or "")]
+    for name, parts in wanted[: 1 if args.quick else None]:
         more_rows, more_slopes = study(name, parts, rays, budgets)
         rows, slopes = rows + more_rows, slopes + more_slopes
         # after every sky, so that a run that is cut off keeps what it has

@@ -4,8 +4,8 @@
 
 Measured in one run: the machine's ceilings (multiply-adds, elementary functions, bandwidth of
 cache and memory, as XLA reaches them), the work of a point (the compiler's count for the compiled
-program, repeated work included), and the time of a point: of whole skies from uniform fields to the
-default one, and of each field alone. On a processor twice, with one thread and with all.
+program, repeated work included), and the time of a point of skies from uniform fields to the
+default one. On a processor twice, with one core and with all. Single fields: benchmarks/models.py.
 
 The floor of a point is the larger of its arithmetic (operations at the rate of multiply-adds, two
 operations each, plus elementary functions at the rate of exp) and its traffic at the bandwidth of
@@ -44,7 +44,13 @@ CHAIN = 8
 def repeated(step, x, repeats):
     """Seconds of one of `repeats` passes of `step` over x, in one program."""
     run = jax.jit(lambda x: jax.lax.fori_loop(0, repeats, lambda i, y: step(y), x))
-    return timed(run, x, repeats=3)[1] / repeats
+    return timed(run, spread(x), repeats=3)[1] / repeats
+
+
+def spread(x):
+    """An array divided over all devices (the cores of a processor)."""
+    mesh = jax.sharding.Mesh(jax.devices(), ("cores",))
+    return jax.device_put(x, jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec("cores")))
 
 
 def ceilings(dtype, on_gpu, threads):
@@ -60,21 +66,17 @@ def ceilings(dtype, on_gpu, threads):
             chains = [c * 0.999 + 0.001 for c in chains]
         return 0.125 * sum(chains)
 
-    def chained(function):
-        def step(y):
-            for _ in range(CHAIN):
-                y = function(y)
-            return y
-
-        return step
+    def side_by_side(function):
+        # independent of each other, for the same reason
+        return lambda y: sum(function(y + 0.01 * i) for i in range(CHAIN)) * (0.5 / CHAIN)
 
     fma = 256 * n / repeated(multiply_adds, x, passes)
     unit = 1e9 * threads / (CHAIN * n)
-    functions = {k: unit * repeated(chained(f), x, passes) for k, f in FUNCTIONS.items()}
+    functions = {k: unit * repeated(side_by_side(f), x, passes) for k, f in FUNCTIONS.items()}
     middle = jnp.ones((2**20 if on_gpu else 2**15) * threads, dtype)
     cache = 2 * middle.nbytes / repeated(lambda y: y * 0.999, middle, passes)
     big = jnp.ones(2**27 if on_gpu else 2**25, dtype)
-    memory = 2 * big.nbytes / timed(jax.jit(lambda x: x + 1), big, repeats=3)[1]
+    memory = 2 * big.nbytes / timed(jax.jit(lambda x: x + 1), spread(big), repeats=3)[1]
     return {"fma": fma, "cache": cache, "memory": memory}, functions
 
 
@@ -129,26 +131,9 @@ def sky_row(name, sky, rays, *machine):
     return row(name, best, rays.n_rays * sky.cells(rays)[1] * nodes, work, *machine)
 
 
-def field_row(name, field, rays, steps, *machine):
-    """The field alone at points that advance along the rays."""
-
-    def along(field, rays):
-        field = field.prepare()
-
-        def body(total, s):
-            value = field(rays.origin + s * rays.direction)
-            return total + jnp.sum(value.reshape(-1, rays.n_rays), axis=0), None
-
-        distances = jnp.linspace(0.01, 10.0, steps, dtype=rays.direction.dtype)
-        return jax.lax.scan(body, jnp.zeros_like(rays.direction[0]), distances)[0]
-
-    _, best = timed(eqx.filter_jit(along), field, rays, repeats=3)
-    work = [w / rays.n_rays for w in cost(along, field, rays)]
-    return row(f"alone: {name}", best, rays.n_rays * steps, work, *machine)
-
-
 def measure(args):
     """Everything for the present process."""
+    synax.use_cores()
     on_gpu = jax.default_backend() != "cpu"
     threads = 1 if on_gpu else len(os.sched_getaffinity(0))
     nside = args.nside or (128 if on_gpu else 16 if args.quick else 32)
@@ -167,7 +152,7 @@ def measure(args):
             | {f"{k}, ns": v for k, v in functions.items()}
         )
         machine = (limits, functions, threads)
-        rays = cast(synax.Sightlines.healpix(nside), dtype)
+        rays = cast(synax.Sightlines.healpix(nside), dtype).sharded()
         block = {"block": rays.n_rays} if on_gpu else {}
         chosen = list(skies())
         if dtype == "float32" or args.quick:
@@ -175,14 +160,6 @@ def measure(args):
         for name, (magnetic, electrons, cosmic_rays) in chosen:
             sky = synax.Synchrotron(magnetic, electrons, cosmic_rays, steps=steps, **block)
             rows.append(label | sky_row(name, cast(sky, dtype), rays, *machine))
-            print(rows[-1], flush=True)
-        alone = {
-            "WMAP field": synax.magnetic.WMAP(),
-            "WMAP cosmic rays": synax.cosmic_rays.WMAP(),
-            "YMW16": synax.electrons.YMW16(),
-        }
-        for name, field in {} if dtype == "float32" else alone.items():
-            rows.append(label | field_row(name, cast(field, dtype), rays, steps, *machine))
             print(rows[-1], flush=True)
     return {"gpu": on_gpu, "rows": rows, "ceilings": found, "nside": nside, "steps": steps}
 
