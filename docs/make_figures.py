@@ -1,7 +1,7 @@
 """The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
 
-Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy, or a model such as
-magnetic.JF12. Without names, all. Written to docs/images as small PNG files.
+Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy, joint, or a model such
+as magnetic.JF12. Without names, all. Written to docs/images as small PNG files.
 """
 
 import sys
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jax
 import numpy as np
+from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 
 import synax
@@ -296,8 +297,45 @@ def accuracy():
     save(figure, "accuracy")
 
 
+def joint():
+    """Data, model and residual of the joint fit, from the maps benchmarks/joint.py keeps."""
+    import os
+
+    with np.load(os.environ.get("JOINT_MAPS", "joint_runs/JF12_maps.npz")) as found:
+        found = dict(found)
+    rows = [
+        ("haslam", 0, "I, 408 MHz", "K"),
+        ("wmap", 0, "Q, 23 GHz", "μK"),
+        ("wmap", 1, "U, 23 GHz", "μK"),
+        ("rm", 0, "Rotation measure", r"rad m$^{-2}$"),
+    ]
+    figure = Figure(figsize=(12, 11.5), layout="constrained")
+    for line, (name, i, title, unit) in zip(figure.subplots(4, 3), rows, strict=True):
+        data, model = (np.atleast_2d(found[f"{name}_{w}"])[i] for w in ("data", "model"))
+        signed = name != "haslam"
+        limit = float(np.nanpercentile(np.abs(data), 97))
+        middle = 0.0 if signed else float(np.nanmedian(data))
+        panels = {"data": data, "model": model, "data - model": data - model}
+        for axes, (label, values) in zip(line, panels.items(), strict=True):
+            difference = label.startswith("data -")
+            span = Normalize(-limit, limit) if signed else Normalize(0.0, limit)
+            if difference and not signed:
+                span = Normalize(middle - limit, limit - middle)
+            sky = np.full(12 * 8**2, np.nan)
+            sky[found["pixels"]] = values
+            draw_mollweide(
+                axes,
+                sky,
+                cmap="RdBu_r" if signed or difference else "magma",
+                norm=span,
+                title=f"{title}: {label}",
+                label=unit,
+            )
+    save(figure, "joint")
+
+
 FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
-FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, accuracy)}
+FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, accuracy, joint)}
 
 
 def main():

@@ -315,6 +315,11 @@ def test_precomputed_fields_are_interchangeable(rays):
         sky.precompute(rays, "magnetism")
     with pytest.raises(TypeError, match="only along its own sightlines"):
         alone(jnp.zeros((3, 5)))
+    # fields of one kind share surfaces, and a sampled field has none of its own
+    fields = (sky.magnetic + sky.magnetic, synax.electrons.TwoDisc())
+    doubled = eqx.tree_at(lambda s: (s.magnetic, s.electrons), sky, fields)
+    twice = doubled.precompute(rays, "electrons")(rays, FREQUENCY)
+    np.testing.assert_allclose(twice.I, doubled(rays, FREQUENCY).I, rtol=1e-13)
 
 
 def test_error_estimate_is_honest(rays):

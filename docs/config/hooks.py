@@ -110,7 +110,7 @@ def benchmarks():
         if file.stem == "benchmark_models":  # has its own page
             continue
         record = json.loads(file.read_text())
-        if record["benchmark"] == "accuracy":  # has its own page
+        if record["benchmark"] in ("accuracy", "joint fit"):  # have their own pages
             continue
         parts += [f"### {record['benchmark'].capitalize()}", _where(record)]
         for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
@@ -142,6 +142,43 @@ def accuracy():
     if (DOCS / "images/accuracy.png").exists():
         parts.insert(1, "![Error against points a ray](images/accuracy.png){ .figure }")
     return "\n\n".join(parts)
+
+
+def joint():
+    """One model fitted to three skies: docs/data/benchmark_joint.json, and its figure."""
+    record = json.loads((DOCS / "data/benchmark_joint.json").read_text())
+    rows = record["rows"]
+    agreement = [
+        {
+            "field": row["field"],
+            "sky": _SKIES[name],
+            **{k: f"{sky[k]:.3g} {sky['unit']}" for k in ("data_sd", "residual_rms")},
+            **{k: round(sky[k], 2) for k in ("correlation", "neighbours")},
+        }
+        for row in rows
+        for name, sky in row["skies"].items()
+    ]
+    found = [
+        {
+            "parameter": f"{name} ({p['unit']})" if p["unit"] else name,
+            "mean": p["mean"],
+            "sd": p["sd"],
+            "rhat": f"{p['rhat']:.4f}",
+            **{k: round(p[k]) for k in ("bulk", "tail")},
+        }
+        for name, p in rows[0]["parameters"].items()
+    ]
+    parts = [
+        _table(agreement, list(agreement[0])),
+        f"Posterior with {rows[0]['field']}, {rows[0]['chains']} chains:",
+        _table(found, list(found[0])),
+    ]
+    if (DOCS / "images/joint.png").exists():
+        parts.append("![Data, model and residual of three skies](images/joint.png){ .figure }")
+    return "\n\n".join(parts)
+
+
+_SKIES = {"haslam": "I, 408 MHz", "wmap": "Q and U, 23 GHz", "rm": "rotation measure"}
 
 
 def _where(record):
@@ -194,6 +231,12 @@ _COLUMNS = {
     "error_float32": "float32, median error",
     "worst_float32": "float32, 99th percentile",
     "divergence": "rms of div B over rms of B (1/kpc)",
+    "data_sd": "standard deviation of data",
+    "residual_rms": "rms of residual",
+    "neighbours": "correlation of neighbouring residuals",
+    "rhat": "R-hat",
+    "bulk": "bulk ESS",
+    "tail": "tail ESS",
 }
 
 
@@ -227,4 +270,5 @@ GENERATORS = {
     "measured": measured,
     "benchmarks": benchmarks,
     "accuracy": accuracy,
+    "joint": joint,
 }
