@@ -155,7 +155,7 @@ def joint():
             **{k: f"{sky[k]:.3g} {sky['unit']}" for k in ("data_sd", "residual_rms")},
             **{k: round(sky[k], 2) for k in ("correlation", "neighbours")},
         }
-        for row in rows
+        for row in [*rows, *record["others"]]
         for name, sky in row["skies"].items()
     ]
     found = [
