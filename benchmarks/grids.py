@@ -2,15 +2,18 @@
 
 The two grid experiments of Diao et al. 2024 (arXiv:2410.01136), at small sizes, and one beyond:
 
-    python benchmarks/grids.py mock       # (c) Q and U at 2.4 GHz of a known field, 1 mK noise
-    python benchmarks/grids.py haslam     # (d) the sky at 408 MHz
-    python benchmarks/grids.py joint      # (e) 408 MHz, 23 GHz polarisation and rotation measures
+    python benchmarks/grids.py                  # (c), and (d) if SYNAX_DATA is set; prints tables
+    python benchmarks/grids.py mock             # (c) Q and U at 2.4 GHz of known fields
+    python benchmarks/grids.py haslam           # (d) the sky at 408 MHz
+    python benchmarks/grids.py joint            # (e) with polarisation and Faraday depths
 
-In all of them 20 % of the pixels are held out, and what counts is the error on those. (d) and (e)
-need the real sky in the folder SYNAX_DATA.
+The pixels are split in three: 64 % are fitted, 16 % decide when to stop and which prior to take
+(validation), and 20 % are held out: they are looked at once, for the table. (d) and (e) need the
+real sky (docs/data.md) in the folder SYNAX_DATA.
 """
 
 import argparse
+import json
 import os
 import time
 from pathlib import Path
@@ -21,93 +24,107 @@ import jax.numpy as jnp
 import numpy as np
 import numpyro.distributions as dist
 import optax
+from _common import machine, report
 
 import synax
 from synax.inference import SkyMaps
 
-BOX = (20.0, 20.0, 5.0)
-HELD_OUT = 0.2
+jax.config.update("jax_enable_x64", True)
+BOX = synax.Box((20.0, 20.0, 5.0))
 
 
-def split(n, seed=0):
-    """Which of n pixels are fitted, and which are held out."""
-    held = np.random.default_rng(seed).permutation(n) < HELD_OUT * n
-    return ~held, held
+class ChiSquare(eqx.Module):
+    """Half the sum of squared residuals over the data of a mask."""
+
+    observable: SkyMaps
+    data: jax.Array
+    sigma: jax.Array
+    mask: jax.Array
+
+    def __call__(self, model):
+        residual = (self.observable(model) - self.data) / self.sigma
+        return 0.5 * jnp.sum(jnp.where(self.mask, residual, 0.0) ** 2)
 
 
-def free_grid(shape, scale, key):
-    """A plain grid of small random values: every value is a parameter, as in the paper."""
-    values = (
-        scale
-        * jax.random.normal(key, (3, *shape))
-        * jnp.array([1.0, 1.0, 0.1])[:, None, None, None]
-    )
-    return synax.GridField(values, synax.Box(BOX))
-
-
-def with_prior(kind, shape, rms, length, key):
-    """A random field that starts close to zero, where its sign is undecided."""
-    spectrum = synax.Matern(rms, length, 1.5)
-    if kind == "solenoidal":
-        made = synax.SolenoidalField.on_grid(synax.Box(BOX), shape, spectrum, key=key, padding=0.1)
-    else:
-        made = synax.GaussianField.on_grid(
-            synax.Box(BOX), shape, spectrum, vector=True, key=key, padding=0.1
-        )
-    return eqx.tree_at(lambda f: f.latent, made, 0.3 * made.latent)
-
-
-def report(name, result, seconds, sky, observable, data, sigma, train, held, unit):
-    """One line: residuals where the model was fitted, and where it was not."""
-    residual = np.asarray(observable(result)) - np.asarray(data)
-    scaled = residual / sigma
-    parts = []
-    for label, where in (("fitted", train), ("held out", held)):
-        r, s = residual[..., where], scaled[..., where]
-        parts.append(
-            f"{label}: std {np.std(r):9.4f} {unit}, median |r| {np.median(np.abs(r)):9.4f}, "
-            f"rms {np.sqrt(np.mean(s**2)):7.3f} sigma"
-        )
-    print(f"{name:<26} {seconds:6.0f} s   " + "   ".join(parts), flush=True)
+def split(n, seed):
+    """Which of n pixels are fitted, which are for validation, and which are held out."""
+    order = np.random.default_rng(seed).permutation(n)
+    held = order < 0.2 * n
+    validation = ~held & (order < 0.36 * n)
+    return ~held & ~validation, validation, held
 
 
 def fitted(name, target, start=None, **options):
-    """Fit and time."""
+    """Fit, time and tell."""
     begin = time.perf_counter()
     result = synax.fit(target, start, **options)
-    print(f"  {name}: {result}", flush=True)
-    return result, time.perf_counter() - begin
+    seconds = time.perf_counter() - begin
+    print(f"  {name}: {result} {seconds:.0f} s", flush=True)
+    return result, seconds
 
 
-def map_fit(posterior, args):
-    """The most probable field: gradients first, far from the mode, then curvature."""
-    first, one = fitted("prior, Adam", posterior, optimizer=optax.adam(args.rate), steps=args.steps)
-    newton = synax.GaussNewton(cg_steps=args.cg)
-    result, two = fitted(
-        "prior, Newton", posterior, first.latent, optimizer=newton, steps=args.newton
-    )
-    return result, one + two
-
-
-def free_fit(name, sky, shape, scale, observable, data, sigma, train, args, validation=None):
-    """The paper's way: a chi^2 and gradient steps on the values of the grid."""
-    start = eqx.tree_at(lambda s: s.magnetic, sky, free_grid(shape, scale, jax.random.key(1)))
-
-    def chi2(model, where=train):
-        residual = (observable(model) - data) / sigma
-        return 0.5 * jnp.sum(jnp.where(where, residual, 0.0) ** 2)
-
-    judge = None if validation is None else (lambda model: chi2(model, validation))
+def free_fit(name, start, names, chi2, args, validation=None):
+    """The paper's way: a chi^2 and gradient steps, to convergence or as validation says."""
+    judge = None if validation is None else eqx.tree_at(lambda c: c.mask, chi2, validation)
     return fitted(
-        name, chi2, start, free=synax.select(start, "magnetic.values"),
-        optimizer=optax.adam(args.rate), steps=args.steps, validation=judge, tolerance=1e-4,
+        name, chi2, start, free=synax.select(start, *names), optimizer=optax.adam(args.rate),
+        steps=args.steps, validation=judge, tolerance=1e-4, check_every=20,
     )  # fmt: skip
 
 
-def field_error(found, truth, positions):
-    """rms of the difference of two fields at positions, relative to the truth's rms."""
-    true = truth(positions)
-    return float(jnp.sqrt(jnp.mean((found(positions) - true) ** 2) / jnp.mean(true**2)))
+def map_fit(name, posterior, args):
+    """The most probable field: gradients first, far from the mode, then curvature."""
+    first, one = fitted(
+        f"{name}, Adam", posterior, optimizer=optax.adam(args.rate), steps=args.first,
+        check_every=20, tolerance=1e-3,
+    )  # fmt: skip
+    newton = synax.GaussNewton(cg_steps=args.cg)
+    result, two = fitted(
+        f"{name}, Newton", posterior, first.latent, optimizer=newton, steps=args.newton,
+        tolerance=1e-4,
+    )  # fmt: skip
+    return result, one + two
+
+
+def mgvi(posterior, start, args):
+    """Latents drawn from the approximate posterior, and how long it took."""
+    begin = time.perf_counter()
+    found = synax.mgvi(
+        posterior, jax.random.key(5), start, samples=args.samples, rounds=args.rounds
+    )
+    seconds = time.perf_counter() - begin
+    told = f"movement {np.round(np.asarray(found.movement), 2)}, converged {found.converged}"
+    print(f"  MGVI: {told}, {seconds:.0f} s", flush=True)
+    return found.samples, seconds
+
+
+def samples(posterior, start, args):
+    """The same, as models."""
+    latents, seconds = mgvi(posterior, start, args)
+    draw = eqx.filter_jit(lambda p, z: p.model_at(p.constrain(z)))
+    return [draw(posterior, z) for z in latents], seconds
+
+
+def residuals(data, sigma, parts, maps):
+    """Residuals of a prediction (n_samples, *data.shape) and what was stated about them."""
+    mean = np.mean(maps, axis=0)
+    stated = np.std(maps, axis=0, ddof=1) if len(maps) > 1 else np.full(mean.shape, np.nan)
+    told = {}
+    for name, where in parts.items():
+        r = (np.asarray(data) - mean)[..., where].ravel()
+        s = np.broadcast_to(sigma, mean.shape)[..., where].ravel()
+        told[name] = (r, r / s, r / np.hypot(s, stated[..., where].ravel()))
+    return told
+
+
+def within(pull):
+    """The fraction of pulls within one and within two stated standard deviations."""
+    return [round(float(np.mean(np.abs(pull) < k)), 3) for k in (1.0, 2.0)]
+
+
+def rms(values):
+    """Root of the mean square."""
+    return float(np.sqrt(np.mean(np.square(values))))
 
 
 def around_sun(n, radius, key):
@@ -119,71 +136,87 @@ def around_sun(n, radius, key):
 
 
 def mock(args):
-    """(c): the truth is a random field plus a regular one; the priors are not the truth's model."""
-    shape, key = args.shape, jax.random.key(0)
-    truth = synax.magnetic.WMAP(b0=2.0) + synax.SolenoidalField.on_grid(
-        synax.Box(BOX), shape, synax.Matern(1.5, (4.0, 4.0, 1.0)), key=jax.random.key(42)
+    """(c): fields drawn from the prior, seen through 1 mK of noise."""
+    shape, sigma = args.mock_shape, 1e-3
+    spectrum = synax.Matern(1.0, (8.0, 8.0, 3.0), 2.5)
+    rays = synax.Sightlines.healpix(args.mock_nside)
+    sky = synax.Synchrotron(
+        synax.magnetic.WMAP(b0=2.0) + synax.SolenoidalField.on_grid(BOX, shape, spectrum),
+        synax.electrons.YMW16(),
+        synax.cosmic_rays.WMAP(),
+        steps=args.mock_cells,
+    ).precompute(rays, "electrons", "cosmic_rays")
+    observable = SkyMaps(rays, 2.4, ("Q", "U"))
+    predict = eqx.filter_jit(observable)
+    train, validation, held = split(rays.n_rays, 1)
+    parts = {"fitted": train, "held": held}
+    mask = jnp.broadcast_to(train, (2, rays.n_rays))
+    judge = jnp.broadcast_to(validation, mask.shape)
+    priors = {
+        "magnetic.parts.0.b0": dist.Normal(2.0, 0.5),
+        "magnetic.parts.1.latent": dist.Normal(0.0, 1.0),
+    }
+    likelihood = synax.GaussianLikelihood(rays, 2.4, jnp.zeros(mask.shape), sigma, mask=mask)
+    template = synax.Posterior(sky, priors, likelihood)
+    places = {"near": around_sun(2000, 4.0, jax.random.key(9))}
+    places["all"] = jnp.array([19.0, 19.0, 4.5])[:, None] * jax.random.uniform(
+        jax.random.key(10), (3, 4000), minval=-1.0, maxval=1.0
     )
-    rays = synax.Sightlines.healpix(args.nside)
-    electrons = synax.electrons.YMW16()
-    sky = synax.Synchrotron(truth, electrons, synax.cosmic_rays.WMAP(), steps=args.cells)
-    sky = sky.precompute(rays, "electrons", "cosmic_rays")
-    observable = eqx.filter_jit(SkyMaps(rays, 2.4, ("Q", "U")))
-    clean = observable(sky)
-    sigma = 0.001
-    data = clean + sigma * jax.random.normal(key, clean.shape)
-    train, held = split(rays.n_rays)
-    print(f"(c) mock: nside {args.nside}, {args.cells} cells, grid {shape}, {clean.size} data, "
-          f"signal std {np.std(clean) * 1e3:.2f} mK, noise 1 mK")  # fmt: skip
-    positions = around_sun(4000, 4.0, jax.random.key(9))
-    scored = (observable, data * 1e3, sigma * 1e3, train, held, "mK")
-    scored = (lambda m: observable(m) * 1e3, *scored[1:])
-    if not args.prior_only:
-        result, seconds = free_fit("free", sky, shape, 0.1, observable, data, sigma, train, args)
-        report("free", result.model, seconds, sky, *scored)
-        print(
-            f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}"
-        )
-        result, seconds = free_fit(
-            "free, stopped", sky, shape, 0.1, observable, data, sigma, train, args, held
-        )
-        report("free, stopped", result.model, seconds, sky, *scored)
-        print(
-            f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}"
-        )
-    base = synax.magnetic.WMAP(b0=1.5)
-    field = base + with_prior("solenoidal", shape, 1.5, (4.0, 4.0, 1.0), jax.random.key(3))
-    likelihood = synax.GaussianLikelihood(
-        rays, 2.4, data, sigma, mask=np.broadcast_to(train, clean.shape)
+    look = eqx.filter_jit(lambda m, x: m.magnetic(x))
+    found = {}
+
+    def keep(name, free, seconds, models, truth, data):
+        entry = found.setdefault(name, {"free": free, "seconds": 0.0, "maps": [], "fields": []})
+        entry["seconds"] += seconds
+        maps = np.stack([np.asarray(predict(m)) for m in models])
+        entry["maps"].append(residuals(data, sigma, parts, maps))
+        fields = {}
+        for place, x in places.items():
+            true, values = np.asarray(look(truth, x)), np.stack([look(m, x) for m in models])
+            error = true - values.mean(0)
+            spread = values.std(0, ddof=1) if len(models) > 1 else np.full(true.shape, np.nan)
+            fields[place] = (error, true, error / spread)
+        entry["fields"].append(fields)
+
+    for seed in range(args.truths):
+        truth_key, noise_key, start_key = jax.random.split(jax.random.key(100 + seed), 3)
+        truth = template.model_at(template.sample_prior(truth_key))
+        clean = predict(truth)
+        data = clean + sigma * jax.random.normal(noise_key, clean.shape)
+        print(f"(c) truth {seed}: signal std {1e3 * np.std(clean):.2f} mK", flush=True)
+        grid = synax.GridField(0.1 * jax.random.normal(start_key, (3, *shape)), BOX)
+        start = eqx.tree_at(lambda s: s.magnetic.parts[1], sky, grid)
+        names = ("magnetic.parts.0.b0", "magnetic.parts.1.values")
+        chi2 = ChiSquare(observable, data, jnp.asarray(sigma), mask)
+        for name, stop in (("no prior", None), ("no prior, stopped by validation", judge)):
+            result, seconds = free_fit(name, start, names, chi2, args, stop)
+            keep(name, grid.values.size + 1, seconds, [result.model], truth, data)
+        posterior = eqx.tree_at(lambda p: p.likelihood.data, template, data)
+        result, one = map_fit("prior", posterior, args)
+        keep("prior, most probable", posterior.size, one, [result.model], truth, data)
+        models, two = samples(posterior, result.latent, args)
+        keep("prior, mean of MGVI samples", posterior.size, one + two, models, truth, data)
+    rows = []
+    for name, entry in found.items():
+        join = lambda part, i, entry=entry: np.concatenate([m[part][i] for m in entry["maps"]])
+        row = {"fit": name, "free": entry["free"]}
+        row |= {"fitted_std_mk": 1e3 * float(np.std(join("fitted", 0)))}
+        row |= {"held_out_std_mk": 1e3 * float(np.std(join("held", 0)))}
+        row |= {"held_out_rms_sigma": rms(join("held", 1))}
+        for place, label in (("near", "error_of_b_near"), ("all", "error_of_b")):
+            error, true = (np.stack([f[place][i] for f in entry["fields"]]) for i in (0, 1))
+            row[label] = rms(error) / rms(true)
+        if name.endswith("samples"):
+            row["b_within"] = within(np.stack([f["all"][2] for f in entry["fields"]]))
+            row["b_near_within"] = within(np.stack([f["near"][2] for f in entry["fields"]]))
+            row["held_out_within"] = within(join("held", 2))
+            row["held_out_rms_stated"] = rms(join("held", 2))
+        rows.append(row | {"seconds": round(entry["seconds"] / args.truths)})
+    title = (
+        f"(c) mock: {args.truths} fields drawn from the prior, {'x'.join(map(str, shape))} nodes, "
+        f"Q and U at 2.4 GHz, NSIDE {args.mock_nside}, {args.mock_cells} graded cells, noise 1 mK"
     )
-    posterior = synax.Posterior(
-        eqx.tree_at(lambda s: s.magnetic, sky, field),
-        {"magnetic.parts.0.b0": dist.Normal(1.5, 1.0),
-         "magnetic.parts.1.latent": dist.Normal(0.0, 1.0)},
-        likelihood,
-    )  # fmt: skip
-    result, seconds = map_fit(posterior, args)
-    report("prior (MAP)", result.model, seconds, sky, *scored)
-    print(f"  error of B near the Sun: {field_error(result.model.magnetic, truth, positions):.3f}")
-    begin = time.perf_counter()
-    found = synax.mgvi(
-        posterior, jax.random.key(5), result.latent, samples=args.samples, rounds=args.rounds
-    )
-    seconds = time.perf_counter() - begin
-    models = [posterior.model_at(posterior.constrain(z)) for z in found.samples]
-    fields = np.stack([np.asarray(m.magnetic(positions)) for m in models])
-    true = np.asarray(truth(positions))
-    mean, spread = fields.mean(0), fields.std(0, ddof=1)
-    z = (true - mean) / spread
-    error = np.sqrt(np.mean((mean - true) ** 2) / np.mean(true**2))
-    maps = np.stack([np.asarray(observable(m)) for m in models])
-    predicted = np.sqrt(maps.std(0, ddof=1) ** 2 + sigma**2)
-    pull = (np.asarray(data) - maps.mean(0)) / predicted
-    print(f"MGVI: {seconds:.0f} s, movement {np.round(np.asarray(found.movement), 2)}; B near the "
-          f"Sun: error {error:.3f}, {np.mean(np.abs(z) < 1):.2f} within 1 and "
-          f"{np.mean(np.abs(z) < 2):.2f} within 2 stated sigma; held-out pixels: "
-          f"{np.mean(np.abs(pull[:, held]) < 1):.2f}, {np.mean(np.abs(pull[:, held]) < 2):.2f} "
-          f"within 1, 2; rms {np.std(pull[:, held]):.2f}")  # fmt: skip
+    return title, rows
 
 
 def degraded(values, nside):
@@ -201,55 +234,98 @@ def load(name, *keys):
 
 def haslam(args):
     """(d): total intensity at 408 MHz, everything beyond 8.33 K put down to the Galaxy."""
-    shape = args.shape
     (data,) = (degraded(m, args.nside) for m in load("haslam408_dsds_n64", "T_gal"))
-    rays = synax.Sightlines.healpix(args.nside)
-    sky = synax.Synchrotron(synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP(), steps=args.cells)
-    observable = eqx.filter_jit(SkyMaps(rays, 0.408, ("I",)))
     data = jnp.asarray(data)[None]
+    rays = synax.Sightlines.healpix(args.nside)
+    sky = synax.Synchrotron(None, None, synax.cosmic_rays.WMAP(), steps=args.cells)
+    observable = SkyMaps(rays, 0.408, ("I",))
+    predict = eqx.filter_jit(observable)
     sigma = jnp.hypot(args.sigma, args.relative * data)
-    train, held = split(rays.n_rays)
-    print(f"(d) 408 MHz: nside {args.nside}, {args.cells} cells, grid {shape}, {data.size} data, "
-          f"std {np.std(data):.1f} K, sigma {args.sigma} K, {100 * args.relative:g} %")  # fmt: skip
-    scored = (sky, observable, data, sigma, train, held, "K")
-    if not args.prior_only:
-        result, seconds = free_fit("free", sky, shape, 1.0, observable, data, sigma, train, args)
-        report("free", result.model, seconds, *scored)
-        result, seconds = free_fit(
-            "free, stopped", sky, shape, 1.0, observable, data, sigma, train, args, held
-        )
-        report("free, stopped", result.model, seconds, *scored)
-    likelihood = synax.GaussianLikelihood(
-        rays, 0.408, data, sigma, stokes=("I",), mask=np.broadcast_to(train, data.shape)
+    train, validation, held = split(rays.n_rays, args.seed)
+    mask, judge = train[None], validation[None]
+    print(f"(d) 408 MHz: {train.sum()} pixels fitted, {validation.sum()} for validation, "
+          f"{held.sum()} held out; std {np.std(data):.1f} K")  # fmt: skip
+    rows = []
+
+    def keep(name, free, seconds, maps, parts):
+        told = residuals(data, sigma, parts, maps)
+        row = {"fit": name, "free": free}
+        for part, (r, scaled, pull) in told.items():
+            row |= {f"{part}_std_k": float(np.std(r)), f"{part}_median_k": float(np.median(abs(r)))}
+            row |= {f"{part}_rms_sigma": rms(scaled)}
+            if part == "held_out" and len(maps) > 1:
+                row |= {"held_out_within": within(pull)}
+        rows.append(row | {"seconds": round(seconds)})
+        print("   ", rows[-1], flush=True)
+
+    fitted_only = {"fitted": train, "validation": validation}
+    final = {**fitted_only, "held_out": held}
+    on_grid = synax.GaussianField.on_grid
+    field = lambda g: synax.magnetic.WMAP(b0=6.0, r_min=0.1) * synax.Exponential(g)
+    put = lambda field: eqx.tree_at(lambda s: s.magnetic, sky, field, is_leaf=lambda x: x is None)
+    likelihood = synax.GaussianLikelihood(rays, 0.408, data, sigma, stokes=("I",), mask=mask)
+    priors = {
+        "magnetic.field.b0": dist.LogNormal(np.log(6.0), 0.5),
+        "magnetic.factor.field.latent": dist.Normal(0.0, 1.0),
+    }
+    best = None
+    for spread in args.rms:
+        for length in args.length:
+            spectrum = synax.Matern(spread, (length, length, length / 3.0), 1.5)
+            posterior = synax.Posterior(
+                put(field(on_grid(BOX, args.shape, spectrum, padding=0.1))), priors, likelihood
+            )
+            name = f"prior {spread:g}, {length:g} kpc"
+            result, seconds = map_fit(name, posterior, args)
+            keep(name, posterior.size, seconds, [predict(result.model)], fitted_only)
+            score = rows.pop()["validation_rms_sigma"]
+            if best is None or score < best[0]:
+                best = (score, name, posterior, result, seconds)
+    _, name, posterior, result, seconds = best
+    print(f"  chosen by validation: {name}", flush=True)
+    if args.tune:
+        return "(d) tuning", rows
+    chi2 = ChiSquare(observable, data, sigma, jnp.asarray(mask))
+    scale = jnp.array([1.0, 1.0, 0.1])[:, None, None, None]
+    plain = synax.GridField(scale * jax.random.normal(jax.random.key(1), (3, *args.shape)), BOX)
+    same = field(synax.GridField(jnp.zeros(args.shape), BOX))
+    for label, magnetic, names in (
+        ("B on a grid, no prior", plain, ["magnetic.values"]),
+        ("the same field, no prior", same, ["magnetic.field.b0", "magnetic.factor.field.values"]),
+    ):
+        start = put(magnetic)
+        free = sum(x.size for x in jax.tree.leaves(eqx.filter(start, synax.select(start, *names))))
+        for suffix, stop in (("", None), (", stopped by validation", jnp.asarray(judge))):
+            found, took = free_fit(label + suffix, start, names, chi2, args, stop)
+            keep(label + suffix, free, took, [predict(found.model)], final)
+    keep(f"{name}: most probable", posterior.size, seconds, [predict(result.model)], final)
+    models, more = samples(posterior, result.latent, args)
+    maps = np.stack([predict(m) for m in models])
+    keep(f"{name}: mean of MGVI samples", posterior.size, seconds + more, maps, final)
+    keep("no model: neighbours' mean", 0, 0.0, [interpolation(rays, data, train)], final)
+    title = (
+        f"(d) 408 MHz: NSIDE {args.nside}, {args.cells} cells, grid "
+        f"{'x'.join(map(str, args.shape))}, {train.sum()} pixels fitted, {held.sum()} held out "
+        f"(std {np.std(data):.1f} K), sigma {args.sigma:g} K and {100 * args.relative:g} %"
     )
-    # intensity knows no direction: a log-normal factor on the strength of a regular field
-    strength = synax.GaussianField.on_grid(
-        synax.Box(BOX), shape, synax.Matern(0.7, (3.0, 3.0, 1.0)), padding=0.1
-    )
-    field = synax.magnetic.WMAP(b0=6.0, r_min=0.1) * synax.Exponential(strength)
-    posterior = synax.Posterior(
-        eqx.tree_at(lambda s: s.magnetic, sky, field),
-        {
-            "magnetic.field.b0": dist.LogNormal(np.log(6.0), 0.5),
-            "magnetic.factor.field.latent": dist.Normal(0.0, 1.0),
-        },
-        likelihood,
-    )
-    result, seconds = map_fit(posterior, args)
-    report("prior (MAP)", result.model, seconds, *scored)
-    interpolation(rays, data, train, held)
+    return title, rows
 
 
-def interpolation(rays, data, train, held):
+def interpolation(rays, data, train):
     """What no model at all does: the nearest fitted pixels, averaged with Gaussian weights."""
     direction = np.asarray(rays.direction)
-    cosine = direction[:, held].T @ direction[:, train]
-    width = 1.0 / rays.nside
-    weight = np.exp((cosine - cosine.max(1, keepdims=True)) / width**2)
-    guess = weight @ np.asarray(data)[0, train] / weight.sum(1)
-    r = guess - np.asarray(data)[0, held]
-    print(f"neighbours' mean                      held out: std {np.std(r):9.4f} K, "
-          f"median |r| {np.median(np.abs(r)):9.4f}")  # fmt: skip
+    cosine = direction.T @ direction[:, train]
+    weight = np.exp((cosine - cosine.max(1, keepdims=True)) * rays.nside**2)
+    weight = np.where(cosine > 1.0 - 1e-9, 0.0, weight)
+    return (weight @ np.asarray(data)[0, train] / weight.sum(1))[None]
+
+
+def with_prior(shape, rms, length, key):
+    """A random field that starts close to zero, where its sign is undecided."""
+    made = synax.SolenoidalField.on_grid(
+        BOX, shape, synax.Matern(rms, length, 1.5), key=key, padding=0.1
+    )
+    return eqx.tree_at(lambda f: f.latent, made, 0.3 * made.latent)
 
 
 def joint(args):
@@ -259,9 +335,9 @@ def joint(args):
     q, u = (degraded(m, nside) * 1e-6 for m in load("wmapK_pol_pysm_n64", "Q_lp", "U_lp"))
     rm, rm_error = (degraded(m, nside) for m in load("faraday_oppermann2015_n64", "RM", "RM_err"))
     rays = synax.Sightlines.healpix(nside)
-    train, held = split(rays.n_rays)
+    train, _, held = split(rays.n_rays, 0)
     electrons = synax.electrons.YMW16()
-    prior = with_prior("solenoidal", shape, 2.0, (4.0, 4.0, 1.5), jax.random.key(3))
+    prior = with_prior(shape, 2.0, (4.0, 4.0, 1.5), jax.random.key(3))
     sky = synax.Synchrotron(
         synax.magnetic.WMAP(b0=-1.5) + prior, electrons, synax.cosmic_rays.WMAP(), steps=args.cells
     ).precompute(rays, "electrons")
@@ -297,50 +373,77 @@ def joint(args):
     )
     print(f"(e) joint: nside {nside}, {args.cells} cells, grid {shape}, "
           f"{posterior.likelihood.count} data, {posterior.size} latents")  # fmt: skip
-    result, seconds = map_fit(posterior, args)
-    begin = time.perf_counter()
-    found = synax.mgvi(
-        posterior, jax.random.key(5), result.latent, samples=args.samples, rounds=args.rounds
-    )
-    print(f"MAP {seconds:.0f} s, MGVI {time.perf_counter() - begin:.0f} s, movement "
-          f"{np.round(np.asarray(found.movement), 2)}")  # fmt: skip
-    draws = [posterior.constrain(z) for z in found.samples]
+    result, seconds = map_fit("prior", posterior, args)
+    latents, more = mgvi(posterior, result.latent, args)
+    draws = [posterior.constrain(z) for z in latents]
     for name in posterior.paths:
         if not name.endswith("latent"):
             values = np.array([float(d[name]) for d in draws])
             print(f"  {name:<30} {values.mean():11.4g} +- {values.std(ddof=1):.2g}")
     predict = eqx.filter_jit(posterior.predict)
     maps = [predict(d) for d in draws]
+    rows = []
     for name, values in data.items():
         mean = np.mean([m[name] for m in maps], axis=0)
         r = np.asarray(values) - mean
-        line = f"  {name:<8} data std {np.std(values):.4g}"
-        for label, where in (("fitted", train), ("held out", held)):
-            line += f"   {label}: std {np.std(r[..., where]):.4g}, correlation "
-            line += f"{np.corrcoef(mean[..., where].ravel(), values[..., where].ravel())[0, 1]:.3f}"
-        print(line)
+        row = {"data": name, "std": float(np.std(values))}
+        for label, where in (("fitted", train), ("held_out", held)):
+            pair = mean[..., where].ravel(), np.asarray(values)[..., where].ravel()
+            row[f"{label}_std"] = float(np.std(r[..., where]))
+            row[f"{label}_correlation"] = float(np.corrcoef(*pair)[0, 1])
+        rows.append(row)
+    title = (
+        f"(e) 408 MHz (K), 23 GHz (K) and rotation measures: NSIDE {nside}, {args.cells} cells, "
+        f"grid {'x'.join(map(str, shape))}, {round(seconds + more)} s"
+    )
+    return title, rows
+
+
+def write(path, tables):
+    """Tables into a record; those of other experiments that are there already stay."""
+    path = Path(path)
+    old = json.loads(path.read_text())["tables"] if path.exists() else {}
+    kept = {k: v for k, v in old.items() if k[:3] not in {t[:3] for t in tables}}
+    merged = dict(sorted((kept | tables).items()))
+    record = {"benchmark": "grids", "machine": machine(), "rows": [], "tables": merged}
+    path.write_text(json.dumps(record, indent=1) + "\n")
 
 
 def main():
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiment", choices=("mock", "haslam", "joint"))
+    parser.add_argument("experiments", nargs="*", choices=("mock", "haslam", "joint"), default=[])
     parser.add_argument("--nside", type=int, default=8)
+    parser.add_argument("--mock-nside", type=int, default=6)
+    parser.add_argument("--mock-cells", type=int, default=16)
+    parser.add_argument("--mock-shape", type=int, nargs=3, default=(12, 12, 6))
+    parser.add_argument("--truths", type=int, default=2, help="fields of the mock")
     parser.add_argument("--cells", type=int, default=48)
     parser.add_argument("--shape", type=int, nargs=3, default=(24, 24, 12))
-    parser.add_argument("--steps", type=int, default=1000, help="gradient steps of the free grid")
-    parser.add_argument("--rate", type=float, default=0.05)
-    parser.add_argument("--newton", type=int, default=30, help="Gauss-Newton steps at most")
+    parser.add_argument("--steps", type=int, default=1000, help="gradient steps at most, no prior")
+    parser.add_argument("--rate", type=float, default=0.1)
+    parser.add_argument("--first", type=int, default=200, help="gradient steps with the prior")
+    parser.add_argument("--newton", type=int, default=20, help="Gauss-Newton steps at most")
     parser.add_argument("--cg", type=int, default=60, help="conjugate gradients in each")
     parser.add_argument("--samples", type=int, default=16)
-    parser.add_argument("--rounds", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sigma", type=float, default=0.3, help="K, of the 408 MHz map")
     parser.add_argument("--relative", type=float, default=0.01, help="and this part of T")
-    parser.add_argument("--prior-only", action="store_true", help="leave out the free grids")
+    parser.add_argument("--rms", type=float, nargs="+", default=(0.5, 1.0), help="of ln B, tried")
+    parser.add_argument("--length", type=float, nargs="+", default=(2.0, 4.0), help="kpc, tried")
+    parser.add_argument("--seed", type=int, default=20261123, help="of the split of 408 MHz")
+    parser.add_argument("--tune", action="store_true", help="only validation, nothing held out")
+    parser.add_argument("--json", help="write the tables here")
     args = parser.parse_args()
-    args.shape = tuple(args.shape)
-    jax.config.update("jax_enable_x64", True)
-    {"mock": mock, "haslam": haslam, "joint": joint}[args.experiment](args)
+    args.shape, args.mock_shape = tuple(args.shape), tuple(args.mock_shape)
+    chosen = args.experiments or ["mock"] + ["haslam"] * ("SYNAX_DATA" in os.environ)
+    tables = {}
+    for name in chosen:
+        title, rows = {"mock": mock, "haslam": haslam, "joint": joint}[name](args)
+        report(title, rows)
+        tables[title] = rows
+        if args.json and not args.tune:
+            write(args.json, tables)
 
 
 if __name__ == "__main__":

@@ -110,7 +110,7 @@ def benchmarks():
         if file.stem == "benchmark_models":  # has its own page
             continue
         record = json.loads(file.read_text())
-        if record["benchmark"] in ("accuracy", "joint fit"):  # have their own pages
+        if record["benchmark"] in ("accuracy", "joint fit", "grids"):  # have their own pages
             continue
         parts += [f"### {record['benchmark'].capitalize()}", _where(record)]
         for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
@@ -179,6 +179,12 @@ def joint():
 
 
 _SKIES = {"haslam": "I, 408 MHz", "wmap": "Q and U, 23 GHz", "rm": "rotation measure"}
+def grids(letter):
+    """One experiment of benchmarks/grids.py ('c', 'd' or 'e'): docs/data/benchmark_grids.json."""
+    record = json.loads((DOCS / "data/benchmark_grids.json").read_text())
+    ((title, rows),) = ((t, r) for t, r in record["tables"].items() if t.startswith(f"({letter})"))
+    columns = list(dict.fromkeys(k for row in rows for k in row))
+    return f"*{title[4:]}.*\n\n" + _table(rows, columns)
 
 
 def _where(record):
@@ -237,6 +243,22 @@ _COLUMNS = {
     "rhat": "R-hat",
     "bulk": "bulk ESS",
     "tail": "tail ESS",
+    "free": "free numbers",
+    "fitted_std_mk": "fitted pixels, std (mK)",
+    "held_out_std_mk": "held out, std (mK)",
+    "held_out_rms_sigma": "held out, rms (σ)",
+    "error_of_b_near": "error of B near the Sun",
+    "error_of_b": "error of B, whole box",
+    "b_within": "B within 1, 2 stated σ",
+    "b_near_within": "same, near the Sun",
+    "held_out_within": "held out within 1, 2 stated σ",
+    "held_out_rms_stated": "held out, rms (stated σ)",
+    "fitted_std_k": "fitted pixels, std (K)",
+    "fitted_median_k": "median",
+    "validation_std_k": "validation, std (K)",
+    "held_out_std_k": "held out, std (K)",
+    "held_out_median_k": "median",
+    "seconds": "time (s)",
 }
 
 
@@ -271,4 +293,5 @@ GENERATORS = {
     "benchmarks": benchmarks,
     "accuracy": accuracy,
     "joint": joint,
+    "grids": grids,
 }
