@@ -3,7 +3,7 @@
 The two grid experiments of Diao et al. 2024 (arXiv:2410.01136), at small sizes, and one beyond:
 
     python benchmarks/grids.py                  # (c), and (d) if SYNAX_DATA is set; prints tables
-    python benchmarks/grids.py mock             # (c) Q and U at 2.4 GHz of known fields
+    python benchmarks/grids.py mock             # (c) Q and U at 4.76 GHz of known fields
     python benchmarks/grids.py haslam           # (d) the sky at 408 MHz
     python benchmarks/grids.py joint            # (e) with polarisation and Faraday depths
 
@@ -72,14 +72,6 @@ def free_fit(name, start, names, chi2, args, validation=None):
     )  # fmt: skip
 
 
-def gradient_fit(name, posterior, args):
-    """Towards the most probable field, from where curvature would not help yet."""
-    return fitted(
-        f"{name}, Adam", posterior, optimizer=optax.adam(args.rate), steps=args.first,
-        check_every=20, tolerance=1e-3,
-    )  # fmt: skip
-
-
 def newton_fit(name, posterior, start, args):
     """The most probable field, from nearby."""
     newton = synax.GaussNewton(cg_steps=args.cg)
@@ -90,7 +82,10 @@ def newton_fit(name, posterior, start, args):
 
 def map_fit(name, posterior, args):
     """The most probable field: gradients first, far from the mode, then curvature."""
-    first, one = gradient_fit(name, posterior, args)
+    first, one = fitted(
+        f"{name}, Adam", posterior, optimizer=optax.adam(args.rate), steps=args.first,
+        check_every=20, tolerance=1e-3,
+    )  # fmt: skip
     result, two = newton_fit(name, posterior, first.latent, args)
     return result, one + two
 
@@ -99,7 +94,7 @@ def mgvi(posterior, start, args):
     """Latents drawn from the approximate posterior, and how long it took."""
     begin = time.perf_counter()
     found = synax.mgvi(
-        posterior, jax.random.key(5), start, samples=args.samples, rounds=args.rounds
+        posterior, jax.random.key(5), start, samples=args.samples, rounds=args.rounds, cg_steps=200
     )
     seconds = time.perf_counter() - begin
     told = f"movement {np.round(np.asarray(found.movement), 2)}, converged {found.converged}"
@@ -145,17 +140,18 @@ def around_sun(n, radius, key):
 
 
 def mock(args):
-    """(c): fields drawn from the prior, seen through 1 mK of noise."""
-    shape, sigma = args.mock_shape, 1e-3
-    spectrum = synax.Matern(1.0, (8.0, 8.0, 3.0), 2.5)
+    """(c): fields drawn from the prior, as C-BASS would see them (4.76 GHz)."""
+    shape, sigma, frequency = args.mock_shape, 5e-4, 4.76
+    spectrum = synax.Matern(0.4, (10.0, 10.0, 5.0), 2.5)
+    random = synax.SolenoidalField.on_grid(BOX, shape, spectrum, padding=0.1)
     rays = synax.Sightlines.healpix(args.mock_nside)
     sky = synax.Synchrotron(
-        synax.magnetic.WMAP(b0=2.0) + synax.SolenoidalField.on_grid(BOX, shape, spectrum),
+        synax.magnetic.WMAP(b0=2.0) + random,
         synax.electrons.YMW16(),
         synax.cosmic_rays.WMAP(),
         steps=args.mock_cells,
     ).precompute(rays, "electrons", "cosmic_rays")
-    observable = SkyMaps(rays, 2.4, ("Q", "U"))
+    observable = SkyMaps(rays, frequency, ("Q", "U"))
     predict = eqx.filter_jit(observable)
     train, validation, held = split(rays.n_rays, 1)
     parts = {"fitted": train, "held": held}
@@ -165,7 +161,7 @@ def mock(args):
         "magnetic.parts.0.b0": dist.Normal(2.0, 0.5),
         "magnetic.parts.1.latent": dist.Normal(0.0, 1.0),
     }
-    likelihood = synax.GaussianLikelihood(rays, 2.4, jnp.zeros(mask.shape), sigma, mask=mask)
+    likelihood = synax.GaussianLikelihood(rays, frequency, jnp.zeros(mask.shape), sigma, mask=mask)
     template = synax.Posterior(sky, priors, likelihood)
     places = {"near": around_sun(2000, 4.0, jax.random.key(9))}
     places["all"] = jnp.array([19.0, 19.0, 4.5])[:, None] * jax.random.uniform(
@@ -201,7 +197,7 @@ def mock(args):
             result, seconds = free_fit(name, start, names, chi2, args, stop)
             keep(name, grid.values.size + 1, seconds, [result.model], truth, data)
         posterior = eqx.tree_at(lambda p: p.likelihood.data, template, data)
-        result, one = map_fit("prior", posterior, args)
+        result, one = newton_fit("prior", posterior, None, args)
         keep("prior, most probable", posterior.size, one, [result.model], truth, data)
         models, two = samples(posterior, result.latent, args)
         keep("prior, mean of MGVI samples", posterior.size, one + two, models, truth, data)
@@ -223,7 +219,8 @@ def mock(args):
         rows.append(row | {"seconds": round(entry["seconds"] / args.truths)})
     title = (
         f"(c) mock: {args.truths} fields drawn from the prior, {'x'.join(map(str, shape))} nodes, "
-        f"Q and U at 2.4 GHz, NSIDE {args.mock_nside}, {args.mock_cells} graded cells, noise 1 mK"
+        f"Q and U at {frequency} GHz, NSIDE {args.mock_nside}, {args.mock_cells} graded cells, "
+        f"noise {1e3 * sigma:g} mK"
     )
     return title, rows
 
@@ -280,9 +277,10 @@ def haslam(args):
         random = synax.GaussianField.on_grid(BOX, args.shape, spectrum, padding=0.1)
         posterior = synax.Posterior(put(field(random)), priors, likelihood)
         name = f"prior {spread:g}, {length:g} kpc"
-        result, seconds = gradient_fit(name, posterior, args)
+        result, seconds = map_fit(name, posterior, args)
         keep(name, posterior.size, seconds, [predict(result.model)], fitted_only)
-        score = rows[-1]["validation_rms_sigma"]
+        # the best on validation among those that fit as closely as the paper does
+        score = (rows[-1]["fitted_std_k"] > 1.0, rows[-1]["validation_rms_sigma"])
         if best is None or score < best[0]:
             best = (score, name, posterior, result, seconds)
     _, name, posterior, result, seconds = best
@@ -290,8 +288,6 @@ def haslam(args):
     if args.tune:
         return "(d) tuning", rows
     rows.clear()
-    result, more = newton_fit(name, posterior, result.latent, args)
-    seconds += more
     chi2 = ChiSquare(observable, data, sigma, jnp.asarray(mask))
     scale = jnp.array([1.0, 1.0, 0.1])[:, None, None, None]
     plain = synax.GridField(scale * jax.random.normal(jax.random.key(1), (3, *args.shape)), BOX)
@@ -424,22 +420,22 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("experiments", nargs="*", choices=("mock", "haslam", "joint"), default=[])
     parser.add_argument("--nside", type=int, default=8)
-    parser.add_argument("--mock-nside", type=int, default=6)
+    parser.add_argument("--mock-nside", type=int, default=8)
     parser.add_argument("--mock-cells", type=int, default=16)
     parser.add_argument("--mock-shape", type=int, nargs=3, default=(12, 12, 6))
-    parser.add_argument("--truths", type=int, default=1, help="fields of the mock")
+    parser.add_argument("--truths", type=int, default=3, help="fields of the mock")
     parser.add_argument("--cells", type=int, default=24)
     parser.add_argument("--shape", type=int, nargs=3, default=(24, 24, 12))
     parser.add_argument("--steps", type=int, default=1000, help="gradient steps at most, no prior")
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--first", type=int, default=200, help="gradient steps with the prior")
-    parser.add_argument("--newton", type=int, default=20, help="Gauss-Newton steps at most")
-    parser.add_argument("--cg", type=int, default=60, help="conjugate gradients in each")
-    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--newton", type=int, default=30, help="Gauss-Newton steps at most")
+    parser.add_argument("--cg", type=int, default=150, help="conjugate gradients in each")
+    parser.add_argument("--samples", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sigma", type=float, default=0.3, help="K, of the 408 MHz map")
     parser.add_argument("--relative", type=float, default=0.01, help="and this part of T")
-    parser.add_argument("--priors", type=pair, nargs="+", default=((0.5, 3), (1, 3), (1, 1.5)),
+    parser.add_argument("--priors", type=pair, nargs="+", default=((1, 5), (0.7, 7), (0.5, 8)),
                         metavar="RMS,KPC", help="of ln B, tried on 408 MHz")  # fmt: skip
     parser.add_argument("--seed", type=int, default=20261123, help="of the split of 408 MHz")
     parser.add_argument("--tune", action="store_true", help="only validation, nothing held out")
