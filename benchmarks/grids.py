@@ -1,15 +1,15 @@
 """Magnetic fields on grids: fitted freely, and with a prior that lets them generalise.
 
-The two grid experiments of Diao et al. 2024 (arXiv:2410.01136), at small sizes, and one beyond:
+The two grid experiments of Diao et al. 2024 (arXiv:2410.01136), at small sizes:
 
     python benchmarks/grids.py                  # (c), and (d) if SYNAX_DATA is set; prints tables
     python benchmarks/grids.py mock             # (c) Q and U at 4.76 GHz of known fields
     python benchmarks/grids.py haslam           # (d) the sky at 408 MHz
-    python benchmarks/grids.py joint            # (e) with polarisation and Faraday depths
 
 The pixels are split in three: 64 % are fitted, 16 % decide when to stop and which prior to take
-(validation), and 20 % are held out: they are looked at once, for the table. (d) and (e) need the
-real sky (docs/data.md) in the folder SYNAX_DATA.
+(validation), and 20 % are held out: they are looked at once, for the table. (d) needs the
+file haslam408_dsds_n64.npz (array T_gal: 408 MHz, K, less 8.33 K, RING, Galactic, NSIDE 64) in the
+folder SYNAX_DATA.
 """
 
 import argparse
@@ -320,85 +320,6 @@ def interpolation(rays, data, train):
     return (weight @ np.asarray(data)[0, train] / weight.sum(1))[None]
 
 
-def with_prior(shape, rms, length, key):
-    """A random field that starts close to zero, where its sign is undecided."""
-    made = synax.SolenoidalField.on_grid(
-        BOX, shape, synax.Matern(rms, length, 1.5), key=key, padding=0.1
-    )
-    return eqx.tree_at(lambda f: f.latent, made, 0.3 * made.latent)
-
-
-def joint(args):
-    """(e): one field for the intensity, the polarisation and the Faraday rotation of the sky."""
-    shape, nside = args.shape, args.nside
-    (total,) = (degraded(m, nside) for m in load("haslam408_dsds_n64", "T_gal"))
-    q, u = (degraded(m, nside) * 1e-6 for m in load("wmapK_pol_pysm_n64", "Q_lp", "U_lp"))
-    rm, rm_error = (degraded(m, nside) for m in load("faraday_oppermann2015_n64", "RM", "RM_err"))
-    rays = synax.Sightlines.healpix(nside)
-    train, _, held = split(rays.n_rays, 0)
-    electrons = synax.electrons.YMW16()
-    prior = with_prior(shape, 2.0, (4.0, 4.0, 1.5), jax.random.key(3))
-    sky = synax.Synchrotron(
-        synax.magnetic.WMAP(b0=-1.5) + prior, electrons, synax.cosmic_rays.WMAP(), steps=args.cells
-    ).precompute(rays, "electrons")
-    polarised = jnp.stack([jnp.asarray(q), -jnp.asarray(u)])  # COSMO to IAU
-    data = {"haslam": jnp.asarray(total)[None], "wmap": polarised, "rm": jnp.asarray(rm)}
-    masks = {k: np.broadcast_to(train, v.shape) for k, v in data.items()}
-    make = lambda masks: synax.inference.JointLikelihood(
-        haslam=synax.GaussianLikelihood(
-            rays, 0.408, data["haslam"], jnp.sqrt(1.0 + (0.1 * data["haslam"]) ** 2),
-            stokes=("I",), mask=masks["haslam"],
-        ),
-        wmap=synax.GaussianLikelihood(
-            rays, 23.0, data["wmap"], 4e-6, excess=4e-6, mask=masks["wmap"]
-        ),
-        rm=synax.RotationMeasureLikelihood(
-            rays, data["rm"], rm_error, excess=20.0, mask=masks["rm"]
-        ),
-    )  # fmt: skip
-    positive = lambda median, dex: dist.LogNormal(np.log(median), dex * np.log(10.0))
-    posterior = synax.Posterior(
-        sky,
-        {
-            "magnetic.parts.0.b0": dist.Normal(-1.5, 1.0),
-            "magnetic.parts.0.chi0": dist.Normal(0.44, 0.2),
-            "magnetic.parts.1.latent": dist.Normal(0.0, 1.0),
-            "cosmic_rays.c0": positive(2.1e-4, 0.3),
-            "cosmic_rays.z0": positive(1.0, 0.2),
-            "likelihood.haslam.gain": positive(2.0, 0.3),  # an isotropic random field adds to I
-            "likelihood.wmap.noise.excess": positive(4e-6, 0.3),
-            "likelihood.rm.noise.excess": positive(20.0, 0.3),
-        },
-        make(masks),
-    )
-    print(f"(e) joint: nside {nside}, {args.cells} cells, grid {shape}, "
-          f"{posterior.likelihood.count} data, {posterior.size} latents")  # fmt: skip
-    result, seconds = map_fit("prior", posterior, args)
-    latents, more = mgvi(posterior, result.latent, args)
-    draws = [posterior.constrain(z) for z in latents]
-    for name in posterior.paths:
-        if not name.endswith("latent"):
-            values = np.array([float(d[name]) for d in draws])
-            print(f"  {name:<30} {values.mean():11.4g} +- {values.std(ddof=1):.2g}")
-    predict = eqx.filter_jit(posterior.predict)
-    maps = [predict(d) for d in draws]
-    rows = []
-    for name, values in data.items():
-        mean = np.mean([m[name] for m in maps], axis=0)
-        r = np.asarray(values) - mean
-        row = {"data": name, "std": float(np.std(values))}
-        for label, where in (("fitted", train), ("held_out", held)):
-            pair = mean[..., where].ravel(), np.asarray(values)[..., where].ravel()
-            row[f"{label}_std"] = float(np.std(r[..., where]))
-            row[f"{label}_correlation"] = float(np.corrcoef(*pair)[0, 1])
-        rows.append(row)
-    title = (
-        f"(e) 408 MHz (K), 23 GHz (K) and rotation measures: NSIDE {nside}, {args.cells} cells, "
-        f"grid {'x'.join(map(str, shape))}, {round(seconds + more)} s"
-    )
-    return title, rows
-
-
 def write(path, tables):
     """Tables into a record; those of other experiments that are there already stay."""
     path = Path(path)
@@ -418,7 +339,7 @@ def pair(text):
 def main():
     """Read the command line and run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("experiments", nargs="*", choices=("mock", "haslam", "joint"), default=[])
+    parser.add_argument("experiments", nargs="*", choices=("mock", "haslam"), default=[])
     parser.add_argument("--nside", type=int, default=8)
     parser.add_argument("--mock-nside", type=int, default=8)
     parser.add_argument("--mock-cells", type=int, default=16)
@@ -445,7 +366,7 @@ def main():
     chosen = args.experiments or ["mock"] + ["haslam"] * ("SYNAX_DATA" in os.environ)
     tables = {}
     for name in chosen:
-        title, rows = {"mock": mock, "haslam": haslam, "joint": joint}[name](args)
+        title, rows = {"mock": mock, "haslam": haslam}[name](args)
         report(title, rows)
         tables[title] = rows
         if args.json and not args.tune:
