@@ -350,13 +350,13 @@ def main():
     parser.add_argument("--steps", type=int, default=1000, help="gradient steps at most, no prior")
     parser.add_argument("--rate", type=float, default=0.1)
     parser.add_argument("--first", type=int, default=200, help="gradient steps with the prior")
-    parser.add_argument("--newton", type=int, default=30, help="Gauss-Newton steps at most")
+    parser.add_argument("--newton", type=int, default=25, help="Gauss-Newton steps at most")
     parser.add_argument("--cg", type=int, default=150, help="conjugate gradients in each")
     parser.add_argument("--samples", type=int, default=24)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--sigma", type=float, default=0.3, help="K, of the 408 MHz map")
     parser.add_argument("--relative", type=float, default=0.01, help="and this part of T")
-    parser.add_argument("--priors", type=pair, nargs="+", default=((1, 5), (0.7, 7), (0.5, 8)),
+    parser.add_argument("--priors", type=pair, nargs="+", default=((1, 5), (0.7, 7)),
                         metavar="RMS,KPC", help="of ln B, tried on 408 MHz")  # fmt: skip
     parser.add_argument("--seed", type=int, default=20261123, help="of the split of 408 MHz")
     parser.add_argument("--tune", action="store_true", help="only validation, nothing held out")
