@@ -184,7 +184,10 @@ _SKIES = {"haslam": "I, 408 MHz", "wmap": "Q and U, 23 GHz", "rm": "rotation mea
 def grids(letter):
     """One experiment of benchmarks/grids.py ('c' or 'd'): docs/data/benchmark_grids.json."""
     record = json.loads((DOCS / "data/benchmark_grids.json").read_text())
-    ((title, rows),) = ((t, r) for t, r in record["tables"].items() if t.startswith(f"({letter})"))
+    found = [(t, rows) for t, rows in record["tables"].items() if t.startswith(f"({letter})")]
+    if not found:
+        return "Run `python benchmarks/grids.py --json docs/data/benchmark_grids.json`."
+    ((title, rows),) = found
     keys = dict.fromkeys(k for row in rows for k in row)
     columns = [k for k in keys if k == "fit" or k in _COLUMNS]
     return f"*{title[4:]}.*\n\n" + _table(rows, columns)
