@@ -27,13 +27,14 @@ def made_up(tmp_path_factory):
     """A folder of sky data that is the model itself, scaled: what comes out is known."""
     folder = tmp_path_factory.mktemp("sky")
     magnetic, electrons = synax.magnetic.WMAP(), synax.electrons.Uniform()
-    sky = synax.Synchrotron(magnetic, electrons, synax.cosmic_rays.WMAP(), steps=8)
+    steps = synax.UniformSteps(8)
+    sky = synax.Synchrotron(magnetic, electrons, synax.cosmic_rays.WMAP(), steps=steps)
     rays = synax.Sightlines.healpix(32)
     stokes = sky(rays, np.asarray([0.408, 23.0]))
     np.savez(folder / "haslam408_dsds_n64.npz", T_gal_n32=3.0 * stokes.I[0])
     q, u = 1e6 * np.asarray(stokes.Q[1]), 1e6 * np.asarray(stokes.U[1])
     np.savez(folder / "wmapK_pol_pysm_n64.npz", Q_lp_n32=2.0 * q, U_lp_n32=-2.0 * u)
-    rm = np.asarray(synax.RotationMeasure(magnetic, electrons, steps=8)(rays))
+    rm = np.asarray(synax.RotationMeasure(magnetic, electrons, steps=steps)(rays))
     rm = -0.5 * healpy.ud_grade(rm, 16)
     rm[7] = np.nan
     counts = np.full(3072, 4)

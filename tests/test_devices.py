@@ -203,7 +203,7 @@ def test_grids_divided_over_devices():
     assert each_of_many < 0.3 * one_device
 
 
-CHAINS = """
+VMAPPED = """
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 mesh = Mesh(np.array(jax.devices()), ("chains",))
 place = lambda x: jax.device_put(x, NamedSharding(mesh, P("chains")))
@@ -230,7 +230,7 @@ print(json.dumps([
 
 def test_chains_and_frequencies_divided_over_devices():
     """Parameters under vmap and frequencies, placed on a mesh: the compiler divides the march."""
-    code = PROBLEM.format(setup="") + CHAINS
+    code = PROBLEM.format(setup="") + VMAPPED
     flags = "--xla_force_host_platform_device_count=8"
     devices, chains, frequencies = run_all([code], flags)[0]
     assert devices == [8, 8, 8]
