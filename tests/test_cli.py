@@ -425,6 +425,7 @@ def test_every_verb_has_examples_that_can_be_parsed_and_its_modes(verb):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::synax.ConvergenceWarning")  # twenty draws are too few
 def test_the_examples_of_help_run(tmp_path, monkeypatch):
     """Each as it is written, with small sizes added; `compare` needs the data."""
     monkeypatch.chdir(tmp_path)
