@@ -169,7 +169,13 @@ class AbstractSimulator(eqx.Module):
         if self.faces is False:
             return ()
         named = tuple(s for f in self.fields() for s in f.surfaces())
-        return named if self.faces is True else tuple(named[i] for i in self.faces)
+        if self.faces is True:
+            return named
+        if not all(0 <= i < len(named) for i in self.faces):
+            raise ValueError(
+                f"faces must be numbers of surfaces below {len(named)}, got {self.faces}"
+            )
+        return tuple(named[i] for i in self.faces)
 
     def cells(self, rays: Sightlines) -> tuple[Cells, int]:
         """Where the cells lie on each ray, and how many there are."""

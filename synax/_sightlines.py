@@ -226,7 +226,7 @@ class Sightlines(eqx.Module):
         **Arguments:**
 
         - `shape`: pixels (ny, nx), rows from bottom to top.
-        - `extent`: full width and height of the image (kpc).
+        - `extent`: full width and height of the image; here and below kpc or Quantities.
         - `inclination`: degrees between the line of sight and the galaxy's axis: 0 looks down on
           the north face, 90 edge-on.
         - `azimuth`: degrees; the side of the galaxy that faces the observer when inclined.
@@ -238,9 +238,10 @@ class Sightlines(eqx.Module):
         """
         if len(shape) != 2 or min(shape) < 1:
             raise ValueError(f"shape must be (ny, nx) with positive integers, got {shape}")
-        width, height = (float(_value(side, "kpc")) for side in extent)
-        if min(width, height) <= 0:
-            raise ValueError(f"extent must be positive (kpc), got {extent}")
+        sides = [float(_value(side, "kpc")) for side in extent]
+        if len(sides) != 2 or min(sides) <= 0:
+            raise ValueError(f"extent must be (width, height), positive (kpc), got {extent}")
+        width, height = sides
         center, distance = np.asarray(_value(center, "kpc"), float), _value(distance, "kpc")
         inc, pa, az = (np.radians(_value(a, "deg")) for a in (inclination, position_angle, azimuth))
         toward = np.array([np.sin(inc) * np.cos(az), np.sin(inc) * np.sin(az), np.cos(inc)])

@@ -114,6 +114,39 @@ def test_chains_spread_over_devices_equal_chains_on_one():
     assert spread == pytest.approx(one, rel=1e-9)
 
 
+CORES = """
+import json
+import synax
+found = []
+for n in (0, True, 2.0):
+    try:
+        synax.use_cores(n)
+    except ValueError as error:
+        found.append(str(error))
+assert synax.use_cores(2) == 2
+import jax, jax.numpy as jnp
+sky = synax.Synchrotron(synax.magnetic.WMAP(), None, synax.cosmic_rays.WMAP(), steps=4)
+rays = synax.Sightlines.healpix(2)
+spread = rays.sharded()
+placed = spread.replicate(sky)
+difference = jnp.abs(placed(spread, 2.4).I - sky(rays, 2.4).I).max() / sky(rays, 2.4).I.max()
+try:
+    synax.use_cores(1)
+except RuntimeError as error:
+    found.append(str(error))
+copies = len(placed.magnetic.b0.sharding.device_set)
+print(json.dumps([jax.device_count(), copies, float(difference), found]))
+"""
+
+
+def test_every_core_as_a_device():
+    devices, copies, difference, errors = run_all([CORES])[0]
+    assert (devices, copies) == (2, 2)
+    assert difference < 1e-6  # float32
+    assert [e.split(",")[0] for e in errors[:3]] == ["n must be a positive number of cores"] * 3
+    assert "before the first JAX computation" in errors[3]
+
+
 RANDOM = """
 import hashlib, json
 import jax, jax.numpy as jnp, equinox as eqx, numpy as np

@@ -51,6 +51,8 @@ def test_quantities_and_sky_coordinates():
     its_own = synax.Sightlines.from_lonlat(
         SkyCoord([10.0] * u.deg, [20.0] * u.deg, distance=[2.5] * u.kpc, frame="galactic")
     )
+    nowhere = SkyCoord([10.0] * u.deg, [20.0] * u.deg, frame="galactic")
+    assert synax.Sightlines.from_lonlat(nowhere).distance is None
     for other in (quantity, coordinate, its_own):
         np.testing.assert_allclose(other.direction, plain.direction, atol=1e-9)
         np.testing.assert_allclose(other.distance, plain.distance, rtol=1e-12)
@@ -62,6 +64,9 @@ def test_an_image_in_other_units():
         (2, 3), (12000.0, 8000.0) * u.pc, center=(1.0, 0.0, 0.0) * u.kpc, distance=50.0 * u.kpc
     )
     np.testing.assert_allclose(other.observer, plain.observer, rtol=1e-12)
+    for extent in ((1.0, -1.0), (1.0, 2.0, 3.0)):
+        with pytest.raises(ValueError, match="extent must be"):
+            synax.Sightlines.parallel((2, 3), extent)
 
 
 def test_ends_lie_on_the_walls():
@@ -147,7 +152,7 @@ def test_face_on_view_shows_the_plane():
         (lambda: synax.Sightlines.from_lonlat([1.0, 2.0], [1.0]), "alike"),
         (lambda: synax.Sightlines.from_lonlat([1.0], [1.0], -2.0), "distance must be positive"),
         (lambda: synax.Sightlines.parallel((0, 3), (1.0, 1.0)), "shape must be"),
-        (lambda: synax.Sightlines.parallel((3, 3), (0.0, 1.0)), "extent must be positive"),
+        (lambda: synax.Sightlines.parallel((3, 3), (0.0, 1.0)), "extent must be .width, height"),
         (lambda: synax.Box((1.0, 2.0)), "half_lengths must have shape"),
         (lambda: synax.Box((1.0, -2.0, 1.0)), "half_lengths must be positive"),
         (lambda: synax.Sphere(0.0), "radius must be positive"),

@@ -394,5 +394,7 @@ def test_a_surface_that_several_fields_share_costs_one_face(rays):
         np.testing.assert_array_equal(a, b)
     fixed = sky.precompute(rays, "magnetic")
     np.testing.assert_allclose(fixed(rays, FREQUENCY).I, sky(rays, FREQUENCY).I, rtol=1e-12)
+    with pytest.raises(ValueError, match="faces must be numbers of surfaces below 4"):
+        dataclasses.replace(sky, faces=(0, 4))(rays, FREQUENCY)
     apart = eqx.tree_at(lambda s: s.magnetic.parts[0].r_max, sky, jnp.asarray(19.0))
     assert apart._resolved(rays).cells(rays)[1] == once.cells(rays)[1] + 2
