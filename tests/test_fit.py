@@ -150,6 +150,27 @@ def test_variational_samples_of_a_linear_posterior_are_exact():
     assert np.allclose(np.diag(ratio), 1.0, atol=5 * np.sqrt(2 / 300))
 
 
+def test_variational_samples_keep_the_prior_where_there_are_no_data():
+    # 40 data of 120 unknowns, 10,000 sigma to a tenth of one: the exact covariance is dense
+    keys = jax.random.split(jax.random.key(7))
+    directions = jnp.linalg.qr(jax.random.normal(keys[0], (120, 40)))[0]
+    mixed = jnp.linalg.qr(jax.random.normal(keys[1], (40, 40)))[0]
+    matrix = (mixed * jnp.logspace(4, -1, 40)) @ directions.T
+    likelihood = Likelihood(lambda m: matrix @ m.weights, jnp.zeros(40), GaussianNoise(1.0))
+    posterior = synax.Posterior(
+        Line(jnp.zeros(120)), {"weights": dist.Normal(0.0, 1.0)}, likelihood
+    )
+    precision, axes = jnp.linalg.eigh(jnp.eye(120) + matrix.T @ matrix)
+    found = synax.mgvi(posterior, KEY, samples=400)
+    assert found.converged and found.residual < 0.04
+    variance = lambda s: np.asarray(jnp.mean(((s - found.mean) @ axes) ** 2, 0) * precision)
+    assert np.allclose(variance(found.samples), 1.0, atol=5 * np.sqrt(2 / 200))
+    # systems left unsolved are told, and make samples wider than the posterior, never narrower
+    short = synax.mgvi(posterior, KEY, samples=400, rounds=1, cg_steps=10)
+    assert not short.converged and short.residual > 1.0
+    assert np.min(variance(short.samples)) > 1.0 - 5 * np.sqrt(2 / 200)
+
+
 def test_variational_needs_standard_latents():
     posterior = linear_posterior()
     other = synax.Posterior(posterior.model, {"weights": dist.Laplace()}, posterior.likelihood)

@@ -71,3 +71,26 @@ def test_a_prior_generalises_and_knows_its_errors():
     pull = np.asarray(data - jnp.mean(maps, 0))[held] / expected
     assert 0.75 < np.std(pull) < 1.25
     assert np.std(miss(best.model)) < 2.0
+
+
+def test_stated_errors_are_right_for_truths_from_the_prior():
+    # 60 integrals of a field of a few hundred modes, each to a hundredth of its rms
+    shape, sigma, truths = (6, 6, 4), 1e-2, 12
+    made = synax.GaussianField.on_grid(BOX, shape, synax.Matern(1.0, (2.0, 2.0, 1.0), 1.5))
+    observable = chords(60, jax.random.key(2))
+    likelihood = Likelihood(observable, jnp.zeros(60), GaussianNoise(sigma))
+    posterior = synax.Posterior(made, {"latent": dist.Normal(0.0, 1.0)}, likelihood)
+    values = jax.jit(jax.vmap(lambda z: posterior.model_at(posterior.constrain(z)).values()))
+    pulls = []
+    for key in jax.random.split(jax.random.key(8), truths):
+        truth, noise, draw = jax.random.split(key, 3)
+        latent = posterior.sample_prior_latent(truth)
+        data = posterior.mock(noise, posterior.constrain(latent))
+        found = synax.mgvi(posterior.with_data(data), draw, samples=32)
+        assert found.converged
+        drawn = values(found.samples)
+        spread = jnp.sqrt(jnp.mean((drawn - jnp.mean(drawn, 0)) ** 2, 0))
+        pulls.append((values(latent[None])[0] - jnp.mean(drawn, 0)) / spread)
+    # 16 independent pairs each: Student's t gives 66.8 % and 93.7 %
+    inside = [np.mean(np.abs(np.stack(pulls)) < k) for k in (1.0, 2.0)]
+    assert abs(inside[0] - 0.668) < 0.06 and abs(inside[1] - 0.937) < 0.03, inside
