@@ -148,6 +148,4 @@ def mgvi(
     offsets, residual = draw(mean)
     # twice: the last bits of a residual are lost to rounding
     solved = float(residual) <= 2.0 * cg_tolerance
-    return Variational(
-        mean, mean + offsets, jnp.asarray(movement), residual, converged and solved
-    )
+    return Variational(mean, mean + offsets, jnp.asarray(movement), residual, converged and solved)
