@@ -45,9 +45,9 @@ def sample(
     if as_json:
         print_json({"folder": str(run.folder), **_summary(data)})
     elif talk:
-        from ..inference import diagnose
+        from ..inference import assess
 
-        diagnose(data)
+        print(assess(data))
         stdout().print(f"written to [bold]{run.folder}[/]")
 
 
@@ -55,9 +55,9 @@ def _summary(data: Any) -> dict[str, Any]:
     """Moments and diagnostics of every parameter, as plain data (no number: null)."""
     import math
 
-    from ..inference import diagnose
+    from ..inference import assess
 
-    found = diagnose(data, verbose=False)
+    found = assess(data)
     number = lambda x: float(x) if math.isfinite(x) else None
     columns = {
         "mean": found.mean,

@@ -1,5 +1,9 @@
 """Posteriors: likelihoods, priors, curvature, samplers."""
 
+from ._correlated import (
+    CorrelatedFit as CorrelatedFit,
+    fit_correlated_noise as fit_correlated_noise,
+)
 from ._curvature import Curvature as Curvature, Forecast as Forecast, Mode as Mode
 from ._diagnostics import (
     ConvergenceWarning as ConvergenceWarning,
