@@ -158,7 +158,7 @@ def test_a_random_field_is_fitted(config, tmp_path):
         ("frequency = 2.4", "", "data.0.frequency is missing"),
         ("held_out = 0.25", "held_out = 1.5", "must be less than 1"),
         ('name = "sky"', 'name = "faraday"', "not all different"),
-        ('name = "sky"', 'name = "the sky"', "must be a name without spaces"),
+        ('name = "sky"', 'name = "the sky"', "must be letters, digits and _"),
         ('name = "sky"', 'name = "sky"\nfile = "none.fits"', "there is no file"),
         ("uniform = [0, 10]", "unifrom = [0, 10]", "did you mean 'uniform'?"),
         ("uniform = [0, 10]", "uniform = [10, 0]", "the first must be less"),

@@ -18,15 +18,15 @@ def joint(monkeypatch):
     return importlib.import_module("joint")
 
 
-def test_finds_what_three_skies_were_made_of(joint):
+def blank(joint):
+    """Data of nothing."""
     n = 12 * joint.NSIDE**2
-    blank = {
-        "haslam": np.zeros((1, n)),
-        "wmap": np.zeros((2, n)),
-        "rm": np.zeros(n),
-        "rm_error": np.ones(n),
-    }
-    posterior, pixels = joint.problem("JF12", blank, 6)
+    zero = np.zeros(n)
+    return {"haslam": zero[None], "wmap": np.zeros((2, n)), "rm": zero, "rm_error": zero + 1.0}
+
+
+def test_finds_what_three_skies_were_made_of(joint):
+    posterior, _ = joint.problem("JF12", blank(joint), 6)
     start = posterior.current()
     truth = start | {
         "magnetic.parts.0.factor": jnp.asarray(0.6),
@@ -40,10 +40,34 @@ def test_finds_what_three_skies_were_made_of(joint):
     assert found.converged
     pull = jnp.linalg.solve(found.root, found.mode - observed.unconstrain(truth))
     assert posterior.size == 13 and float(pull @ pull) < 34.5  # 99.9 % of chi^2 for 13
-    rows, _ = joint.agreement(observed, observed.constrain(found.mode), pixels)
-    for name, noise in {"haslam": 5.0, "wmap": 10.0, "rm": 10.0}.items():
-        assert rows[name]["residual_rms"] == pytest.approx(noise, rel=0.1)
-        assert abs(rows[name]["neighbours"]) < 0.08
+    predicted = observed.predict(observed.constrain(found.mode))
+    for name, noise in {"haslam": 5.0, "wmap": 1e-5, "rm": 10.0}.items():
+        rest = getattr(observed.likelihood, name).data - predicted[name]
+        assert float(jnp.std(rest)) == pytest.approx(noise, rel=0.1)
+
+
+def test_the_prior_is_what_it_says_in_straight_coordinates(joint):
+    prior = joint.Shared([1.0, -2.0], [0.5, 3.0])
+    draws = jax.vmap(lambda k: prior.sample(k, jnp.float64))(
+        jax.random.split(jax.random.key(0), 4000)
+    )
+    f, c, *strengths = jax.vmap(prior.value)(draws).T
+    for values, middle, width in (
+        (jnp.log(f), 0.0, 0.2),
+        (jnp.log(c / f**2), np.log(1e-3), 1.0),
+        (f * strengths[0], 1.0, 0.5),
+        (f * strengths[1], -2.0, 3.0),
+    ):
+        assert float(jnp.mean(values)) == pytest.approx(middle, abs=4.0 * width / 4000**0.5)
+        assert float(jnp.std(values)) == pytest.approx(width, rel=0.05)
+    latent = draws[0]
+    value = prior.value(latent)
+    assert np.asarray(prior.latent(value)) == pytest.approx(np.asarray(latent), abs=1e-10)
+    volume = jnp.linalg.slogdet(jax.jacfwd(prior.value)(latent))[1]
+    assert float(prior.log_value(value) + volume) == pytest.approx(float(prior.log_latent(latent)))
+    # at the brightness that was seen, weaker fields with more cosmic rays lie on a straight line
+    seen = lambda b: prior.latent(jnp.asarray([1.0, 1e-3 / (b * b), b, 0.0]))[1]
+    assert float(seen(2.0)) == pytest.approx(float(seen(6.0)), abs=0.01)
 
 
 def test_record_is_of_chains_that_converged():
@@ -55,4 +79,5 @@ def test_record_is_of_chains_that_converged():
         assert max(p["rhat"] for p in numbers) < 1.01
         assert min(min(p["bulk"], p["tail"]) for p in numbers) > 400
         assert all(s["residual_rms"] < s["data_sd"] for s in row["skies"].values())
+        assert all(abs(s["white_rms"] - 1.0) < 0.2 for s in row["skies"].values())
         assert max(row["integration_error"].values()) < 0.1

@@ -15,6 +15,7 @@ from synax.inference import (
     Likelihood,
     LowRankNoise,
     StudentTNoise,
+    fit_correlated_noise,
 )
 
 
@@ -230,3 +231,37 @@ def test_errors_name_the_argument(sky, rays):
         synax.JointLikelihood(rm=3.0)
     with pytest.raises(AttributeError, match="no data set 'dm'"):
         _ = synax.JointLikelihood(rm=synax.RotationMeasureLikelihood(rays, data[0], 1.0)).dm
+
+
+def test_correlations_of_residuals_are_found():
+    rays = synax.Sightlines.healpix(4)
+    direction = np.asarray(rays.direction)
+    angle = np.arccos(np.clip(direction.T @ direction, -1.0, 1.0))
+    truth = 4.0 * np.exp(-angle / 0.3) + 0.25 * np.eye(rays.n_rays)
+    rest = np.linalg.cholesky(truth) @ np.random.default_rng(1).normal(size=rays.n_rays)
+    found = fit_correlated_noise(rays, rest, 0.5)
+    assert 1.4 < found.rms < 2.8 and 0.15 < found.length < 0.6
+    factor = np.asarray(found.noise.cholesky)
+    normal = scipy.stats.multivariate_normal(np.zeros(rays.n_rays), factor @ factor.T)
+    assert found.logpdf == pytest.approx(normal.logpdf(rest), rel=1e-9)
+    # two hyperparameters were fitted: the truth is as likely to within some units
+    known = scipy.stats.multivariate_normal(np.zeros(rays.n_rays), truth).logpdf(rest)
+    assert 0.0 <= found.logpdf - known < 6.0
+    with pytest.raises(ValueError, match="residual must be"):
+        fit_correlated_noise(rays, rest[:5], 0.5)
+
+
+def test_correlated_polarisation_follows_the_frames():
+    # near the pole, frames of neighbouring places differ by their longitudes
+    rays = synax.Sightlines.from_lonlat([10.0, 70.0], [89.9, 89.9])
+    found = fit_correlated_noise(rays, np.ones((2, 2)), 1e-3, rms=1.0)
+    covariance = np.asarray(found.noise.cholesky @ found.noise.cholesky.T)
+    block = covariance.reshape(2, 2, 2, 2)[:, 0, :, 1]
+    block = block / np.hypot(*block[0])  # whatever the length
+    turn = np.radians(2.0 * 60.0)
+    # the same tensor seen from the second frame: angles from north grow by the longitude passed
+    chi = 0.3
+    first = np.array([np.cos(2 * chi), np.sin(2 * chi)])
+    assert first @ block == pytest.approx(
+        [np.cos(2 * chi + turn), np.sin(2 * chi + turn)], abs=1e-3
+    )

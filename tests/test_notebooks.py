@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
-NEEDS_DATA = ("sky_data", "haslam")
+NEEDS_DATA = ("sky_data", "haslam", "joint_fit")
 FIGURES = {
     "quick_start": 4, "gallery": 12, "new_field": 2, "low_frequencies": 3, "devices": 0,
-    "sampling": 2, "paper_figures": 6, "sky_data": 2, "haslam": 2,
+    "sampling": 2, "paper_figures": 6, "sky_data": 2, "haslam": 2, "joint_fit": 4,
 }  # fmt: skip
 """How many pictures each one shows."""
 

@@ -127,7 +127,7 @@ def _data(value: Any, folder: Path) -> list[dict[str, Any]]:
         if not 0.0 <= given.setdefault("held_out", 0.0) < 1.0:
             raise BadInput(f"{where}.held_out = {given['held_out']}: must be less than 1")
         if not given["name"].isidentifier():
-            raise BadInput(f"{where}.name = {given['name']!r}: must be a name without spaces")
+            raise BadInput(f"{where}.name = {given['name']!r}: must be letters, digits and _")
         if "file" in given:
             given["file"] = str(folder / given["file"])
         found.append(given)

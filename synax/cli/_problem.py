@@ -154,6 +154,8 @@ def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
                     f"{where}: nside is {own} in '{path}' and {rays.nside} in [sightlines]; only "
                     "powers of two can be converted"
                 )
+            # healpy leaves out of its averages what is UNSEEN, not what is no number
+            one = np.where(np.isfinite(one), one, healpy.UNSEEN)
             one = healpy.ud_grade(one, rays.nside, order_in="RING", order_out=rays.ordering)
         ring.append(one if rays.pixels is None else one[np.asarray(rays.pixels)])
     values = np.stack(ring) if part["kind"] == "stokes" else ring[0]
