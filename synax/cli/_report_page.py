@@ -23,6 +23,7 @@ td:first-child,th:first-child{text-align:left}img{max-width:100%;display:block;m
 pre{background:#f5f6f8;padding:1em;overflow:auto;font-size:13px}
 """
 _UNITS = {"I": "K", "Q": "K", "U": "K", "P": "K", "RM": "rad/m²", "DM": "pc/cm³"}
+_PREFIX = {"K": 1.0, "m": 1e3, "μ": 1e6}
 _MOST_IN_CORNER = 8
 
 
@@ -103,8 +104,13 @@ def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
     ]  # fmt: skip
     if scalars:
         few = dict(list(scalars.items())[:_MOST_IN_CORNER])
-        parts += ["<h2>Traces</h2>", _image(trace(few), "traces of the chains")]
-        parts += ["<h2>Corner plot</h2>", _image(corner(few), "corner plot")]
+        # a line for each part of a path: long ones would run into each other
+        labels = {name: name.removeprefix("likelihood.").replace(".", ".\n") for name in few}
+        cut = len(few) < len(scalars)
+        note = f"<p>The first {len(few)} of {len(scalars)} parameters.</p>" if cut else ""
+        traces, margins = trace(few, labels=labels), corner(few, labels=labels)
+        parts += ["<h2>Traces</h2>", note, _image(traces, "traces of the chains")]
+        parts += ["<h2>Corner plot</h2>", note, _image(margins, "corner plot")]
     return parts
 
 
@@ -172,7 +178,7 @@ def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
     from matplotlib.colors import Normalize
 
     from ..plot import draw_mollweide, figure as new_figure
-    from ..plot._sky import _log_norm, _signed_norm
+    from ..plot._sky import _log_norm, _readable, _signed_norm
 
     n = 12 * rays.nside**2
     pixels = np.arange(n) if rays.pixels is None else np.asarray(rays.pixels)
@@ -183,11 +189,14 @@ def _maps(check: Check, row: int, label: str, rays: Any) -> Any:
         return whole
 
     data, mean, pull = (full(a[row]) for a in (check.data, check.mean, check.pull))
-    positive = label in ("I", "P", "DM")
+    unit, positive = _UNITS[label], label in ("I", "P", "DM")
+    if unit == "K":
+        unit = _readable(data, "K_RJ")[1]
+        data, mean = (_PREFIX[unit[0]] * values for values in (data, mean))
     norm = _log_norm(data) if positive else _signed_norm(data)
     figure = new_figure(figsize=(13.2, 3.7), layout="constrained")
     axes = figure.subplots(1, 3)
-    unit, cmap = _UNITS[label], "inferno" if positive else "RdBu_r"
+    cmap = "inferno" if positive else "RdBu_r"
     shown = {"ordering": rays.ordering, "cmap": cmap, "norm": norm, "label": unit}
     draw_mollweide(axes[0], data, title=f"{check.name}: {label}", **shown)
     draw_mollweide(axes[1], mean, title="mean prediction", **shown)

@@ -166,6 +166,7 @@ def trace(
             text = f"R-hat {float(arviz.rhat(chains)):.3f}, " + text  # type: ignore[arg-type]
         right.set_title(text, fontsize=9, color=_INK, loc="right")
         left.set(xlabel=labels.get(name, name), yticks=[])
+        left.locator_params(axis="x", nbins=5)
         right.set(ylabel=labels.get(name, name), xlim=(0, chains.shape[1] - 1))
         for axes in (left, right):
             axes.spines[["top", "right"]].set_visible(False)

@@ -42,6 +42,7 @@ def draw_mollweide(
     **Returns** the image, whose `.colorbar` can be adjusted.
     """
     import healpy
+    from matplotlib.colors import LogNorm
 
     values = np.asarray(values, dtype=float)
     lon, lat, on_sky = mollweide_pixels()
@@ -67,9 +68,21 @@ def draw_mollweide(
         ticks = _signed_ticks(norm)
         bar.set_ticks(ticks, labels=[f"{x:g}".replace("-", "−") for x in ticks])
         bar.ax.minorticks_off()
+    elif isinstance(norm, LogNorm) and norm.vmax < 100.0 * norm.vmin:
+        # matplotlib writes 6 x 10^0, 2 x 10^1, 3 x 10^1, ... over each other
+        ticks = _short_ticks(norm.vmin, norm.vmax)
+        bar.set_ticks(ticks, labels=[f"{x:g}" for x in ticks])
+        bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
     return shown
+
+
+def _short_ticks(low: float, high: float) -> list[float]:
+    """1, 2 and 5 times powers of ten between two positive numbers."""
+    powers = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
+    marks = [factor * 10.0**k for k in powers for factor in (1.0, 2.0, 5.0)]
+    return [x for x in marks if low <= x <= high]
 
 
 def _signed_ticks(norm: Any) -> list[float]:
