@@ -427,13 +427,13 @@ def center(region):
 def main():
     """Fit, print, and write the record and the maps."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--fields", nargs="+", default=["JF12", "WMAP"], choices=["JF12", "WMAP"])
+    parser.add_argument("--fields", nargs="+", default=["JF12"], choices=["JF12", "WMAP"])
     parser.add_argument("--steps", type=int, default=24, help="cells of each sightline")
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--warmup", type=int, default=40)
-    parser.add_argument("--draws", type=int, default=1000)
-    parser.add_argument("--mocks", type=int, default=24, help="mock skies to try the errors on")
-    parser.add_argument("--tries", type=int, default=2, help="searches that begin in the prior")
+    parser.add_argument("--draws", type=int, default=700)
+    parser.add_argument("--mocks", type=int, default=12, help="mock skies to try the errors on")
+    parser.add_argument("--tries", type=int, default=4, help="searches that begin in the prior")
     parser.add_argument("--folder", default="joint_runs", help="where chains and maps are kept")
     parser.add_argument("--output", help="JSON file for the record")
     arguments = parser.parse_args()

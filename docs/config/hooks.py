@@ -153,14 +153,16 @@ def joint():
             "field": row["field"],
             "sky": _SKIES[name],
             **{k: f"{sky[k]:.3g} {sky['unit']}" for k in ("data_sd", "residual_rms")},
-            **{k: round(sky[k], 2) for k in ("correlation", "neighbours")},
+            "correlation": round(sky["correlation"], 2),
+            "missed": f"{sky['missed_rms']:.3g} {sky['unit']} over {sky['missed_degrees']:.0f}°",
         }
-        for row in [*rows, *record["others"]]
+        for row in rows
         for name, sky in row["skies"].items()
     ]
+    named = lambda name, p: f"{name} ({p['unit']})" if p["unit"] else name
     found = [
         {
-            "parameter": f"{name} ({p['unit']})" if p["unit"] else name,
+            "parameter": named(name, p),
             "mean": p["mean"],
             "sd": p["sd"],
             "rhat": f"{p['rhat']:.4f}",
@@ -168,10 +170,22 @@ def joint():
         }
         for name, p in rows[0]["parameters"].items()
     ]
+    tried = [
+        {
+            "parameter": named(name, p),
+            **{k: p[k] for k in ("product_mean", "product_sd", "product_sd_independent")},
+            **{k: f"{p[k]:.2g}" for k in ("pull", "pull_independent")},
+            "moved": f"{p['moved']:+.1f} σ ({p['without']})",
+        }
+        for name, p in rows[0]["parameters"].items()
+        if name != "electrons"
+    ]
     parts = [
         _table(agreement, list(agreement[0])),
         f"Posterior with {rows[0]['field']}, {rows[0]['chains']} chains:",
         _table(found, list(found[0])),
+        "The same for the densities as published (`electrons` 1), and whether errors are right:",
+        _table(tried, list(tried[0])),
     ]
     if (DOCS / "images/joint.png").exists():
         parts.append("![Data, model and residual of three skies](images/joint.png){ .figure }")
@@ -247,7 +261,13 @@ _COLUMNS = {
     "divergence": "rms of div B over rms of B (1/kpc)",
     "data_sd": "standard deviation of data",
     "residual_rms": "rms of residual",
-    "neighbours": "correlation of neighbouring residuals",
+    "missed": "what is missed",
+    "product_mean": "mean",
+    "product_sd": "sd",
+    "product_sd_independent": "sd if pixels were independent",
+    "pull": "error on mocks (sd)",
+    "pull_independent": "same, in sd if independent",
+    "moved": "goes farthest without",
     "rhat": "R-hat",
     "bulk": "bulk ESS",
     "tail": "tail ESS",

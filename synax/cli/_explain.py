@@ -102,8 +102,10 @@ def _netcdf(file: Path) -> dict[str, Any]:
     import xarray
 
     try:
-        with xarray.open_groups(file, engine="h5netcdf") as tree:
-            groups = {name: data.load() for name, data in tree.items() if data.data_vars}
+        tree = xarray.open_groups(file, engine="h5netcdf")
+        groups = {name: data.load() for name, data in tree.items() if data.data_vars}
+        for data in tree.values():
+            data.close()
     except (OSError, ValueError) as error:
         raise _refuse(file, f"not readable NetCDF ({error})") from None
     posterior = groups.get("/posterior", groups.get("/"))
