@@ -173,7 +173,7 @@ def joint():
     tried = [
         {
             "parameter": named(name, p),
-            **{k: p[k] for k in ("product_mean", "product_sd", "product_sd_independent")},
+            **{k: p[k] for k in ("product_mean", "product_sd")},
             **{k: f"{p[k]:.2g}" for k in ("pull", "pull_independent")},
             "moved": f"{p['moved']:+.1f} σ ({p['without']})",
         }
@@ -264,9 +264,8 @@ _COLUMNS = {
     "missed": "what is missed",
     "product_mean": "mean",
     "product_sd": "sd",
-    "product_sd_independent": "sd if pixels were independent",
     "pull": "error on mocks (sd)",
-    "pull_independent": "same, in sd if independent",
+    "pull_independent": "same, if pixels are taken as independent",
     "moved": "goes farthest without",
     "rhat": "R-hat",
     "bulk": "bulk ESS",
