@@ -21,7 +21,7 @@ import synax
 from synax import plot
 from synax.inference import GaussianNoise, Likelihood, RotationMeasures, SkyMaps
 
-NSIDE, STEPS, LATITUDE, TRIES, ROUNDS, DRAWS = 4, 16, 10.0, 4, 4, 250
+NSIDE, STEPS, LATITUDE, TRIES, ROUNDS, DRAWS = 4, 16, 10.0, 2, 4, 200
 FOLDER = Path(os.environ["SYNAX_DATA"])
 
 # %% [markdown]
