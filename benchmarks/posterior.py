@@ -5,21 +5,26 @@ field (a), and of four of them turned and added (b), with 1 mK of noise. Small s
 information of the full one: sigma = 1 mK * nside / 64.
 
     python benchmarks/posterior.py                      # NSIDE 8 x 32, both experiments
-    python benchmarks/posterior.py --full --minutes 6   # (a) at NSIDE 64, (b) at NSIDE 32
-    python benchmarks/posterior.py --methods hmc rwmh --draws 1000 a
+    python benchmarks/posterior.py --methods hmc nuts --full hmc --searches 16 --cells-error
+
+Many turns of Faraday rotation give the likelihood of (b) many maxima. Its mode is searched where
+there are few, away from the plane (`STAGES`), from the paper's start (b0 = 1.2, all angles 45
+degrees) or from a draw of the prior; `--searches` counts how often that succeeds.
 
 The cells are of fourth order and cut where the fields jump, so 64 of them replace the 512 uniform
-midpoints of the paper; the error of both is printed with --cells-error. Chains are kept in
-`--folder`: the same command goes on where it stopped, and `--minutes` bounds each experiment.
+midpoints of the paper; the error of both is recorded with `--cells-error`. Chains are kept in
+`--folder`: the same command goes on where it stopped, and `--minutes` bounds each run.
 """
 
 import argparse
 import dataclasses
 import json
+import sys
 import time
 from pathlib import Path
 
 import equinox as eqx
+import healpy
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -34,6 +39,8 @@ TURNED = ((1.2, 27.0, 0.9, 25.0), (3.5, 37.0, 30.9, 35.0), (7.7, 67.0, 60.9, 65.
 WEIGHTS = (0.6, 0.3, 0.1, 0.3)
 AXES = ((0, 1, 2), (0, 2, 1), (2, 1, 0), (1, 0, 2))
 NAMES = ("b0", "psi0", "psi1", "chi0")
+STAGES = ((30.0, 192), (10.0, 192), (0.0, 384))  # pixels so many degrees off the plane, at least
+GOOD_FIT = 2.0
 
 
 def lsa(values):
@@ -51,27 +58,67 @@ def field(experiment):
     return parts[0] + parts[1] + parts[2] + parts[3], paths
 
 
-def problem(experiment, nside, steps, pixels=None):
-    """The posterior with mock data, and the paper's start (b0 = 1.2, all angles 45 degrees)."""
-    magnetic, paths = field(experiment)
-    rays = synax.Sightlines.healpix(nside, pixels=pixels)
+def simulator(experiment, rays, **cells):
+    """The sky of an experiment, with the densities, which nothing varies, sampled once."""
     sky = synax.Synchrotron(
-        magnetic, synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), steps=steps
-    ).precompute(rays, "electrons", "cosmic_rays")
-    sky = dataclasses.replace(sky, faces=True)  # cells come from the sampled fields from now on
-    clean = eqx.filter_jit(lambda sky: sky(rays, 2.4))(sky)
+        field(experiment)[0], synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), **cells
+    )
+    sampled = sky.precompute(rays, "electrons", "cosmic_rays")
+    return dataclasses.replace(sampled, faces=sky.faces)  # cells: those of the samples from now on
+
+
+@eqx.filter_jit
+def maps(sky, rays):
+    """Q and U at 2.4 GHz, (2, n_rays) K."""
+    stokes = sky(rays, 2.4)
+    return jnp.stack([stokes.Q, stokes.U])
+
+
+def problem(experiment, nside, steps, pixels=None):
+    """The posterior with mock data, of all pixels or some."""
+    paths = field(experiment)[1]
+    rays = synax.Sightlines.healpix(nside, pixels=pixels)
+    sky = simulator(experiment, rays, steps=steps)
     sigma = 1e-3 * nside / 64.0
-    random = np.random.RandomState(42)
-    noise = sigma * random.randn(2, 12 * nside**2)
-    noise = noise if pixels is None else noise[:, pixels]
-    noisy = np.stack([np.asarray(clean.Q), np.asarray(clean.U)]) + noise
+    noise = sigma * np.random.RandomState(42).randn(2, 12 * nside**2)
+    noisy = np.asarray(maps(sky, rays)) + (noise if pixels is None else noise[:, pixels])
     likelihood = synax.GaussianLikelihood(rays, 2.4, noisy, sigma)
     flat = dist.ImproperUniform(dist.constraints.real, (), ())
     priors = {p: flat for p in paths}
     if experiment == "b":
         priors = {p: dist.Uniform(0.0, 10.0 if p.endswith("b0") else 2.0) for p in paths}
-    start = {p: jnp.asarray(1.2 if p.endswith("b0") else np.pi / 4) for p in paths}
-    return synax.Posterior(sky, priors, likelihood), start
+    return synax.Posterior(sky, priors, likelihood)
+
+
+def some_pixels(nside, latitude, number):
+    """So many random pixels, `latitude` degrees off the plane or more; always the same ones."""
+    off = np.abs(healpy.pix2ang(nside, np.arange(12 * nside**2), lonlat=True)[1]) >= latitude
+    order = np.random.RandomState(0).permutation(12 * nside**2)
+    return np.sort(order[off[order]][:number])
+
+
+def paper_start(posterior):
+    """b0 = 1.2, all angles 45 degrees."""
+    return {p: jnp.asarray(1.2 if p.endswith("b0") else np.pi / 4) for p in posterior.paths}
+
+
+def find_mode(posteriors, start, nside):
+    """The mode of each posterior is where the search for the next one's begins.
+
+    **Returns** the last mode's values, its reduced chi-squared (that of the first posterior that
+    cannot be fitted, if there is one), and the cost in gradients of the whole map.
+    """
+    cost, chi2 = 0.0, np.inf
+    for posterior in posteriors:
+        found = posterior.laplace(start)
+        start = posterior.constrain(found.mode)
+        residual = posterior.residuals(start)
+        chi2 = float(jnp.mean(residual**2))
+        share = residual.size / (24 * nside**2)
+        cost += found.evaluations * -(-posterior.size // 4) * share
+        if not chi2 < GOOD_FIT:
+            break
+    return start, chi2, cost
 
 
 def seconds(function, *arguments):
@@ -82,42 +129,72 @@ def seconds(function, *arguments):
     return time.perf_counter() - began
 
 
-def find_start(posterior, start, experiment, nside, steps, tries):
-    """The mode on 192 pixels from the paper's start or from the prior; the truth if none fits.
-
-    **Returns** values to start from, what they are called, and the cost in gradients of the whole.
-    """
+def find_start(experiment, posterior, nside, steps, name):
+    """Where the search for the mode of the whole map begins, what that is called, and its cost."""
+    if name == "truth":
+        return posterior.current(), "the truth", 0.0
+    start, told = paper_start(posterior), "the paper's"
+    if name == "prior":
+        start, told = posterior.sample_prior(jax.random.key(0)), "a draw of the prior"
     if experiment == "a":
-        return start, "the paper's", 0.0
-    pixels = np.sort(np.random.RandomState(0).permutation(12 * nside**2)[:192])
-    few = problem(experiment, nside, steps, pixels)[0]
-    found = few.laplace(start, restarts=tries, key=jax.random.key(7))
-    cost = found.evaluations * -(-few.size // 4) * len(pixels) / (12 * nside**2)
-    residual = few.residuals(few.constrain(found.mode))
-    if float(jnp.mean(residual**2)) < 2.0:
-        return few.constrain(found.mode), "mode of 192 pixels", cost
-    return posterior.current(), "the truth (no fit from the paper's start or the prior)", cost
+        return start, told, 0.0
+    stages = [problem("b", nside, steps, some_pixels(nside, *stage)) for stage in STAGES]
+    found, chi2, total = find_mode(stages, start, nside)
+    for again in range(1, 9):
+        if chi2 < GOOD_FIT:
+            break
+        start, told = posterior.sample_prior(jax.random.key(again)), "a draw of the prior"
+        found, chi2, cost = find_mode(stages, start, nside)
+        total += cost
+    return found, told + ", high latitudes first", total
+
+
+def searches(nside, steps, number):
+    """How often the mode of (b) is found from the prior: pixels anywhere, high latitudes first."""
+    plans = {"pixels anywhere": ((0.0, 192),), "high latitudes first": STAGES}
+    rows = []
+    for plan, stages in plans.items():
+        posteriors = [problem("b", nside, steps, some_pixels(nside, *s)) for s in stages]
+        starts = [paper_start(posteriors[0])]
+        starts += [posteriors[0].sample_prior(jax.random.key(i)) for i in range(number)]
+        found = [find_mode(posteriors, start, nside)[1:] for start in starts]
+        good = [chi2 < GOOD_FIT for chi2, _ in found]
+        rows.append({
+            "search": plan, "nside": nside, "cells": steps,
+            "pixels": ", then ".join(f"{n} of |b| >= {b:g} deg" for b, n in stages),
+            "from_the_paper's_start": "found" if good[0] else "not found",
+            "draws_of_the_prior": number, "found": sum(good[1:]),
+            "median_chi2": float(np.median([chi2 for chi2, _ in found[1:]])),
+            "mean_gradients": float(np.mean([cost for _, cost in found])),
+        })  # fmt: skip
+        print(json.dumps(rows[-1], indent=1), flush=True)
+    return rows
 
 
 def cells_error(experiment, nside, cells):
-    """rms error of Q and U over sigma: these cells, and 512 uniform midpoints."""
-    magnetic, _ = field(experiment)
-    rays = synax.Sightlines.healpix(nside)
-    make = lambda **k: synax.Synchrotron(
-        magnetic, synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), **k
+    """rms and largest error of Q and U over sigma: these cells, and 512 uniform midpoints."""
+    pixels = some_pixels(nside, 0.0, 3072)
+    rays = synax.Sightlines.healpix(nside, pixels=pixels)
+    midpoints = {
+        "steps": synax.UniformSteps(512),
+        "quadrature": synax.Midpoint(),
+        "faces": False,
+    }
+    exact, *others = (
+        maps(simulator(experiment, rays, **choice), rays)
+        for choice in ({"steps": 2048}, {"steps": cells}, midpoints)
     )
-    maps = [
-        jnp.stack([stokes.Q, stokes.U])
-        for stokes in (
-            eqx.filter_jit(lambda sky: sky(rays, 2.4))(sky)
-            for sky in (
-                make(steps=1024),
-                make(steps=cells),
-                make(steps=512, quadrature=synax.transfer.Midpoint()),
-            )
-        )
-    ]
-    return [float(jnp.sqrt(jnp.mean((m - maps[0]) ** 2))) / 1e-3 for m in maps[1:]]
+    names = f"{cells} cells", "512 uniform midpoints"
+    sigma = 1e-3 * nside / 64.0
+    return [
+        {
+            "experiment": experiment, "cells": name, "nside": nside, "pixels": len(pixels),
+            "sigma_mK": 1e3 * sigma,
+            "rms_over_sigma": float(jnp.sqrt(jnp.mean((m - exact) ** 2))) / sigma,
+            "largest_over_sigma": float(jnp.max(jnp.abs(m - exact))) / sigma,
+        }
+        for name, m in zip(names, others, strict=True)
+    ]  # fmt: skip
 
 
 def chains(posterior, start, method, folder, arguments):
@@ -136,17 +213,11 @@ def chains(posterior, start, method, folder, arguments):
     return data, spent("draws"), spent("warm-up")
 
 
-def measure(experiment, method, arguments):
+def measure(experiment, method, nside, steps, arguments):
     """One experiment by one method, as a record of numbers."""
-    nside, steps = arguments.nside, arguments.steps
-    if arguments.full:
-        nside, steps = (64 if experiment == "a" else 32), 64
-    posterior, start = problem(experiment, nside, steps)
+    posterior = problem(experiment, nside, steps)
     truth = posterior.current()
-    if arguments.start == "truth":
-        start, name, cost = truth, "the truth", 0.0
-    else:
-        start, name, cost = find_start(posterior, start, experiment, nside, steps, arguments.tries)
+    start, name, cost = find_start(experiment, posterior, nside, steps, arguments.start)
     latent = posterior.unconstrain(truth)
     gradient = eqx.filter_jit(lambda p, z: jax.value_and_grad(p.logdensity)(z))
     folder = Path(arguments.folder) / f"{experiment}_{method}_{nside}_{steps}"
@@ -158,49 +229,67 @@ def measure(experiment, method, arguments):
         "experiment": experiment, "method": method, "parameters": posterior.size,
         "nside": nside, "cells": steps, "chains": arguments.chains,
         "draws": int(data.posterior.sizes["draw"]), "start": name,
-        "gradient_seconds": seconds(gradient, posterior, latent),
         "bulk_per_gradient": found.ess_per_gradient,
         "tail_per_gradient": float(np.min(found.tail)) / max(found.gradients, 1),
         "bulk": float(np.min(found.bulk)), "tail": float(np.min(found.tail)),
-        "bulk_per_second": float(np.min(found.bulk)) / max(drawing, 1e-9),
-        "bulk_per_second_with_warmup": float(np.min(found.bulk)) / max(drawing + warming, 1e-9),
         "rhat": float(np.nanmax(found.rhat)), "divergences": found.divergences,
         "gradients_per_draw": found.gradients_per_draw,
         "warmup_gradients": found.warmup_gradients + round(cost),
-        "mode_gradients": int(spent.get("mode_gradients", 0)) + round(cost),
+        "mode_gradients": int(spent["mode_gradients"]) + round(cost),
+        "chi2_at_mode": float(spent["reduced_chi2"]),
         "largest_pull": float(np.max(np.abs(pull))),
+        "bulk_per_second": float(np.min(found.bulk)) / max(drawing, 1e-9),
+        "bulk_per_second_with_warmup": float(np.min(found.bulk)) / max(drawing + warming, 1e-9),
+        "gradient_seconds": seconds(gradient, posterior, latent),
         "seconds": drawing, "warmup_seconds": warming,
+        "begun": synax.inference.read_log(folder)[0]["time"],
     }  # fmt: skip
 
 
 def main():
-    """Run the experiments, print a line for each method, and write the record."""
+    """Run the experiments, print a line for each, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("experiments", nargs="*", default=["a", "b"], choices=["a", "b"])
-    parser.add_argument("--full", action="store_true", help="(a) NSIDE 64, (b) NSIDE 32; 64 cells")
     parser.add_argument("--nside", type=int, default=8)
     parser.add_argument("--steps", type=int, default=32)
-    parser.add_argument("--methods", nargs="+", default=["hmc"])
+    parser.add_argument("--methods", nargs="*", default=["hmc"])
+    parser.add_argument(
+        "--full", nargs="*", default=[], help="methods at 64 cells, (a) NSIDE 64, (b) NSIDE 32"
+    )
     parser.add_argument("--chains", type=int, default=4)
     parser.add_argument("--warmup", type=int, default=40)
     parser.add_argument("--draws", type=int, default=200)
-    parser.add_argument("--tries", type=int, default=0, help="starts from the prior")
-    parser.add_argument("--minutes", type=float, default=6.0, help="at most, for each experiment")
+    parser.add_argument("--minutes", type=float, default=6.0, help="at most, for each run")
     parser.add_argument("--folder", default="posterior_runs", help="where the chains are kept")
-    parser.add_argument("--start", default="paper", choices=["paper", "truth"])
+    parser.add_argument("--start", default="paper", choices=["paper", "prior", "truth"])
+    parser.add_argument("--searches", type=int, default=0, help="search for (b) from so many draws")
     parser.add_argument("--cells-error", action="store_true", help="also measure the maps' error")
     parser.add_argument("--output", help="JSON file for the record")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
+    told = {"arguments": " ".join(sys.argv[1:]), "tables": {}}
+    runs = [
+        (experiment, method, nside, steps)
+        for experiment, largest in zip("ab", (64, 32), strict=True)
+        if experiment in arguments.experiments
+        for methods, nside, steps in (
+            (arguments.methods, arguments.nside, arguments.steps),
+            (arguments.full, largest, 64),
+        )
+        for method in methods
+    ]
+    if arguments.searches:
+        size = max((nside, steps) for experiment, _, nside, steps in runs if experiment == "b")
+        told["tables"]["Search for the mode of (b)"] = searches(*size, arguments.searches)
+    if arguments.cells_error:
+        sizes = dict.fromkeys((e, *size) for e, _, *size in runs)
+        rows = [row for size in sizes for row in cells_error(*size)]
+        told["tables"]["Error of the cells"] = rows
     records = []
-    for experiment in arguments.experiments:
-        for method in arguments.methods:
-            record = measure(experiment, method, arguments)
-            if arguments.cells_error:
-                record["cells_error_in_sigma"] = cells_error(experiment, 8, record["cells"])
-            records.append(record)
-            print(json.dumps(record, indent=1), flush=True)
-            report("posterior", records, arguments.output)
+    for run in runs:
+        records.append(measure(*run, arguments))
+        print(json.dumps(records[-1], indent=1), flush=True)
+        report("posterior", records, arguments.output, **told)
 
 
 if __name__ == "__main__":
