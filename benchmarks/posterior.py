@@ -150,10 +150,17 @@ def find_start(experiment, posterior, nside, steps, name):
 
 
 def searches(nside, steps, number):
-    """How often the mode of (b) is found from the prior: pixels anywhere, high latitudes first."""
-    plans = {"pixels anywhere": ((0.0, 192),), "high latitudes first": STAGES}
+    """How often the mode of (b) is found from the prior, on pixels anywhere and in stages."""
+    plans = {
+        "anywhere": ((0.0, 192),),
+        "anywhere, few pixels first": ((0.0, 48), (0.0, 192), (0.0, 384)),
+        "high latitudes first": STAGES,
+    }
+    turning = synax.RotationMeasure(field("b")[0], synax.electrons.YMW16(), steps=steps)
     rows = []
     for plan, stages in plans.items():
+        first = synax.Sightlines.healpix(nside, pixels=some_pixels(nside, *stages[0]))
+        radians = np.abs(eqx.filter_jit(turning)(first)) * (0.299792458 / 2.4) ** 2
         posteriors = [problem("b", nside, steps, some_pixels(nside, *s)) for s in stages]
         starts = [paper_start(posteriors[0])]
         starts += [posteriors[0].sample_prior(jax.random.key(i)) for i in range(number)]
@@ -162,6 +169,8 @@ def searches(nside, steps, number):
         rows.append({
             "search": plan, "nside": nside, "cells": steps,
             "pixels": ", then ".join(f"{n} of |b| >= {b:g} deg" for b, n in stages),
+            "median_rotation_rad": float(np.median(radians)),
+            "largest_rotation_rad": float(np.max(radians)),
             "from_the_paper's_start": "found" if good[0] else "not found",
             "draws_of_the_prior": number, "found": sum(good[1:]),
             "median_chi2": float(np.median([chi2 for chi2, _ in found[1:]])),
@@ -173,7 +182,7 @@ def searches(nside, steps, number):
 
 def cells_error(experiment, nside, cells):
     """rms and largest error of Q and U over sigma: these cells, and 512 uniform midpoints."""
-    pixels = some_pixels(nside, 0.0, 3072)
+    pixels = some_pixels(nside, 0.0, 1024)
     rays = synax.Sightlines.healpix(nside, pixels=pixels)
     midpoints = {
         "steps": synax.UniformSteps(512),

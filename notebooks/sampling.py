@@ -64,4 +64,4 @@ assert complaints
 # ## Gradients spent
 
 # %%
-print("NUTS:", {k: v for k, v in draws.sample_stats.attrs.items() if "gradient" in k})
+print("HMC:", {k: v for k, v in draws.sample_stats.attrs.items() if "gradient" in k})

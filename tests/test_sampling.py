@@ -72,7 +72,7 @@ def test_methods_recover_a_gaussian(posterior, name):
     assert found.divergences == 0
 
 
-def test_whitened_nuts_is_efficient(posterior):
+def test_whitened_chains_are_efficient(posterior):
     data = synax.sample(posterior, jax.random.key(8), warmup=60, draws=500)
     found = assess(data)
     assert np.all(found.rhat < 1.01) and not found.warnings

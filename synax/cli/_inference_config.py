@@ -49,12 +49,13 @@ SECTIONS: dict[str, dict[str, Any]] = {
         "patience": v.integer(1),
     },
     "sample": {
-        "method": v.choice("nuts", "hmc", "mclmc", "rwmh"),
+        "method": v.choice("hmc", "nuts", "mclmc", "rwmh"),
         "chains": v.integer(1),
         "warmup": v.integer(0),
         "draws": v.integer(4),
         "chunk": v.integer(1),
         "whiten": v.choice("fisher", "pathfinder", "prior"),
+        "restarts": v.integer(0),
     },
     "run": {"directory": v.text, "every_minutes": v.quantity("", minimum=0.0)},
 }
@@ -67,8 +68,8 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     },
     "fit": {"optimizer": "gauss-newton", "rate": 0.02, "steps": 200, "tolerance": 1e-6,
             "patience": 5},
-    "sample": {"method": "nuts", "chains": 4, "warmup": 100, "draws": 500, "chunk": 25,
-               "whiten": "fisher"},
+    "sample": {"method": "hmc", "chains": 4, "warmup": 100, "draws": 500, "chunk": 25,
+               "whiten": "fisher", "restarts": 0},
     "run": {"directory": "synax-run", "every_minutes": 0.0},
 }  # fmt: skip
 DISTRIBUTIONS = ("uniform", "normal", "lognormal", "loguniform")

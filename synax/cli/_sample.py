@@ -102,6 +102,7 @@ def _sample(problem: Any, settings: dict[str, Any], run: Any, talk: bool) -> Any
             s["chains"],
             s["warmup"],
             s["draws"],
+            restarts=s["restarts"],
             whiten=s["whiten"],
             chunk=s["chunk"],
             callback=tell,

@@ -21,7 +21,7 @@ def sample_into(
     folder: Any,
     posterior: Any,
     key: PRNGKeyArray,
-    method: Any = "nuts",
+    method: Any = "hmc",
     chains: int = 4,
     warmup: int = 100,
     draws: int = 500,

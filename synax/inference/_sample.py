@@ -26,7 +26,7 @@ LEAST_SHARE = 0.1
 def sample(
     posterior: Any,
     key: PRNGKeyArray,
-    method: Any = "nuts",
+    method: Any = "hmc",
     chains: int = 4,
     warmup: int = 100,
     draws: int = 500,
@@ -44,7 +44,7 @@ def sample(
     **Arguments:**
 
     - `posterior`: a `Posterior`.
-    - `method`: 'nuts', 'hmc', 'mclmc', 'rwmh' (chains); 'laplace' (the Gaussian at the mode,
+    - `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' (chains); 'laplace' (the Gaussian at the mode,
       importance weighted; NUTS in its place where the weights cannot be trusted); 'nested'
       (nested sampling, with the evidence); or an object such as `synax.NUTS(target=0.9)`,
       `synax.HMC(target=0.9)`, `synax.Nested(live=1000)`.

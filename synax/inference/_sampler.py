@@ -118,7 +118,7 @@ class Sampler(eqx.Module):
     """Chains of one method on one posterior.
 
     ```python
-    sampler = synax.Sampler(posterior, method="nuts", chains=4, warmup=100)
+    sampler = synax.Sampler(posterior, method="hmc", chains=4, warmup=100)
     state = sampler.init_state(key)
     while ...:
         state, chunk = sampler.step_chunk(state, 25)   # state can be stored and resumed from
@@ -127,7 +127,7 @@ class Sampler(eqx.Module):
     Draws depend on the key and on the number of the transition, not on the sizes of the chunks.
 
     **Arguments:** `posterior`: a `Posterior`, or anything with `logdensity(latent)` and `size`.
-    `method`: 'nuts', 'hmc', 'mclmc', 'rwmh' or a method object. `chains`: run side by side, spread
+    `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' or a method object. `chains`: run side by side, spread
     over the devices if their number divides it. `warmup`: transitions for tuning.
     """
 
@@ -136,7 +136,7 @@ class Sampler(eqx.Module):
     chains: int = eqx.field(static=True)
     warmup: int = eqx.field(static=True)
 
-    def __init__(self, posterior: Any, method: Any = "nuts", chains: int = 4, warmup: int = 100):
+    def __init__(self, posterior: Any, method: Any = "hmc", chains: int = 4, warmup: int = 100):
         for name, value, least in (("chains", chains, 1), ("warmup", warmup, 0)):
             if isinstance(value, bool) or not isinstance(value, int) or value < least:
                 raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
