@@ -12,8 +12,8 @@ there are few, away from the plane (`STAGES`), from the paper's start (b0 = 1.2,
 degrees) or from a draw of the prior; `--searches` counts how often that succeeds.
 
 The cells are of fourth order and cut where the fields jump, so 64 of them replace the 512 uniform
-midpoints of the paper; the error of both is recorded with `--cells-error`. Chains are kept in
-`--folder`: the same command goes on where it stopped, and `--minutes` bounds each run.
+midpoints of the paper; the error of both is recorded with `--cells-error`. Everything is kept
+in `--folder`: the same command goes on where it stopped, and `--minutes` bounds each run.
 """
 
 import argparse
@@ -206,6 +206,14 @@ def cells_error(experiment, nside, cells):
     ]  # fmt: skip
 
 
+def once(file, function, *arguments):
+    """What a function returned, from the file if it has been called before."""
+    if not file.exists():
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(function(*arguments), indent=1))
+    return json.loads(file.read_text())
+
+
 def chains(posterior, start, method, folder, arguments):
     """Draw in pieces until the draws are complete or the time is over; what exists is returned."""
     began, draws = time.perf_counter(), 0
@@ -258,7 +266,7 @@ def measure(experiment, method, nside, steps, arguments):
 def main():
     """Run the experiments, print a line for each, and write the record."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("experiments", nargs="*", default=["a", "b"], choices=["a", "b"])
+    parser.add_argument("experiments", nargs="*", default="ab", choices=["a", "b", "ab"])
     parser.add_argument("--nside", type=int, default=8)
     parser.add_argument("--steps", type=int, default=32)
     parser.add_argument("--methods", nargs="*", default=["hmc"])
@@ -276,29 +284,36 @@ def main():
     parser.add_argument("--output", help="JSON file for the record")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
-    told = {"arguments": " ".join(sys.argv[1:]), "tables": {}}
     runs = [
         (experiment, method, nside, steps)
         for experiment, largest in zip("ab", (64, 32), strict=True)
-        if experiment in arguments.experiments
+        if experiment in "".join(arguments.experiments)
         for methods, nside, steps in (
             (arguments.methods, arguments.nside, arguments.steps),
             (arguments.full, largest, 64),
         )
         for method in methods
     ]
+    folder, tables = Path(arguments.folder), {}
     if arguments.searches:
         size = max((nside, steps) for experiment, _, nside, steps in runs if experiment == "b")
-        told["tables"]["Search for the mode of (b)"] = searches(*size, arguments.searches)
+        number = arguments.searches
+        file = folder / f"searches_{size[0]}_{size[1]}_{number}.json"
+        tables["Search for the mode of (b)"] = once(file, searches, *size, number)
     if arguments.cells_error:
-        sizes = dict.fromkeys((e, *size) for e, _, *size in runs)
-        rows = [row for size in sizes for row in cells_error(*size)]
-        told["tables"]["Error of the cells"] = rows
+        tables["Error of the cells"] = [
+            row
+            for e, nside, steps in dict.fromkeys((e, *size) for e, _, *size in runs)
+            for row in once(
+                folder / f"cells_{e}_{nside}_{steps}.json", cells_error, e, nside, steps
+            )
+        ]
+    told = " ".join(a for a in sys.argv[1:] if a not in (arguments.folder, arguments.output))
     records = []
     for run in runs:
         records.append(measure(*run, arguments))
         print(json.dumps(records[-1], indent=1), flush=True)
-        report("posterior", records, arguments.output, **told)
+        report("posterior", records, arguments.output, arguments=told, tables=tables)
 
 
 if __name__ == "__main__":

@@ -212,8 +212,6 @@ def _where(record):
     machine = record["machine"]
     device = ", ".join(sorted(set(machine["devices"])))
     where = f"{machine['cpu']}, {machine['cores']} cores, device {device}, JAX {machine['jax']}"
-    if machine["load"] is None:  # several runs
-        return f"*{where}; beside other work.*"
     return f"*{where}; load {machine['load']:.1f} at the start.*"
 
 
