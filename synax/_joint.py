@@ -6,6 +6,7 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from . import _constants as const
+from ._math import stored
 from ._observables import (
     Synchrotron,
     _integrate,
@@ -39,8 +40,9 @@ class _JointMedium(AbstractMedium):
     def coefficients(
         self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
-        found = self.synchrotron.coefficients(position, frame, cell)
-        density = localise(self.synchrotron, cell).electrons(position)
+        here = localise(self.synchrotron, cell)
+        density = stored(here.electrons(position))  # or each of its three uses computes it
+        found = here.medium(position, frame, density)
         columns = (density[None], (density * density)[None])
         return found._replace(emission=(*found.emission, *columns))
 

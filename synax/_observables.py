@@ -113,11 +113,18 @@ class _SynchrotronMedium(AbstractMedium):
         self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
     ) -> Medium:
         here = localise(self, cell)
-        b = _components(here.magnetic(position))
+        density = None if here.electrons is None else here.electrons(position)
+        return here.medium(position, frame, density)
+
+    def medium(
+        self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, density: Array | None
+    ) -> Medium:
+        """The coefficients for electrons of this density (cm^-3)."""
+        b = _components(self.magnetic(position))
         b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
-        index = here.cosmic_rays.index(position)
+        index = self.cosmic_rays.index(position)
         b_perp_squared = b_l * b_l + b_b * b_b
-        strength = here.cosmic_rays(position)
+        strength = self.cosmic_rays(position)
         if not self.index_is_three:
             strength = strength * field_power(b_perp_squared, index)
         # E is perpendicular to B: exp(2i chi_0) = -(B_b + i B_l)^2 / B_perp^2
@@ -125,12 +132,12 @@ class _SynchrotronMedium(AbstractMedium):
         q = (strength * ((b_l - b_b) * (b_l + b_b)))[None]
         u = (strength * (-2.0 * b_b * b_l))[None]
         if index.ndim:
-            factor = spectral_factor(here.frequency[:, None, None], index)
+            factor = spectral_factor(self.frequency[:, None, None], index)
             polarised = factor * polarised_fraction(index)
             total, q, u = factor * total, polarised * q, polarised * u
         rotation = None
-        if here.electrons is not None:
-            rotation = -const.FARADAY_CONSTANT * here.electrons(position) * b_away
+        if density is not None:
+            rotation = -const.FARADAY_CONSTANT * density * b_away
         return Medium((total,), (q, u), rotation)
 
 
@@ -274,7 +281,7 @@ class Synchrotron(AbstractSimulator):
     magnetic: AbstractField
     electrons: AbstractField | None
     cosmic_rays: AbstractPowerLaw
-    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
@@ -381,7 +388,7 @@ class RotationMeasure(AbstractSimulator):
 
     magnetic: AbstractField
     electrons: AbstractField
-    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
@@ -406,7 +413,7 @@ class DispersionMeasure(AbstractSimulator):
     """DM = int n_e ds, pc cm^-3. Arguments as in `Synchrotron`."""
 
     electrons: AbstractField
-    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)
@@ -432,7 +439,7 @@ class EmissionMeasure(AbstractSimulator):
 
     electrons: AbstractField
     filling_factor: Float[Array, ""] = eqx.field(default=1.0, converter=as_parameter)
-    steps: AbstractSteps = eqx.field(default=512, converter=as_steps)
+    steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
     faces: bool | tuple[int, ...] = eqx.field(static=True, default=True)

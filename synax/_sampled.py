@@ -96,12 +96,14 @@ def per_ray_filter(tree: Any) -> Any:
                 lambda f: (f.values, f.cells), spec, (True, cells), is_leaf=lambda n: n is None
             )
         if isinstance(x, Sightlines):
-            origin = x.observer.ndim == 2
+            origin, start = x.observer.ndim == 2, x.minimum_distance.ndim == 1
             end = None if x.distance is None else True
             return eqx.tree_at(
-                lambda r: (r.observer, r.direction, r.east, r.north, r.distance),
+                lambda r: (
+                    r.observer, r.direction, r.east, r.north, r.minimum_distance, r.distance
+                ),
                 spec,
-                (origin, True, True, True, end),
+                (origin, True, True, True, start, end),
                 is_leaf=lambda n: n is None,
             )
         return spec
@@ -166,7 +168,7 @@ def as_steps(steps: Any) -> AbstractSteps:
 def sample_along(
     field: AbstractField,
     rays: Sightlines,
-    steps: AbstractSteps | int = 512,
+    steps: AbstractSteps | int = 256,
     *,
     quadrature: AbstractQuadrature | None = None,
     surfaces: Sequence[AbstractSurface] | None = None,

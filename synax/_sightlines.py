@@ -38,7 +38,8 @@ class Sightlines(eqx.Module):
     north: Float[Array, "3 n_rays"]
     """Unit vectors e_b toward increasing latitude (up in `parallel` images)."""
     domain: AbstractDomain
-    minimum_distance: Float[Array, ""]
+    minimum_distance: Float[Array, "*n_rays"]
+    """Where all rays start, or each of them (kpc)."""
     distance: Float[Array, " n_rays"] | None = None
     """Where each ray ends (kpc) if before the domain's wall; None: at the wall."""
     pixels: Int[np.ndarray, " n_rays"] | None = eqx.field(static=False, default=None)
@@ -105,6 +106,11 @@ class Sightlines(eqx.Module):
     def __check_init__(self):
         if self.distance is not None and not holds(self.distance, lambda x: x > 0):
             raise ValueError("distance must be positive (kpc)")
+        if self.minimum_distance.ndim and self.minimum_distance.shape != (self.n_rays,):
+            raise ValueError(
+                f"minimum_distance must be a number or one for each of {self.n_rays} rays, got "
+                f"shape {self.minimum_distance.shape}"
+            )
 
     @staticmethod
     def healpix(
@@ -127,7 +133,7 @@ class Sightlines(eqx.Module):
         - `pixels`: pixel numbers in `ordering`; default: the whole sky.
         - `mask`: boolean map of 12 nside^2, True where a sightline is wanted (instead of pixels).
         - `ordering`: 'RING' or 'NEST'.
-        - `minimum_distance`: rays start at this distance (kpc).
+        - `minimum_distance`: where the rays start (kpc), a number or one for each.
 
         **Raises** `ValueError` for an invalid nside, ordering, mask or pixel list.
 

@@ -2,6 +2,7 @@
 
 import typer
 
+from .._cores import use_cores
 from . import (
     _benchmark,
     _compare,
@@ -47,5 +48,6 @@ def _root(
 
 
 def main() -> None:
-    """Entry point of the `synax` command."""
+    """Entry point of the `synax` command: every core of a CPU gets its own rays, or chains."""
+    use_cores()
     app()

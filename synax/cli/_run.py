@@ -3,14 +3,14 @@
 import contextlib
 import dataclasses
 import importlib
-import os
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
+from .. import _constants as const
 from .._joint import observe_together
 from .._observables import (
     BLOCKS,
@@ -19,11 +19,10 @@ from .._observables import (
     RotationMeasure,
     Synchrotron,
 )
+from .._parameters import as_parameter
 from .._sightlines import Sightlines
 from . import _build
 
-_RAYS_PER_BLOCK = 4096
-_RAYS_FOR_THE_ERROR = 192
 
 
 class Sky(NamedTuple):
@@ -79,32 +78,30 @@ def prepare(config: dict[str, Any]) -> Sky:
     )
 
 
-Outputs = dict[str, np.ndarray]
+Outputs = dict[str, Any]
+"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM."""
 
 
-def simulator(sky: Sky, integration: dict[str, Any]) -> Callable[[Sightlines], Outputs]:
+def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
     """The function from sightlines to all wanted outputs, (..., n_rays) each, in one march."""
-    f = sky.fields
+    f, integration = sky.fields, sky.integration
     magnetic, electrons, cosmic_rays = f["magnetic"], f["electrons"], f["cosmic_rays"]
-    frequency = np.asarray(sky.frequency)
 
-    def together(rays: Sightlines) -> Outputs:
+    if "stokes" in sky.outputs:
         emitter = Synchrotron(magnetic, electrons, cosmic_rays, **integration)
-        found = observe_together(emitter, rays, frequency)
-        stokes = np.stack([np.asarray(getattr(found.stokes, letter)) for letter in "IQU"])
-        columns = {"RM": found.rotation, "DM": found.dispersion, "EM": found.emission}
-        return {"stokes": stokes, **{name: np.asarray(x) for name, x in columns.items()}}
 
-    def apart(rays: Sightlines) -> Outputs:
-        makers = {
-            "RM": lambda: RotationMeasure(magnetic, electrons, **integration),
-            "DM": lambda: DispersionMeasure(electrons, **integration),
-            "EM": lambda: EmissionMeasure(electrons, **integration),
-        }
-        return {name: np.asarray(makers[name]()(rays)) for name in sky.outputs}
+        def together(rays: Sightlines) -> Outputs:
+            stokes, rm, dm, em = observe_together(emitter, rays, np.asarray(sky.frequency))
+            return {"stokes": jnp.stack(jax.tree.leaves(stokes)), "RM": rm, "DM": dm, "EM": em}
 
-    chosen = together if "stokes" in sky.outputs else apart
-    return lambda rays: {k: x for k, x in chosen(rays).items() if k in sky.outputs}
+        return together
+    makers = {
+        "RM": lambda: RotationMeasure(magnetic, electrons, **integration),
+        "DM": lambda: DispersionMeasure(electrons, **integration),
+        "EM": lambda: EmissionMeasure(electrons, **integration),
+    }
+    columns = {name: makers[name]() for name in sky.outputs}
+    return lambda rays: {name: column(rays) for name, column in columns.items()}
 
 
 def compute(
@@ -114,62 +111,73 @@ def compute(
 
     **Returns** {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...} and the report of `_errors`.
 
-    Rays go in blocks of equal size, so that they are compiled once; on a CPU the two programs
-    compile, and later the blocks run, several at a time. `advance(n)` is told of every `n` rays.
+    Rays go in blocks of equal size over all devices. The doubled steps are those of the near and
+    the far half of some rays, one after the other, so that one compiled program does everything.
+    `advance(n)` is told of every `n` rays.
     """
-    on_cpu = jax.default_backend() == "cpu"
-    integration = {**sky.integration, "block": BLOCKS["cores"] if on_cpu else None}
-    coarse, fine = simulator(sky, integration), simulator(sky, _doubled(integration))
-    results: Outputs = {}
-    switch = "float64" if jax.config.read("jax_enable_x64") else "float32"
-    count = min(_RAYS_FOR_THE_ERROR, len(sky.pixels))
-    chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
+    devices = len(jax.devices())
+    largest = devices * (BLOCKS["cores"] if jax.default_backend() == "cpu" else BLOCKS["other"])
+    size = max(2, -(-len(sky.pixels) // -(-len(sky.pixels) // largest)))
+    run, results = simulator(sky), {}
 
-    def block(where: slice, pixels: np.ndarray) -> None:
-        with precision(switch):  # the setting belongs to the thread
-            found = coarse(sky.rays(pixels))
-        for name, values in found.items():
+    def march(pixels: np.ndarray, near: Any, far: Any) -> Outputs:
+        fill = lambda x: np.pad(x, (0, size - len(pixels)), mode="edge")
+        near, far = (as_parameter(fill(np.broadcast_to(x, pixels.shape))) for x in (near, far))
+        rays = sky.rays(fill(pixels))
+        return run(dataclasses.replace(rays, minimum_distance=near, distance=far).sharded())
+
+    def finish(start: int, found: Outputs) -> None:
+        count = min(size, len(sky.pixels) - start)
+        for name in sky.outputs:
+            values = np.asarray(found[name])[..., :count]
             shape = (*values.shape[:-1], len(sky.pixels))
             out = results.setdefault(name, np.empty(shape, values.dtype))
-            out[..., where] = values[..., : where.stop - where.start]
-        advance(where.stop - where.start)
+            out[..., start : start + count] = values
+        advance(count)
 
-    def again() -> Outputs:
-        with precision(switch):
-            return fine(sky.rays(sky.pixels[chosen]))
+    running: list[tuple[int, Outputs]] = []  # the next block is made ready while one runs
+    for start in range(0, len(sky.pixels), size):
+        pixels = sky.pixels[start : start + size]
+        running.append((start, march(pixels, sky.geometry["minimum_distance"], np.inf)))
+        if start:
+            finish(*running.pop(0))
+    finish(*running.pop())
 
-    first, *rest = _blocks(sky.pixels)
-    workers = (os.cpu_count() or 1) if on_cpu else 1
-    with ThreadPoolExecutor(workers) as pool:
-        compiled = pool.submit(block, *first)
-        doubled = pool.submit(again)
-        compiled.result()
-        for one in [pool.submit(block, *b) for b in rest]:
-            one.result()
-        finer = doubled.result()
-    steps = sky.integration["steps"].n
-    errors = _errors(sky, {n: results[n][..., chosen] for n in finer}, finer)
+    count = min(size // 2, len(sky.pixels))
+    chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
+    pixels, steps = sky.pixels[chosen], sky.integration["steps"]
+    near, far = sky.rays(pixels).span()
+    middle = steps.distance((steps.coordinate(near) + steps.coordinate(far)) / 2)
+    middle = np.maximum(middle, np.finfo(middle.dtype).tiny)  # rays outside the domain
+    halves = march(
+        np.concatenate([pixels, pixels]),
+        np.concatenate([near, middle]),
+        np.concatenate([middle, np.full(count, np.inf)]),
+    )
+    halves = {name: np.asarray(x) for name, x in halves.items()}
+    finer = _joined(
+        {k: x[..., :count] for k, x in halves.items()},
+        {k: x[..., count : 2 * count] for k, x in halves.items()},
+        np.asarray(sky.frequency),
+    )
     return results, {
         "method": "the same rays with twice the steps",
-        "steps": steps,
-        "against_steps": 2 * steps,
-        "n_rays": len(chosen),
-        "outputs": errors,
+        "steps": steps.n,
+        "against_steps": 2 * steps.n,
+        "n_rays": count,
+        "outputs": _errors(sky, {n: results[n][..., chosen] for n in sky.outputs}, finer),
     }
 
 
-def _blocks(pixels: np.ndarray) -> Iterator[tuple[slice, np.ndarray]]:
-    count = -(-len(pixels) // _RAYS_PER_BLOCK)
-    size = -(-len(pixels) // count)
-    for start in range(0, len(pixels), size):
-        block = pixels[start : start + size]
-        filled = np.concatenate([block, np.repeat(block[-1:], size - len(block))])
-        yield slice(start, start + len(block)), filled
-
-
-def _doubled(integration: dict[str, Any]) -> dict[str, Any]:
-    steps = integration["steps"]
-    return {**integration, "steps": dataclasses.replace(steps, n=2 * steps.n)}
+def _joined(near: Outputs, far: Outputs, frequency: np.ndarray) -> Outputs:
+    """What rays show whose near and far parts show these: the near part rotates the far one's."""
+    whole = {name: near[name] + far[name] for name in near}
+    if "stokes" in near:
+        angle = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency[:, None] ** 2 * near["RM"]
+        i, q, u = far["stokes"]
+        rotated = (q + 1j * u) * np.exp(1j * angle)
+        whole["stokes"] = near["stokes"] + np.stack([i, rotated.real, rotated.imag])
+    return whole
 
 
 def _errors(
@@ -177,7 +185,8 @@ def _errors(
 ) -> dict[str, dict[str, float]]:
     """Rms and largest difference of each output, component and frequency; relative to the rms."""
     report = {}
-    for name, values in fine.items():
+    for name in coarse:
+        values = fine[name]
         if name != "stokes":
             report[name] = _difference(coarse[name], values)
             continue

@@ -1,10 +1,11 @@
 """Sky maps as a person likes to see them: Mollweide, l = 0 in the middle, growing to the left."""
 
+import functools
 import math
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from .._skymap import SkyMap
 
@@ -27,6 +28,21 @@ def mollweide_pixels() -> tuple[Float[np.ndarray, "ny nx"], Float[np.ndarray, "n
     return lon, lat, on_sky
 
 
+@functools.lru_cache(maxsize=2)
+def _on_image(
+    n_pix: int, nest: bool, smooth: bool
+) -> tuple[Int[np.ndarray, "k ny nx"], Float[np.ndarray, "k ny nx"], Any]:
+    """The HEALPix pixels that every pixel of the image is made of, their weights, and the sky."""
+    import healpy
+
+    nside = healpy.npix2nside(n_pix)
+    lon, lat, on_sky = mollweide_pixels()
+    if smooth:
+        return *healpy.get_interp_weights(nside, lon, lat, nest=nest, lonlat=True), on_sky
+    pixels = healpy.ang2pix(nside, lon, lat, nest=nest, lonlat=True)[None]
+    return pixels, np.ones(pixels.shape), on_sky
+
+
 def draw_mollweide(
     axes: Any,
     values: Float[np.ndarray, " n_pix"],
@@ -41,17 +57,12 @@ def draw_mollweide(
 
     **Returns** the image, whose `.colorbar` can be adjusted.
     """
-    import healpy
     from matplotlib.colors import LogNorm
 
     values = np.asarray(values, dtype=float)
-    lon, lat, on_sky = mollweide_pixels()
-    nest = ordering == "NEST"
-    nside = healpy.npix2nside(values.size)
-    if np.isfinite(values).all() and nside < 512:
-        image = healpy.get_interp_val(values, lon, lat, nest=nest, lonlat=True)
-    else:
-        image = values[healpy.ang2pix(nside, lon, lat, nest=nest, lonlat=True)]
+    smooth = values.size < 12 * 512**2 and bool(np.isfinite(values).all())
+    pixels, weights, on_sky = _on_image(values.size, ordering == "NEST", smooth)
+    image = np.sum(values[pixels] * weights, axis=0)
     image = np.ma.masked_where(~on_sky | ~np.isfinite(image), image)
     shown = axes.imshow(
         image, extent=(-2, 2, -1, 1), origin="lower", cmap=cmap, norm=norm, interpolation="bilinear"
