@@ -7,6 +7,10 @@ Every core of a CPU has its own rays (`synax.use_cores`), unless a line says oth
 """
 
 import argparse
+import subprocess
+import sys
+import tempfile
+import time
 
 import equinox as eqx
 import jax
@@ -73,6 +77,16 @@ def forward_row(name, sky, rays, frequency):
     }
 
 
+def cold_row():
+    """`synax simulate` without options in a fresh process: imports, compilation, files, figure."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = [sys.executable, "-m", "synax", "simulate", "--quiet", "--output", folder]
+        start = time.perf_counter()
+        subprocess.run(command, check=True)
+        seconds = time.perf_counter() - start
+    return {"case": "the whole `synax simulate`, cold", "first_s": seconds}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, about a minute")
@@ -89,6 +103,8 @@ def main():
         rows.append(row)
         print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
 
+    if not args.quick:
+        add(cold_row())
     base = problem(steps=steps)
     add(forward_row(f"forward NSIDE {nside} x {steps}", base, rays, nu))
     midpoint = problem(steps=2 * steps, quadrature=synax.Midpoint(), faces=False)

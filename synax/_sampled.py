@@ -100,7 +100,12 @@ def per_ray_filter(tree: Any) -> Any:
             end = None if x.distance is None else True
             return eqx.tree_at(
                 lambda r: (
-                    r.observer, r.direction, r.east, r.north, r.minimum_distance, r.distance
+                    r.observer,
+                    r.direction,
+                    r.east,
+                    r.north,
+                    r.minimum_distance,
+                    r.distance,
                 ),
                 spec,
                 (origin, True, True, True, start, end),

@@ -38,7 +38,7 @@ class Sightlines(eqx.Module):
     north: Float[Array, "3 n_rays"]
     """Unit vectors e_b toward increasing latitude (up in `parallel` images)."""
     domain: AbstractDomain
-    minimum_distance: Float[Array, "*n_rays"]
+    minimum_distance: Float[Array, "*start"]
     """Where all rays start, or each of them (kpc)."""
     distance: Float[Array, " n_rays"] | None = None
     """Where each ray ends (kpc) if before the domain's wall; None: at the wall."""

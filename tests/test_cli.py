@@ -92,6 +92,28 @@ def test_the_record_tells_everything(folder):
     assert (folder / "sky.png").read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_error_is_that_of_doubled_steps(tmp_path):
+    """Computed from the two halves of rays; without surfaces exactly twice the cells."""
+    found = {}
+    for steps in (6, 12):
+        out = tmp_path / str(steps)
+        text = f"--nside 2 --steps {steps} --frequency 0.4 --set integration.faces=false -q"
+        call("simulate", *text.split(), "--electrons", "TwoDisc", "--output", out)
+        stokes = load_map(out / "stokes_0.4GHz.fits").values.reshape(3, -1)
+        found[steps] = [
+            *stokes,
+            *(load_map(out / f"{n}.fits").values.ravel() for n in ("RM", "DM")),
+        ]
+    errors = json.loads((tmp_path / "6" / "record.json").read_text())["error_estimate"]
+    chosen = np.linspace(0, 47, 24).astype(int)
+    for coarse, fine, name in zip(
+        found[6], found[12], ("I 0.4 GHz", "Q 0.4 GHz", "U 0.4 GHz", "RM", "DM"), strict=True
+    ):
+        expected = np.max(np.abs(coarse - fine)[chosen])
+        assert expected > 0
+        assert errors["outputs"][name]["largest"] == pytest.approx(expected, rel=1e-6), name
+
+
 def test_nothing_is_overwritten_unless_asked(folder):
     before = {p.name: p.read_bytes() for p in folder.iterdir()}
     message = refused("simulate", *QUICK, "--frequency", "23", "-o", folder)

@@ -1,5 +1,7 @@
 """Sightlines and domains: directions, frames, ends."""
 
+import dataclasses
+
 import astropy.units as u
 import healpy
 import jax
@@ -161,3 +163,17 @@ def test_face_on_view_shows_the_plane():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_every_ray_may_start_somewhere_else():
+    near = np.linspace(0.0, 2.0, 12)
+    rays = synax.Sightlines.healpix(1, minimum_distance=near)
+    np.testing.assert_allclose(rays.span()[0], near, rtol=1e-12)
+    electrons = synax.electrons.TwoDisc()
+    column = synax.DispersionMeasure(electrons, steps=512, block=5)
+    whole = synax.Sightlines.healpix(1)
+    front = dataclasses.replace(whole, distance=jnp.maximum(near, 1e-12))
+    np.testing.assert_allclose(column(rays) + column(front), column(whole), rtol=1e-7)
+    np.testing.assert_allclose(column(rays.sharded()), column(rays), rtol=1e-12)
+    with pytest.raises(ValueError, match="one for each of 12 rays"):
+        synax.Sightlines.healpix(1, minimum_distance=[1.0, 2.0])

@@ -24,7 +24,6 @@ from .._sightlines import Sightlines
 from . import _build
 
 
-
 class Sky(NamedTuple):
     """What is computed: fields, where to look, how to integrate, which outputs."""
 
