@@ -175,6 +175,43 @@ def larger(a: Float[Array, "..."] | float, b: Float[Array, "..."] | float) -> Fl
     return jnp.where(a > b, a, b)
 
 
+def _exchanges(n: int) -> list[list[tuple[int, int]]]:
+    """Batcher's odd-even merge sort of n rows: the pairs to put in order, stage by stage."""
+    stages, p = [], 1
+    while p < n:
+        pairs, k = [], p
+        while k >= 1:
+            pairs += [
+                (i, i + k)
+                for j in range(k % p, n - k, 2 * k)
+                for i in range(j, min(j + k, n - k))
+                if i // (2 * p) == (i + k) // (2 * p)
+            ]
+            k //= 2
+        stages.append(pairs)
+        p *= 2
+    return stages
+
+
+def sorted_rows(x: Float[Array, "n_rows *shape"]) -> Float[Array, "n_rows *shape"]:
+    """`x` in ascending order along its first axis; for the few rows of surface crossings.
+
+    A sorting network, vectorised over the other axes: XLA's sort costs ten times as much on a CPU.
+
+    **Reference:** Batcher 1968, Proc. AFIPS 32, 307.
+    """
+    if x.shape[0] < 2:
+        return x
+    rows = list(x)
+    for pairs in _exchanges(len(rows)):
+        for i, j in pairs:
+            a, b = rows[i], rows[j]
+            swap = b < a
+            rows[i], rows[j] = jnp.where(swap, b, a), jnp.where(swap, a, b)
+        rows = list(stored(tuple(rows)))
+    return jnp.stack(rows)
+
+
 def sech2(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """sech^2 x = 4 e / (1 + e)^2 with e = exp(-2|x|): one exponential, no overflow."""
     e = jnp.exp(-2.0 * jnp.abs(x))

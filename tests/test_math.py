@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synax._math import atan2, azimuth, larger, log, smaller, stored
+from synax._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])
@@ -78,3 +78,15 @@ def test_stored_is_the_identity_for_every_derivative_and_survives_the_compiler()
     np.testing.assert_allclose(jax.vmap(f)(x[:, None]), jax.vmap(plain)(x[:, None]), rtol=1e-14)
     if jax.default_backend() == "cpu":
         assert "call(" in jax.jit(f).lower(x).compile().as_text()
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 8, 13, 16])
+def test_sorted_rows(n):
+    x = np.random.default_rng(n).normal(size=(n, 50))
+    x[:, :5] = np.round(x[:, :5])  # ties
+    np.testing.assert_array_equal(sorted_rows(jnp.asarray(x)), np.sort(x, axis=0))
+    weights = jnp.arange(1.0, n + 1.0)[:, None]
+    loss = lambda sort, x: jnp.sum(weights * jnp.sin(sort(x)))
+    expected = jax.grad(lambda x: loss(lambda x: jnp.sort(x, axis=0), x))(x[:, 5:])
+    found = jax.jit(jax.grad(lambda x: loss(sorted_rows, x)))(x[:, 5:])
+    np.testing.assert_allclose(found, expected, rtol=1e-12)

@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import larger, smaller, stored
+from .._math import larger, log, smaller, sorted_rows
 from .._parameters import as_parameter
 
 Real = Float[Array, " n_rays"]
@@ -82,7 +82,8 @@ class GradedSteps(AbstractSteps):
         _check_count("GradedSteps", self.n)
 
     def coordinate(self, s: Array) -> Array:
-        return jnp.cbrt(1.0 + s / self.scale) - 1.0
+        # a cube root: jnp.cbrt costs six times as much on a CPU
+        return jnp.exp(log(1.0 + s / self.scale) / 3.0) - 1.0
 
     def distance(self, u: Array) -> Array:
         return self.scale * (u * (3.0 + u * (3.0 + u)))
@@ -140,8 +141,7 @@ def place_cells(
 ) -> tuple[Cells, int]:
     """Lay out the cells between near and far; returns the table and the cells per ray."""
     n_crossings = crossings.shape[0]
-    # stored: for known sightlines XLA would otherwise sort while compiling, which takes seconds
-    cuts = jnp.sort(stored(smaller(larger(crossings, near), far)), axis=0)
+    cuts = sorted_rows(smaller(larger(crossings, near), far))
     u = steps.coordinate(jnp.concatenate([near[None], cuts, far[None]]))
     length = u[-1] - u[0]
     positive = length > 0
