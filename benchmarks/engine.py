@@ -7,6 +7,7 @@ Every core of a CPU has its own rays (`synax.use_cores`), unless a line says oth
 """
 
 import argparse
+import resource
 import subprocess
 import sys
 import tempfile
@@ -28,7 +29,8 @@ def loss(sky, rays, frequency):
 
 
 def points(sky, rays):
-    return rays.n_rays * sky.cells(rays)[1] * len(sky.quadrature.nodes)
+    n_cells = sky.cells(synax.Sightlines.healpix(1))[1]  # the same for all rays
+    return rays.n_rays * n_cells * len(sky.quadrature.nodes)
 
 
 def sixteen(**kwargs):
@@ -87,22 +89,50 @@ def cold_row():
     return {"case": "the whole `synax simulate`, cold", "first_s": seconds}
 
 
+def large(nside=1024, steps=1024):
+    """One map and one gradient of NSIDE 1024: time, and peak memory of the process."""
+    rays = synax.Sightlines.healpix(nside).sharded()
+    sky, nu = rays.replicate(problem(steps=steps)), jnp.asarray(2.4)
+    free, fixed = eqx.partition(sky, synax.select(sky, *(f"magnetic.{p}" for p in FOUR)))
+    forward = eqx.filter_jit(lambda free, rays: loss(eqx.combine(free, fixed), rays, nu))
+    both = eqx.filter_jit(
+        lambda free, rays: eqx.filter_value_and_grad(
+            lambda f: loss(eqx.combine(f, fixed), rays, nu)
+        )(free)
+    )
+    for name, run in (("forward", forward), ("gradient, 4 parameters", both)):
+        start = time.perf_counter()
+        jax.block_until_ready(run(free, rays))
+        seconds = time.perf_counter() - start
+        yield {
+            "case": f"{name}, NSIDE {nside} x {steps}",
+            "first_s": seconds,
+            "Mpoints_per_s": points(sky, rays) / seconds / 1e6,
+            "peak_process_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
+        }
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, about a minute")
+    parser.add_argument("--large", action="store_true", help="only NSIDE 1024 x 1024, half an hour")
     parser.add_argument("--json", help="write the results to this file")
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     synax.use_cores()
-    nside, steps = (8, 64) if args.quick else (32, 256)
-    nu = jnp.asarray(2.4)
-    rays = synax.Sightlines.healpix(nside).sharded()
     rows = []
 
     def add(row):
         rows.append(row)
         print({k: round(v, 4) if isinstance(v, float) else v for k, v in row.items()}, flush=True)
 
+    if args.large:
+        for row in large():
+            add(row)
+        return report("engine_large", rows, args.json)
+    nside, steps = (8, 64) if args.quick else (32, 256)
+    nu = jnp.asarray(2.4)
+    rays = synax.Sightlines.healpix(nside).sharded()
     if not args.quick:
         add(cold_row())
     base = problem(steps=steps)
