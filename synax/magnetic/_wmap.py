@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._field import AbstractVectorField
-from .._math import cylindrical_radius, log, sincos
+from .._math import cylindrical_radius, kept, log, sincos
 from .._parameters import ModelInfo, Scalar, parameter
 from .._surfaces import AbstractSurface, Cylinder
 
@@ -41,8 +41,8 @@ class WMAP(AbstractVectorField):
         r = cylindrical_radius(x, y)
         inside = (r >= self.r_min) & (r <= self.r_max)
         r_safe = jnp.where(inside, r, 8.0)
-        sin_psi, cos_psi = sincos(self.psi0 + self.psi1 * log(r_safe / 8.0))
-        sin_chi, cos_chi = sincos(self.chi0 * jnp.tanh(z))
+        sin_psi, cos_psi = sincos(kept(self.psi0 + self.psi1 * log(r_safe / 8.0)))
+        sin_chi, cos_chi = sincos(kept(self.chi0 * jnp.tanh(z)))
         amplitude = jnp.where(inside, self.b0, 0.0)
         horizontal = amplitude * cos_chi / r_safe
         return jnp.stack(
