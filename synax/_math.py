@@ -194,14 +194,17 @@ def _exchanges(n: int) -> list[list[tuple[int, int]]]:
 
 
 def sorted_rows(x: Float[Array, "n_rows *shape"]) -> Float[Array, "n_rows *shape"]:
-    """`x` in ascending order along its first axis; for the few rows of surface crossings.
+    """`x` in ascending order along its first axis; for the rows of surface crossings.
 
-    A sorting network, vectorised over the other axes: XLA's sort costs ten times as much on a CPU.
+    A few rows by a sorting network, vectorised over the other axes: XLA's sort costs ten times as
+    much on a CPU. For many the network would take too long to compile.
 
     **Reference:** Batcher 1968, Proc. AFIPS 32, 307.
     """
     if x.shape[0] < 2:
         return x
+    if x.shape[0] > 6:  # stored: XLA would sort what is known while it compiles, for seconds
+        return jnp.sort(stored(x), axis=0)
     rows = list(x)
     for pairs in _exchanges(len(rows)):
         for i, j in pairs:
