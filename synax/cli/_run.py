@@ -6,6 +6,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -145,9 +146,7 @@ def compute(
     count = min(size // 2, len(sky.pixels))
     chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
     pixels, steps = sky.pixels[chosen], sky.integration["steps"]
-    near, far = sky.rays(pixels).span()
-    middle = steps.distance((steps.coordinate(near) + steps.coordinate(far)) / 2)
-    middle = np.maximum(middle, np.finfo(middle.dtype).tiny)  # rays outside the domain
+    near, middle = (np.asarray(x) for x in _near_and_middle(sky.rays(pixels), steps))
     halves = march(
         np.concatenate([pixels, pixels]),
         np.concatenate([near, middle]),
@@ -166,6 +165,14 @@ def compute(
         "n_rays": count,
         "outputs": _errors(sky, {n: results[n][..., chosen] for n in sky.outputs}, finer),
     }
+
+
+@eqx.filter_jit
+def _near_and_middle(rays: Sightlines, steps: Any) -> tuple[Any, Any]:
+    """Where each ray starts, and where half its cells are over (kpc)."""
+    near, far = rays.span()
+    middle = steps.distance((steps.coordinate(near) + steps.coordinate(far)) / 2)
+    return near, jnp.maximum(middle, jnp.finfo(middle.dtype).tiny)  # 0 outside the domain
 
 
 def _joined(near: Outputs, far: Outputs, frequency: np.ndarray) -> Outputs:
