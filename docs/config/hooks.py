@@ -269,6 +269,8 @@ _COLUMNS = {
     "bulk": "bulk ESS",
     "tail": "tail ESS",
     "free": "free numbers",
+    "truths": "truths",
+    "starts_apart": "two starts end apart by (ln density)",
     "fitted_std_mk": "fitted pixels, std (mK)",
     "held_out_std_mk": "held out, std (mK)",
     "held_out_rms_sigma": "held out, rms (σ)",
@@ -284,6 +286,7 @@ _COLUMNS = {
     "held_out_std_k": "held out, std (K)",
     "held_out_median_k": "median",
     "seconds": "time (s)",
+    "stopped": "stopped",
 }
 
 
