@@ -89,8 +89,8 @@ def cold_row():
     return {"case": "the whole `synax simulate`, cold", "first_s": seconds}
 
 
-def large(nside=1024, steps=1024):
-    """One map and one gradient of NSIDE 1024: time, and peak memory of the process."""
+def large(nside=1024, steps=512):
+    """One map and one gradient of NSIDE 1024, 1024 points a ray: time, and peak memory of all."""
     rays = synax.Sightlines.healpix(nside).sharded()
     sky, nu = rays.replicate(problem(steps=steps)), jnp.asarray(2.4)
     free, fixed = eqx.partition(sky, synax.select(sky, *(f"magnetic.{p}" for p in FOUR)))
@@ -105,7 +105,7 @@ def large(nside=1024, steps=1024):
         jax.block_until_ready(run(free, rays))
         seconds = time.perf_counter() - start
         yield {
-            "case": f"{name}, NSIDE {nside} x {steps}",
+            "case": f"{name}, NSIDE {nside} x {steps} cells",
             "first_s": seconds,
             "Mpoints_per_s": points(sky, rays) / seconds / 1e6,
             "peak_process_MB": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e3,
@@ -115,7 +115,7 @@ def large(nside=1024, steps=1024):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="small sizes, about a minute")
-    parser.add_argument("--large", action="store_true", help="only NSIDE 1024 x 1024, half an hour")
+    parser.add_argument("--large", action="store_true", help="only NSIDE 1024, ten minutes")
     parser.add_argument("--json", help="write the results to this file")
     args = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
