@@ -308,7 +308,8 @@ def main():
                 folder / f"cells_{e}_{nside}_{steps}.json", cells_error, e, nside, steps
             )
         ]
-    told = " ".join(a for a in sys.argv[1:] if a not in (arguments.folder, arguments.output))
+    paths = ("--folder", arguments.folder, "--output", arguments.output)
+    told = " ".join(a for a in sys.argv[1:] if a not in paths)
     records = []
     for run in runs:
         records.append(measure(*run, arguments))
