@@ -129,7 +129,7 @@ def main():
     if args.large:
         for row in large():
             add(row)
-        return report("engine_large", rows, args.json)
+        return report("engine", rows, args.json, arguments="--large")
     nside, steps = (8, 64) if args.quick else (32, 256)
     nu = jnp.asarray(2.4)
     rays = synax.Sightlines.healpix(nside).sharded()
