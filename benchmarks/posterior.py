@@ -284,6 +284,7 @@ def main():
     parser.add_argument("--output", help="JSON file for the record")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
+    synax.use_cores()
     runs = [
         (experiment, method, nside, steps)
         for experiment, largest in zip("ab", (64, 32), strict=True)
