@@ -83,8 +83,8 @@ def against_paper(folder, nside, steps):
         return out["I"], out["Q"], out["U"]
 
     square = lambda maps: jnp.sum(maps[1] ** 2) + jnp.sum(maps[2] ** 2)
-    _, their_forward = timed(jax.jit(theirs), truth, repeats=3)
-    _, their_all = timed(jax.jit(everything), (truth, grid.values, jnp.asarray(C0)), repeats=2)
+    _, their_forward = timed(jax.jit(theirs), truth, repeats=5)
+    _, their_all = timed(jax.jit(everything), (truth, grid.values, jnp.asarray(C0)), repeats=5)
     _, their_gradient = timed(
         jax.jit(jax.value_and_grad(lambda p: square(theirs(p)))), truth, repeats=3
     )
