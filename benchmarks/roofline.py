@@ -26,7 +26,7 @@ import jax.numpy as jnp
 from _common import SmoothDensity, cast, report, timed
 
 import synax
-from synax._math import log, sincos
+from synax._numerics._math import log, sincos
 
 FUNCTIONS = {
     "exp": lambda x: jnp.exp(-x),

@@ -1,39 +1,20 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
 from . import cosmic_rays as cosmic_rays, electrons as electrons, io as io, magnetic as magnetic
-from ._accuracy import (
-    ErrorEstimate as ErrorEstimate,
-    estimate_error as estimate_error,
-    memory_estimate as memory_estimate,
-    with_tolerance as with_tolerance,
-)
-from ._cores import use_cores as use_cores
-from ._domain import (
+from ._numerics._cores import use_cores as use_cores
+from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
+from ._version import __version__ as __version__
+from .fields import (
     AbstractDomain as AbstractDomain,
+    AbstractField as AbstractField,
+    AbstractScalarField as AbstractScalarField,
+    AbstractSurface as AbstractSurface,
+    AbstractVectorField as AbstractVectorField,
     Box as Box,
+    GridField as GridField,
     Intersection as Intersection,
     Sphere as Sphere,
 )
-from ._field import (
-    AbstractField as AbstractField,
-    AbstractScalarField as AbstractScalarField,
-    AbstractVectorField as AbstractVectorField,
-)
-from ._grid import GridField as GridField
-from ._observables import (
-    AbstractSimulator as AbstractSimulator,
-    DispersionMeasure as DispersionMeasure,
-    EmissionMeasure as EmissionMeasure,
-    RotationMeasure as RotationMeasure,
-    Synchrotron as Synchrotron,
-)
-from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
-from ._sampled import SampledField as SampledField, sample_along as sample_along
-from ._sightlines import Sightlines as Sightlines
-from ._skymap import SkyMap as SkyMap
-from ._stokes import Stokes as Stokes
-from ._surfaces import AbstractSurface as AbstractSurface
-from ._version import __version__ as __version__
 from .inference import (
     HMC as HMC,
     MCLMC as MCLMC,
@@ -60,6 +41,10 @@ from .inference import (
     mgvi as mgvi,
     sample as sample,
 )
+from .maps import (
+    SkyMap as SkyMap,
+    Stokes as Stokes,
+)
 from .random_fields import (
     AbstractSpectrum as AbstractSpectrum,
     Exponential as Exponential,
@@ -68,6 +53,22 @@ from .random_fields import (
     PowerLaw as PowerLaw,
     SolenoidalField as SolenoidalField,
     roughness as roughness,
+)
+from .sightlines import (
+    Sightlines as Sightlines,
+)
+from .simulators import (
+    AbstractSimulator as AbstractSimulator,
+    DispersionMeasure as DispersionMeasure,
+    EmissionMeasure as EmissionMeasure,
+    ErrorEstimate as ErrorEstimate,
+    RotationMeasure as RotationMeasure,
+    SampledField as SampledField,
+    Synchrotron as Synchrotron,
+    estimate_error as estimate_error,
+    memory_estimate as memory_estimate,
+    sample_along as sample_along,
+    with_tolerance as with_tolerance,
 )
 from .transfer import (
     AbstractAdjoint as AbstractAdjoint,

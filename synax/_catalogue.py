@@ -15,9 +15,9 @@ import jax
 import numpy as np
 
 from . import cosmic_rays, electrons, magnetic
-from ._domain import AbstractDomain
-from ._field import AbstractField
 from ._parameters import ModelInfo
+from .fields._domain import AbstractDomain
+from .fields._field import AbstractField
 
 GROUPS: tuple[tuple[str, ModuleType, str], ...] = (
     ("magnetic", magnetic, "magnetic field, microgauss"),

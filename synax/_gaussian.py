@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from ._domain import Box
-from ._math import safe_sqrt
+from ._numerics._math import safe_sqrt
+from .fields._domain import Box
 
 Scalar = Float[Array, ""]
 Half = Complex[Array, "3 nx ny nz_half"]

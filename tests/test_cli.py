@@ -18,10 +18,10 @@ from typer.testing import CliRunner
 
 import synax
 from synax import _catalogue
-from synax._joint import observe_together
 from synax.cli import app
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
+from synax.simulators._joint import observe_together
 
 QUICK = ["--nside", "2", "--steps", "8", "--electrons", "Uniform", "--frequency", "2.4"]
 

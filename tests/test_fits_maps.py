@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
-from synax._skymap import SkyMap
 from synax.io import load_map, save_map
+from synax.maps._skymap import SkyMap
 
 NSIDE = 4
 N = 12 * NSIDE**2

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synax._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
+from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])

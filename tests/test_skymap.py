@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synax._skymap import SkyMap
-from synax._stokes import Stokes
-from synax._units import BRIGHTNESS_UNITS, conversion_factor
+from synax.maps._skymap import SkyMap
+from synax.maps._stokes import Stokes
+from synax.maps._units import BRIGHTNESS_UNITS, conversion_factor
 
 NSIDE = 4
 N = 12 * NSIDE**2

@@ -2,7 +2,7 @@
 
 import typer
 
-from .._cores import use_cores
+from .._numerics._cores import use_cores
 from . import (
     _benchmark,
     _compare,

@@ -11,9 +11,9 @@ import equinox as eqx
 import numpy as np
 
 from .. import _catalogue
-from .._field import AbstractField, check_rank
 from .._parameters import as_parameter
 from ..cosmic_rays import AbstractPowerLaw
+from ..fields._field import AbstractField, check_rank
 from . import _values as v
 from ._console import BadInput, suggestion
 
@@ -198,7 +198,7 @@ def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry
 
 
 def _box(key: str, value: Any) -> Any:
-    from .._domain import Box
+    from ..fields._domain import Box
 
     readers = {"half_lengths": v.vector(3, "kpc", positive=True), "center": v.vector(3, "kpc")}
     if not isinstance(value, dict) or "half_lengths" not in value:
@@ -235,7 +235,7 @@ def _line(error: Exception) -> str:
 
 def domain(settings: dict[str, Any]) -> Any:
     """`synax.Box` or `synax.Sphere` of the [domain] section."""
-    from .._domain import Box, Sphere
+    from ..fields._domain import Box, Sphere
 
     if settings["shape"] == "sphere":
         return Sphere(settings["radius"], settings["center"])

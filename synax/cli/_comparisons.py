@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._observables import DispersionMeasure, RotationMeasure, Synchrotron
-from .._sightlines import Sightlines
+from ..sightlines._sightlines import Sightlines
+from ..simulators._observables import DispersionMeasure, RotationMeasure, Synchrotron
 from ._run import Sky
 
 _PLANE = 10.0

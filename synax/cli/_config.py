@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from .._units import BRIGHTNESS_UNITS
+from ..maps._units import BRIGHTNESS_UNITS
 from . import _values as v
 from ._console import BadInput, suggestion
 

@@ -120,8 +120,8 @@ def _configuration(source: Path, target: Path, overwrite: bool) -> None:
 def _map(
     source: Path, target: Path, changes: dict[str, Any], given: dict[str, Any], overwrite: bool
 ) -> None:
-    from .._skymap import UNITS
     from ..io import load_map, save_map
+    from ..maps._skymap import UNITS
 
     for option, key, allowed in (
         ("--convention", changes["convention"], ("IAU", "COSMO")),
@@ -154,7 +154,7 @@ def _map(
 
 
 def _grid(source: Path, target: Path, overwrite: bool, raw: dict[str, Any]) -> None:
-    from .._domain import Box
+    from ..fields._domain import Box
     from ..io import load_grid, save_grid
 
     try:

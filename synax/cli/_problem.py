@@ -8,8 +8,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .._observables import Synchrotron
-from .._sightlines import Sightlines
 from ..inference import (
     DispersionMeasureLikelihood,
     GaussianLikelihood,
@@ -18,6 +16,8 @@ from ..inference import (
     RotationMeasureLikelihood,
 )
 from ..random_fields import GaussianField, Matern, PowerLaw, SolenoidalField
+from ..sightlines._sightlines import Sightlines
+from ..simulators._observables import Synchrotron
 from . import _run
 from ._console import BadInput
 
@@ -71,7 +71,7 @@ def build(settings: dict[str, Any]) -> Problem:
 
 def _with_random(field: Any, s: dict[str, Any], seed: int) -> tuple[Any, str]:
     """The field with a random one added (or in its place), and the path of its modes."""
-    from .._domain import Box
+    from ..fields._domain import Box
 
     if s["spectrum"] == "matern":
         spectrum = Matern(s["rms"], s["length"])

@@ -12,16 +12,16 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _constants as const
-from .._joint import observe_together
-from .._observables import (
+from .._parameters import as_parameter
+from ..sightlines._sightlines import Sightlines
+from ..simulators._joint import observe_together
+from ..simulators._observables import (
     BLOCKS,
     DispersionMeasure,
     EmissionMeasure,
     RotationMeasure,
     Synchrotron,
 )
-from .._parameters import as_parameter
-from .._sightlines import Sightlines
 from . import _build
 
 

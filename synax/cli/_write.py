@@ -7,9 +7,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .. import _catalogue
-from .._skymap import SkyMap
 from ..io import save_map
 from ..io._atomic import atomic
+from ..maps._skymap import SkyMap
 from ._record import version
 from ._run import Sky
 

@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._field import AbstractScalarField
-from .._math import cylindrical_radius, sech2
+from .._numerics._math import cylindrical_radius, sech2
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Plane
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface, Plane
 from ._base import AbstractPowerLaw
 
 # 4 pi m_e c^2 / c in cm^-3 per electron / (GeV m^2 s sr)

@@ -10,9 +10,9 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._field import AbstractField, AbstractScalarField
 from .._parameters import as_parameter
-from .._surfaces import AbstractSurface
+from ..fields._field import AbstractField, AbstractScalarField
+from ..fields._surfaces import AbstractSurface
 
 
 class AbstractCosmicRays(AbstractField):

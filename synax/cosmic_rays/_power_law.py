@@ -4,9 +4,9 @@ from typing import Any, ClassVar
 
 from jaxtyping import Array, Float
 
-from .._field import AbstractField
 from .._parameters import ModelInfo
-from .._surfaces import AbstractSurface
+from ..fields._field import AbstractField
+from ..fields._surfaces import AbstractSurface
 from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 
 

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Box
-from .._field import AbstractScalarField
-from .._gather import pack, trilinear
+from .._numerics._gather import pack, trilinear
 from .._parameters import ModelInfo, parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Box
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface
 from ._base import AbstractCosmicRays
 
 

@@ -5,9 +5,9 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Sphere
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Sphere
+from ..fields._surfaces import AbstractSurface
 from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 
 

@@ -6,10 +6,10 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractScalarField
-from .._math import cylindrical_radius, sech2, sincos
+from .._numerics._math import cylindrical_radius, sech2, sincos
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Plane
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface, Cylinder, Plane
 
 
 class ExponentialDisc(AbstractScalarField):

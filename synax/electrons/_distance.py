@@ -8,10 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._domain import AbstractDomain, Sphere
-from .._field import AbstractField, check_rank
-from .._math import smaller
+from .._numerics._math import smaller
 from .._parameters import as_parameter
+from ..fields._domain import AbstractDomain, Sphere
+from ..fields._field import AbstractField, check_rank
 
 SUN = (-8.3, 0.0, 0.006)
 _SCALE = 0.3  # kpc: cells grow with distance as 1 + s / 0.3 kpc, fine among the local shells

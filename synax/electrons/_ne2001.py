@@ -7,10 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractScalarField
-from .._math import atan2, cylindrical_radius, sech2, sincos
+from .._numerics._math import atan2, cylindrical_radius, sech2, sincos
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Ellipsoid
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface, Cylinder, Ellipsoid
 from . import _ne_catalogue as catalogue
 from ._discs import cosine_taper
 from ._ne_arms import arm_distances

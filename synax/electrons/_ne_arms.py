@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
-from .._math import stored
+from .._numerics._math import stored
 
 SAMPLES = 50
 FINE = 0.01  # rad

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
 from .._parameters import Scalar, parameter
-from .._surfaces import AbstractSurface, Ellipsoid, Quadric
+from ..fields._surfaces import AbstractSurface, Ellipsoid, Quadric
 
 _DEGREE = math.pi / 180.0
 

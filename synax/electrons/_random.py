@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import _gaussian as gaussian
-from .._domain import Box
-from .._field import AbstractField, AbstractScalarField, check_rank
-from .._grid import GridField
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Box
+from ..fields._field import AbstractField, AbstractScalarField, check_rank
+from ..fields._grid import GridField
+from ..fields._surfaces import AbstractSurface
 
 
 class GaussianRandom(AbstractScalarField):

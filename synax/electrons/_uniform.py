@@ -5,10 +5,10 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Sphere
-from .._field import AbstractScalarField
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Sphere
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface
 
 
 class Uniform(AbstractScalarField):

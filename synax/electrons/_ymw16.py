@@ -7,10 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractScalarField
-from .._math import kept, larger
+from .._numerics._math import kept, larger
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface
 from . import _ymw16_parts as parts
 
 _DEGREE = math.pi / 180.0

@@ -6,9 +6,9 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import atan2, larger, smaller
+from .._numerics._math import atan2, larger, smaller
 from .._parameters import ModelInfo
-from .._surfaces import AbstractSurface
+from ..fields._surfaces import AbstractSurface
 from . import _ymw16_parts as parts
 from ._ymw16 import AbstractYMW16
 

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._math import (
+from .._numerics._math import (
     atan2,
     cylindrical_radius,
     kept,
@@ -21,7 +21,7 @@ from .._math import (
     smaller,
     stored,
 )
-from .._surfaces import AbstractSurface, Ellipsoid, Quadric
+from ..fields._surfaces import AbstractSurface, Ellipsoid, Quadric
 
 Points = Float[Array, "*points"]
 Position = Float[Array, "3 *points"]

@@ -16,7 +16,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._math import log
+from .._numerics._math import log
 
 # e^2 (Gaussian) -> e^2 / (4 pi eps0), e B (Gaussian) -> e B c, for B in microgauss, C in cm^-3.
 _EMISSIVITY = (

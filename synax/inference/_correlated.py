@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._sightlines import Sightlines
+from ..sightlines._sightlines import Sightlines
 from ._noise import LOG_TWO_PI, CovarianceNoise
 
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._observables import AbstractSimulator
+from ..simulators._observables import AbstractSimulator
 from ..transfer import ForwardMode
 from ._box import BoxPrior, bounds
 

@@ -14,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .._field import AbstractField
 from .._parameters import as_parameter, holds
-from .._sightlines import Sightlines
-from .._stokes import Stokes
+from ..fields._field import AbstractField
+from ..maps._stokes import Stokes
+from ..sightlines._sightlines import Sightlines
 from ._noise import AbstractNoise, CovarianceNoise, GaussianNoise, StudentTNoise
 from ._observables import DispersionMeasures, RotationMeasures, SkyMaps
 

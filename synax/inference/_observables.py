@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._field import AbstractField
-from .._observables import AbstractSimulator, DispersionMeasure, RotationMeasure
 from .._parameters import as_parameter
-from .._sightlines import Sightlines
+from ..fields._field import AbstractField
+from ..sightlines._sightlines import Sightlines
+from ..simulators._observables import AbstractSimulator, DispersionMeasure, RotationMeasure
 
 
 def _frequency(value: Any) -> Any:

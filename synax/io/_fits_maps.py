@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from .._skymap import COMPONENTS, SkyMap
-from .._units import BRIGHTNESS_UNITS
+from ..maps._skymap import COMPONENTS, SkyMap
+from ..maps._units import BRIGHTNESS_UNITS
 from ._atomic import atomic
 
 _UNSEEN = -1.6375e30

@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from .._domain import Box
-from .._grid import GridField
+from ..fields._domain import Box
+from ..fields._grid import GridField
 from ._atomic import atomic, check_target
 from ._hammurabi_grids import read_raw, write_raw
 from ._vti import read_vti, write_vti

@@ -6,10 +6,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._constants import KPC
-from .._field import AbstractVectorField
-from .._math import safe_divide, vector
+from .._numerics._math import safe_divide, vector
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Plane
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Plane
 
 
 class ArchimedeanSpiral(AbstractVectorField):

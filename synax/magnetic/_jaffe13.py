@@ -7,10 +7,19 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractVectorField
-from .._math import azimuth, cylindrical_radius, larger, log, safe_divide, sech2, smaller, vector
+from .._numerics._math import (
+    azimuth,
+    cylindrical_radius,
+    larger,
+    log,
+    safe_divide,
+    sech2,
+    smaller,
+    vector,
+)
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Plane
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Cylinder, Plane
 
 
 class Jaffe13(AbstractVectorField):

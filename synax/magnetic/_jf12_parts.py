@@ -6,9 +6,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._math import atan2, kept, log, logistic, sincos, stored
+from .._numerics._math import atan2, kept, log, logistic, sincos, stored
 from .._parameters import Scalar
-from .._surfaces import LogarithmicSpirals
+from ..fields._surfaces import LogarithmicSpirals
 
 Points = Float[Array, "*points"]
 Arms = Float[Array, "n_arms"]

@@ -6,11 +6,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Sphere
-from .._field import AbstractScalarField
-from .._math import safe_sqrt
+from .._numerics._math import safe_sqrt
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder
+from ..fields._domain import Sphere
+from ..fields._field import AbstractScalarField
+from ..fields._surfaces import AbstractSurface, Cylinder
 from . import _jf12_parts as parts
 
 

@@ -7,11 +7,11 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Sphere
-from .._field import AbstractVectorField
-from .._math import kept, larger, safe_divide, safe_sqrt, sincos, vector
+from .._numerics._math import kept, larger, safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
+from ..fields._domain import Sphere
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
 
 

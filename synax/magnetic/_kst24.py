@@ -9,8 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._field import AbstractVectorField
-from .._math import (
+from .._numerics._math import (
     azimuth,
     cylindrical_radius,
     larger,
@@ -22,7 +21,8 @@ from .._math import (
     vector,
 )
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, Rays
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, Rays
 
 PerArm = Float[Array, "5"]
 

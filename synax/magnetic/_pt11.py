@@ -7,10 +7,10 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractVectorField
-from .._math import cylindrical_radius, larger, log, sincos, vector
+from .._numerics._math import cylindrical_radius, larger, log, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Plane
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Plane
 from ._variants import check_choice, fill_defaults
 
 _BY_KIND = {

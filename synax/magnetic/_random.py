@@ -8,12 +8,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import _gaussian as gaussian
-from .._domain import Box
-from .._field import AbstractField, AbstractScalarField, AbstractVectorField, check_rank
-from .._grid import GridField
-from .._math import cylindrical_radius, safe_divide, safe_sqrt
+from .._numerics._math import cylindrical_radius, safe_divide, safe_sqrt
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Box
+from ..fields._field import AbstractField, AbstractScalarField, AbstractVectorField, check_rank
+from ..fields._grid import GridField
+from ..fields._surfaces import AbstractSurface
 
 
 class GaussianRandom(AbstractVectorField):

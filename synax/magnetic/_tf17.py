@@ -6,10 +6,18 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractVectorField
-from .._math import cylindrical_radius, log, safe_divide, safe_sqrt, sincos, smaller, vector
+from .._numerics._math import (
+    cylindrical_radius,
+    log,
+    safe_divide,
+    safe_sqrt,
+    sincos,
+    smaller,
+    vector,
+)
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Cylinder, Plane
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Cylinder, Plane
 from ._variants import check_choice, fill_defaults, radians
 
 # Best fits, one row a combination: common to both, disc, halo. Angles in degrees.

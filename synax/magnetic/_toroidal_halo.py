@@ -6,9 +6,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._field import AbstractVectorField
-from .._math import cylindrical_radius, vector
+from .._numerics._math import cylindrical_radius, vector
 from .._parameters import ModelInfo, Scalar, parameter
+from ..fields._field import AbstractVectorField
 
 
 class ToroidalHalo(AbstractVectorField):

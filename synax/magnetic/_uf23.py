@@ -8,11 +8,11 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._constants import KPC, YEAR
-from .._domain import Sphere
-from .._field import AbstractVectorField
-from .._math import atan2, log, logistic, safe_divide, safe_sqrt, sincos, smaller, vector
+from .._numerics._math import atan2, log, logistic, safe_divide, safe_sqrt, sincos, smaller, vector
 from .._parameters import ModelInfo, Scalar, parameter
-from .._surfaces import AbstractSurface, Plane
+from ..fields._domain import Sphere
+from ..fields._field import AbstractVectorField
+from ..fields._surfaces import AbstractSurface, Plane
 from ._uf23_table import PUBLISHED
 from ._variants import check_choice, fill_defaults, radians
 

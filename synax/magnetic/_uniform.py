@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from jaxtyping import Array, Float
 
-from .._field import AbstractVectorField
 from .._parameters import ModelInfo, parameter
+from ..fields._field import AbstractVectorField
 
 
 class Uniform(AbstractVectorField):

@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 
-from .._sightlines import Sightlines
-from .._stokes import Stokes
+from ..maps._stokes import Stokes
+from ..sightlines._sightlines import Sightlines
 from ._sky import _frequency, _log_norm, _readable
 
 

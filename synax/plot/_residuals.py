@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from .._skymap import SkyMap
+from ..maps._skymap import SkyMap
 from ._sky import _frequency, _log_norm, _readable, _signed_norm, draw_mollweide
 from ._stokes import at_frequency
 

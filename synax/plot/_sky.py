@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
-from .._skymap import SkyMap
+from ..maps._skymap import SkyMap
 
 _WIDTH = 1200
 _INK = "#20242c"

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._field import AbstractField
-from .._sightlines import SUN, Sightlines
+from ..fields._field import AbstractField
+from ..sightlines._sightlines import SUN, Sightlines
 
 _INK = "#20242c"
 _MICROGAUSS, _DENSITY = "μG", r"cm$^{-3}$"

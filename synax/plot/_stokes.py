@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Bool, Float
 
-from .._skymap import SkyMap
+from ..maps._skymap import SkyMap
 from ._sky import _frequency, _log_norm, _readable, _signed_norm, draw_mollweide, mollweide_pixels
 from ._texture import line_integral_convolution
 

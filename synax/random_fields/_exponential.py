@@ -2,8 +2,8 @@
 
 import jax.numpy as jnp
 
-from .._field import AbstractField, AbstractScalarField, Position, Value
-from .._surfaces import AbstractSurface
+from ..fields._field import AbstractField, AbstractScalarField, Position, Value
+from ..fields._surfaces import AbstractSurface
 
 
 class Exponential(AbstractScalarField):

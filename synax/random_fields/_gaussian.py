@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Box
-from .._field import AbstractField, Position, Value
-from .._grid import GridField
 from .._parameters import parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Box
+from ..fields._field import AbstractField, Position, Value
+from ..fields._grid import GridField
+from ..fields._surfaces import AbstractSurface
 from ._modes import Shape3, hartley, mode_amplitudes, padded, wavevectors
 from ._spectra import AbstractSpectrum
 

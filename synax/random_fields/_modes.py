@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._domain import Box
+from ..fields._domain import Box
 from ._spectra import AbstractSpectrum
 
 Shape3 = tuple[int, int, int]

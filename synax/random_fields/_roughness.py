@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._grid import GridField
+from ..fields._grid import GridField
 
 
 def roughness(field: GridField, order: int = 1) -> Float[Array, ""]:

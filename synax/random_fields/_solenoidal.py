@@ -7,11 +7,11 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
-from .._domain import Box
-from .._field import AbstractVectorField, Position
-from .._grid import GridField
 from .._parameters import parameter
-from .._surfaces import AbstractSurface
+from ..fields._domain import Box
+from ..fields._field import AbstractVectorField, Position
+from ..fields._grid import GridField
+from ..fields._surfaces import AbstractSurface
 from ._gaussian import check_latent, white
 from ._modes import Shape3, hartley, mode_amplitudes, padded, spacings, wavevectors
 from ._spectra import AbstractSpectrum

@@ -25,13 +25,6 @@ from ._march import (
     Problem as Problem,
     Totals as Totals,
 )
-from ._mesh import (
-    PLANES as PLANES,
-    RAYS as RAYS,
-    REPLICATED as REPLICATED,
-    as_mesh as as_mesh,
-    over_rays as over_rays,
-)
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,

@@ -11,7 +11,7 @@ from typing import Any
 import equinox as eqx
 import jax
 
-from ._linear import linear_call
+from .._numerics._linear import linear_call
 from ._march import Arguments, March, Totals
 
 

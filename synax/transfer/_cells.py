@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import larger, log, smaller, sorted_rows
+from .._numerics._math import larger, log, smaller, sorted_rows
 from .._parameters import as_parameter
 
 Real = Float[Array, " n_rays"]

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PyTree
 
-from .._math import stored
+from .._numerics._math import stored
 from ._cells import AbstractSteps, Cells, cell_bounds
 from ._quadrature import AbstractQuadrature, CellIntegral, Medium, cell_depth, integrate_cell
 

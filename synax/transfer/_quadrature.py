@@ -14,7 +14,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._math import sincos, stored
+from .._numerics._math import sincos, stored
 
 
 class Medium(NamedTuple):

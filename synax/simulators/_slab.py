@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, PyTree
 
-from ._field import AbstractField, Position, Value
-from ._gather import Shape3, pack, trilinear
-from ._grid import GridField, cut, grid_coordinate
-from ._sightlines import Sightlines
+from .._numerics._gather import Shape3, pack, trilinear
+from ..fields._field import AbstractField, Position, Value
+from ..fields._grid import GridField, cut, grid_coordinate
+from ..sightlines._sightlines import Sightlines
 
 
 class Slab(AbstractField):

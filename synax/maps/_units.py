@@ -5,7 +5,7 @@ T_RJ = I_nu c^2 / (2 k nu^2);  T_CMB = T_RJ (e^x - 1)^2 / (x^2 e^x),  x = h nu /
 
 import math
 
-from ._constants import BOLTZMANN, CMB_TEMPERATURE, GHZ, PLANCK, SPEED_OF_LIGHT
+from .._constants import BOLTZMANN, CMB_TEMPERATURE, GHZ, PLANCK, SPEED_OF_LIGHT
 
 _JANSKY = 1e-26  # W m^-2 Hz^-1
 

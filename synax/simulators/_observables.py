@@ -9,30 +9,16 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from . import _constants as const
-from ._field import AbstractField, check_rank
-from ._parameters import as_parameter, holds
-from ._sampled import (
-    as_steps,
-    cells_along,
-    check_same_cells,
-    crossings_along,
-    localise,
-    per_ray_filter,
-    sample_along,
-    sampled_fields,
-    without_cells,
-)
-from ._sightlines import Sightlines
-from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
-from ._stokes import Stokes
-from ._surfaces import AbstractSurface, distinct
-from .cosmic_rays import AbstractPowerLaw
-from .emission import field_power, polarised_fraction, spectral_factor
-from .transfer import (
-    PLANES,
-    RAYS,
-    REPLICATED,
+from .. import _constants as const
+from .._numerics._mesh import PLANES, RAYS, REPLICATED, over_rays
+from .._parameters import as_parameter, holds
+from ..cosmic_rays import AbstractPowerLaw
+from ..emission import field_power, polarised_fraction, spectral_factor
+from ..fields._field import AbstractField, check_rank
+from ..fields._surfaces import AbstractSurface, distinct
+from ..maps._stokes import Stokes
+from ..sightlines._sightlines import Sightlines
+from ..transfer import (
     AbstractAdjoint,
     AbstractGeometry,
     AbstractMedium,
@@ -47,8 +33,19 @@ from .transfer import (
     Problem,
     ReversibleAdjoint,
     Totals,
-    over_rays,
 )
+from ._sampled import (
+    as_steps,
+    cells_along,
+    check_same_cells,
+    crossings_along,
+    localise,
+    per_ray_filter,
+    sample_along,
+    sampled_fields,
+    without_cells,
+)
+from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
 
 BLOCKS = {"cores": 2048, "cpu": 12288, "other": 131072}
 """Rays advanced together unless the user says otherwise.

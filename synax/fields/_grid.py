@@ -9,12 +9,12 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from .._numerics._gather import Shape3, pack, trilinear
+from .._numerics._mesh import as_mesh
+from .._parameters import as_parameter, parameter
 from ._domain import Box
 from ._field import AbstractField, Position, Value
-from ._gather import Shape3, pack, trilinear
-from ._parameters import as_parameter, parameter
 from ._surfaces import AbstractSurface
-from .transfer import as_mesh
 
 
 class GridField(AbstractField):

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
-from ._domain import AbstractDomain, Box
-from ._math import larger, smaller
-from ._parameters import as_parameter, holds
-from .transfer import as_mesh
+from .._numerics._math import larger, smaller
+from .._numerics._mesh import as_mesh
+from .._parameters import as_parameter, holds
+from ..fields._domain import AbstractDomain, Box
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""

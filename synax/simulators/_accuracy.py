@@ -13,9 +13,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ..maps._stokes import Stokes
+from ..sightlines._sightlines import Sightlines
 from ._observables import Synchrotron
-from ._sightlines import Sightlines
-from ._stokes import Stokes
 
 
 class ErrorEstimate(NamedTuple):

@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._parameters import as_parameter, parameter
+from .._parameters import as_parameter, parameter
 from ._surfaces import AbstractSurface, Moved
 
 Value = Float[Array, "..."]

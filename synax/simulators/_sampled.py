@@ -13,11 +13,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from ._field import AbstractField
-from ._sightlines import Sightlines
-from ._surfaces import AbstractSurface
-from .cosmic_rays import AbstractPowerLaw, PowerLaw
-from .transfer import (
+from ..cosmic_rays import AbstractPowerLaw, PowerLaw
+from ..fields._field import AbstractField
+from ..fields._surfaces import AbstractSurface
+from ..sightlines._sightlines import Sightlines
+from ..transfer import (
     AbstractQuadrature,
     AbstractSteps,
     Cells,

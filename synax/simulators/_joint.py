@@ -5,8 +5,12 @@ from typing import Any, NamedTuple
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from . import _constants as const
-from ._math import stored
+from .. import _constants as const
+from .._numerics._math import stored
+from .._parameters import as_parameter
+from ..maps._stokes import Stokes
+from ..sightlines._sightlines import Sightlines
+from ..transfer import AbstractMedium, Frame, Medium
 from ._observables import (
     Synchrotron,
     _integrate,
@@ -14,11 +18,7 @@ from ._observables import (
     _to_stokes,
     index_is_three,
 )
-from ._parameters import as_parameter
 from ._sampled import localise
-from ._sightlines import Sightlines
-from ._stokes import Stokes
-from .transfer import AbstractMedium, Frame, Medium
 
 
 class Observed(NamedTuple):

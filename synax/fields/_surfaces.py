@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ._math import atan2, larger, log, safe_sqrt, smaller
-from ._parameters import parameter
+from .._numerics._math import atan2, larger, log, safe_sqrt, smaller
+from .._parameters import parameter
 
 Rays = Float[Array, "3 *#rays"]
 Distances = Float[Array, "n_crossings *rays"]

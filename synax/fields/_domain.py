@@ -7,8 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from ._math import larger, smaller
-from ._parameters import holds, parameter
+from .._numerics._math import larger, smaller
+from .._parameters import holds, parameter
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
 
 Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]

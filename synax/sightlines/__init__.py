@@ -1,0 +1,3 @@
+"""Sightlines: where to look from, in which directions, and how far."""
+
+from ._sightlines import Sightlines as Sightlines
