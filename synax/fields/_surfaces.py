@@ -54,16 +54,20 @@ def _same(a: AbstractSurface, b: AbstractSurface) -> bool:
 
 
 def _quadratic(a: Array, b: Array, c: Array) -> Distances:
-    """Both real roots of a t^2 + 2 b t + c = 0, or inf, inf; finite derivatives everywhere."""
+    """Real roots of a t^2 + 2 b t + c = 0 in order, or inf; finite derivatives everywhere.
+
+    As a goes to 0 one root leaves for infinity and the other is kept.
+    """
     discriminant = b * b - a * c
     tiny = jnp.finfo(a.dtype).eps ** 2
-    hit = (discriminant > 0) & (a > tiny)
-    a_safe = jnp.where(hit, a, 1.0)
+    curved = a > tiny
+    hit = (discriminant > 0) & (curved | (b * b > tiny))
     root = jnp.sqrt(jnp.where(hit, discriminant, 1.0))
     # q = b +- root without cancellation; the two roots are -q/a and -c/q
     q = jnp.where(b > 0, b + root, b - root)
     q_safe = jnp.where(hit & (q != 0), q, 1.0)
-    t1, t2 = -q / a_safe, -c / q_safe
+    t1, t2 = -q / jnp.where(hit & curved, a, 1.0), -c / q_safe
+    t1 = jnp.where(curved, t1, jnp.inf)
     near, far = smaller(t1, t2), larger(t1, t2)
     return jnp.where(hit, jnp.stack([near, far]), jnp.inf)
 
@@ -168,11 +172,11 @@ class LogarithmicSpirals(AbstractSurface):
         u, v = u / norm, v / norm
         closest = -(origin[0] * u + origin[1] * v)  # horizontal path to closest approach
         impact = origin[0] * v - origin[1] * u  # signed: > 0 when moving anticlockwise
-        phi0 = atan2(-u * impact, v * impact)  # azimuth of the point of closest approach
-        phi0 = jnp.where(impact == 0, 0.0, phi0)
-        b = jnp.abs(impact) + 1e-9
-        # moving along +t the azimuth turns by sense * atan(t / b)
+        # moving along +t the azimuth turns by sense * atan(t / b); a ray through the axis may be
+        # taken to pass it on either side
         sense = jnp.where(impact > 0, 1.0, -1.0)
+        phi0 = atan2(-u * sense, v * sense)  # azimuth of the point of closest approach
+        b = sense * impact + 1e-9
         turn = sense * k * b
 
         def phase(t: Array) -> Array:

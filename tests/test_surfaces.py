@@ -1,0 +1,117 @@
+"""Where rays cut surfaces, at the places where a closed form degenerates."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from synax.fields._surfaces import Cylinder, FlaredCylinder, LogarithmicSpirals
+
+cut = jax.jit(lambda surface, origin, direction: surface.crossings(origin, direction))
+RADII = (2.7, 3.3, 3.8, 4.4, 5.2, 6.0, 6.7, 8.2)
+
+
+def spirals(pitch):
+    return LogarithmicSpirals(jnp.array(RADII), jnp.asarray(pitch), 5.0, 20.0)
+
+
+def horizontal(longitude, latitude=0.0):
+    l, b = np.broadcast_arrays(np.radians(longitude), np.radians(latitude))
+    # sines of multiples of 180 degrees are exact zeros in a map's pixels
+    sine, cosine = (np.round(f(l), 15) for f in (np.sin, np.cos))
+    return jnp.asarray(np.stack([cosine * np.cos(b), sine * np.cos(b), np.sin(b)]))
+
+
+# origin, longitudes: rays that pass exactly through the axis of the Galaxy, or leave from it
+THROUGH_THE_AXIS = {
+    "towards and away from the centre": ((-8.3, 0.0, 0.006), [0.0, 180.0]),
+    "from the far side": ((6.0, 0.0, 0.1), [0.0, 180.0]),
+    "along y": ((0.0, -7.0, 0.0), [90.0, 270.0]),
+    "from the axis": ((0.0, 0.0, 0.2), [0.0, 33.0, 90.0, 180.0, 250.0, 301.0]),
+}
+
+
+def walls_met(place, longitude, latitude, pitch):
+    """Distances to every wall, in closed form: on either side of the axis the azimuth is fixed."""
+    k = np.tan(pitch)
+    l, cos_b = np.radians(longitude), np.cos(np.radians(latitude))
+    to_axis = -(place[0] * np.cos(l) + place[1] * np.sin(l))
+    windings = 2.0 * np.pi * np.arange(-6, 7)[:, None]
+    found = []
+    for side, azimuth in ((1.0, l), (-1.0, l + np.pi)):
+        radius = np.array(RADII) * np.exp(k * (azimuth + windings))
+        radius = radius[(radius > 5.0) & (radius < 20.0)]
+        found.append((to_axis + side * radius) / cos_b)
+    return np.sort(np.concatenate(found))
+
+
+@pytest.fixture(scope="module", params=THROUGH_THE_AXIS)
+def rays(request):
+    place, longitudes = THROUGH_THE_AXIS[request.param]
+    latitude = 30.0 if request.param == "from the axis" else 0.0
+    # one shape for all, so that one program serves
+    longitudes = [*longitudes, *longitudes, *longitudes][:6]
+    direction = horizontal(longitudes, latitude)
+    origin = jnp.broadcast_to(jnp.asarray(place)[:, None], direction.shape)
+    return place, longitudes, latitude, origin, direction
+
+
+@pytest.mark.parametrize("pitch", [np.radians(11.5), -np.radians(20.0)])
+def test_spirals_are_cut_by_rays_through_the_axis(rays, pitch):
+    place, longitudes, latitude, origin, direction = rays
+    found = np.asarray(cut(spirals(pitch), origin, direction))
+    for longitude, here in zip(longitudes, found.T, strict=True):
+        expected = walls_met(place, longitude, latitude, pitch)
+        assert len(expected) > 8
+        np.testing.assert_allclose(np.sort(here[np.isfinite(here)]), expected, atol=1e-7)
+    single = lambda tree: jax.tree.map(lambda v: v.astype(jnp.float32), tree)
+    low = cut(*single((spirals(pitch), origin, direction)))
+    np.testing.assert_allclose(low, found, rtol=1e-5, atol=1e-4)
+
+
+@jax.jit
+def sideways(shift, origin, direction):
+    """The cuts of rays that are moved across themselves, and their derivatives."""
+    across = jnp.stack([-direction[1], direction[0], 0.0 * direction[2]])
+    move = lambda h: spirals(np.radians(11.5)).crossings(origin + h * across, direction)
+    return jax.jvp(move, (shift,), (jnp.ones_like(shift),))
+
+
+def test_cuts_and_their_derivatives_are_continuous_through_the_axis(rays):
+    """The ray passes the axis on one side, through it, on the other."""
+    *_, origin, direction = rays
+    step = 1e-4
+    tables = [sideways(jnp.asarray(h), origin, direction) for h in (0.0, step, -step)]
+    order = [np.argsort(value, axis=0) for value, _ in tables]
+    put = lambda table, o: np.take_along_axis(np.asarray(table), o, axis=0)
+    value, right, left = (put(t[0], o) for t, o in zip(tables, order, strict=True))
+    slope = put(tables[0][1], order[0])
+    there = np.isfinite(value)
+    assert np.array_equal(there, np.isfinite(right)) and np.array_equal(there, np.isfinite(left))
+    value, right, left, slope = (v[there] for v in (value, right, left, slope))
+    np.testing.assert_allclose(0.5 * (right + left), value, atol=1e-6)
+    np.testing.assert_allclose(slope, (right - left) / (2 * step), rtol=1e-4, atol=1e-6)
+
+
+def test_a_ray_parallel_to_a_cone_meets_it_once():
+    """Exactly at the cone's slope one root goes to infinity, the other is an ordinary one."""
+    cone = FlaredCylinder(5.0, 1.0)
+    half = np.sqrt(0.5)
+    tilt = jnp.array([0.0, 1e-9, -1e-9])
+    direction = jnp.stack([half + tilt, 0.0 * tilt, jnp.sqrt(1.0 - (half + tilt) ** 2)])
+    direction = direction.at[:, 0].set(jnp.array([half, 0.0, half]))
+    origin = jnp.broadcast_to(jnp.array([[-8.3], [0.0], [0.0]]), direction.shape)
+    found = np.asarray(cut(cone, origin, direction))
+    exact = 1.65 / half  # 8.3 - s half = 5 + s half
+    assert np.abs(found - exact).min(axis=0).max() < 1e-7
+    move = lambda r: FlaredCylinder(r, 1.0).crossings(origin, direction)
+    slope = jax.jit(lambda r: jax.jvp(move, (r,), (jnp.ones_like(r),))[1])(jnp.asarray(5.0))
+    assert np.all(np.isfinite(np.where(np.isfinite(found) & (np.abs(found) < 100), slope, 0.0)))
+    chosen = np.argmin(np.abs(found[:, 0] - exact))
+    np.testing.assert_allclose(slope[chosen, 0], -0.5 / half, rtol=1e-9)
+
+
+def test_a_vertical_ray_never_meets_a_cylinder():
+    up = jnp.array([[0.0], [0.0], [1.0]])
+    for radius in (1.0, 8.3):
+        assert not np.any(np.isfinite(cut(Cylinder(radius), jnp.array([[-8.3], [0.0], [0.0]]), up)))
