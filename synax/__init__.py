@@ -1,9 +1,16 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
-from . import cosmic_rays as cosmic_rays, electrons as electrons, io as io, magnetic as magnetic
+from . import (
+    cosmic_rays as cosmic_rays,
+    electrons as electrons,
+    faraday as faraday,
+    io as io,
+    magnetic as magnetic,
+)
 from ._numerics._cores import use_cores as use_cores
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
 from ._version import __version__ as __version__
+from .faraday import rm_synthesis as rm_synthesis
 from .fields import (
     AbstractDomain as AbstractDomain,
     AbstractField as AbstractField,

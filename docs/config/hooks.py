@@ -77,6 +77,7 @@ def public_names():
         ".io",
         ".plot",
         ".inference",
+        ".faraday",
     ):
         space = vars(importlib.import_module(f"synax{module}"))
         for name, value in space.items():
