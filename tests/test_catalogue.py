@@ -16,6 +16,8 @@ from synax.cli._build import build_field
 ENTRIES = {f"{entry.group}.{entry.name}": entry for entry in models()}
 BUILT = {
     "magnetic.Uniform": lambda: synax.magnetic.Uniform((2.0, 1.0, -0.5)),
+    "magnetic.UF26Strength": lambda: synax.magnetic.UF26Strength("ringDisk"),
+    "magnetic.Orlando26Strength": lambda: synax.magnetic.Orlando26Strength("total"),
     "electrons.Uniform sphere": lambda: synax.electrons.Uniform(0.02, 4.0, (-8.3, 0.0, 0.0)),
     "electrons.ExponentialDisc radial": lambda: synax.electrons.ExponentialDisc(h_r=5.0),
     "cosmic_rays.Uniform sphere": lambda: synax.cosmic_rays.Uniform(4e-5, 3.0, 4.0),
@@ -32,7 +34,8 @@ BUILT = {
 # derivatives of the others are tested model by model, in the files named after them
 ELSEWHERE = ("JF12", "UF23", "PT11", "TF17", "KST24", "Jaffe13", "Helix", "ArchimedeanSpiral")
 ELSEWHERE += ("LogarithmicSpiral", "ToroidalHalo", "CMZ", "YMW16", "JF12Solenoidal", "JF12b")
-ELSEWHERE += ("JF12RandomStrength", "NE2025")  # the program of NE2001
+ELSEWHERE += ("JF12RandomStrength", "LocalBubble", "NE2025")  # the program of NE2001
+ELSEWHERE += ("XH24Disc", "Orlando26", "Sun10b", "Sun08")  # Han18, XH24, Sun10
 HERE = {
     name: entry.make
     for name, entry in ENTRIES.items()

@@ -252,6 +252,24 @@ def azimuth(x: Float[Array, "*points"], y: Float[Array, "*points"]) -> Float[Arr
     return atan2(y, x)
 
 
+def polar(
+    x: Float[Array, "*points"], y: Float[Array, "*points"]
+) -> tuple[Float[Array, "*points"], Float[Array, "*points"], Float[Array, "*points"]]:
+    """sqrt(x^2 + y^2) and the cosine and sine of the azimuth; 0, 1, 0 on the axis.
+
+    On the axis all derivatives are taken as 0.
+    """
+    r2 = x * x + y * y
+    off_axis = r2 > 0
+    r_safe = jnp.sqrt(jnp.where(off_axis, r2, 1.0))
+    inverse = 1.0 / r_safe
+    return (
+        jnp.where(off_axis, r_safe, 0.0),
+        jnp.where(off_axis, x * inverse, 1.0),
+        jnp.where(off_axis, y * inverse, 0.0),
+    )
+
+
 def sinc(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
     """sin(x)/x, smooth through 0 (series below |x| = 0.03, exact there to rounding)."""
     x2 = x * x
