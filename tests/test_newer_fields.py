@@ -202,11 +202,11 @@ def test_swept_field_keeps_flux_everywhere(variant):
     centre = (uniform.sun + uniform.centre)[:, None]
     shell = centre + e * jnp.asarray(np.random.default_rng(3).uniform(0.218, 0.2516, 200))
     # what a uniform outer field is swept into is what is published
-    swept = LocalBubble.swept(synax.magnetic.Uniform(b0), variant)
+    swept = LocalBubble(synax.magnetic.Uniform(b0), variant, swept=True)
     np.testing.assert_allclose(evaluate(swept, shell), evaluate(uniform, shell), rtol=1e-9)
     # with a field that varies: no divergence in the wall, no jump of the normal part outside it
     tangled = synax.magnetic.ToroidalHalo(z0=0.0, z1=0.2, r0=1.0).shifted((-8.3, 0.3, 0.1))
-    swept = LocalBubble.swept(tangled, variant)
+    swept = LocalBubble(tangled, variant, swept=True)
     div = quick_jit(functools.partial(divergence, swept))
     value, source = div(shell)
     assert jnp.max(jnp.abs(source)) < 1e-11 * jnp.max(norm(np.asarray(value))) / 0.035
@@ -268,7 +268,7 @@ def test_versions_have_names_of_one_kind():
     assert of["UF26Strength"].variants == ("expDisk", "ringDisk")
     assert of["Orlando26Strength"].variants[:2] == ("isotropic", "ordered_4kpc")
     assert of["SVT22"].variants == ("imagine",)
-    assert of["LocalBubble"].variants == ("swept", "SCO", "SCA")
+    assert of["LocalBubble"].variants == ("SCO", "SCA")
     assert of["LocalBubble"].variant("SCA")(XH24()).variant == "SCA"
     assert float(of["Sun10b"].make().b_core) == 0.5 and float(of["Sun08"].make().b_halo) == 10.0
     assert "Alves18" not in of
@@ -288,8 +288,8 @@ def test_versions_have_names_of_one_kind():
         (lambda: LocalBubble(variant="DCO"), ["variant", "'SCO'", "'DCO'"]),
         (lambda: LocalBubble(explosion=(0.5, 0.0, 0.0)), ["explosion", "0.5", "0.2167"]),
         (lambda: LocalBubble(thickness=0.0), ["thickness", "positive"]),
-        (lambda: LocalBubble(swept_up=True), ["swept_up", "outer"]),
-        (lambda: LocalBubble(XH24(), swept_up=True, b0=2.0), ["swept_up", "b0"]),
+        (lambda: LocalBubble(swept=True), ["swept", "outer"]),
+        (lambda: LocalBubble(XH24(), swept=True, b0=2.0), ["swept", "b0"]),
     ],
 )
 def test_wrong_arguments_are_answered_with_what_is_allowed(make, words):

@@ -39,8 +39,8 @@ class LocalBubble(AbstractVectorField):
     the cavity, and `outer` beyond the wall.
 
     `variant` is 'SCO' (spherical, explosion at the centre) or 'SCA' (explosion off the centre).
-    B_0 is uniform, as published; `LocalBubble.swept(outer)` sweeps up the outer field itself, which
-    makes the whole divergence-free. Parameters that a version lacks are None.
+    B_0 is uniform, as published; with `swept` it is the outer field itself where the matter was
+    before, which keeps its flux everywhere. Parameters that a version lacks are None.
 
     **Arguments:**
 
@@ -50,11 +50,12 @@ class LocalBubble(AbstractVectorField):
 
     **Returns** microgauss, (3, *points). With uniform B_0 the normal component jumps by up to
     3 microgauss (less the outer field's) on the outer sphere, where div B = 0 fails; elsewhere it
-    is 0 if that of `outer` is.
+    is 0 if that of `outer` is. With `swept` div B = 0 on that sphere too; surfaces of `outer` that
+    the wall has carried along are named where they were.
 
     **Raises** `TypeError` for an outer field that is not a vector field; `ValueError` for an
     unknown variant, for an explosion outside the cavity, for sizes that are not positive, and for
-    `swept_up` without outer field or with B_0.
+    `swept` without outer field or with B_0.
 
     **Reference:** Pelgrims, Unger & Maris 2025, A&A 695, A148, eq. 13, tables 1 and 2.
     """
@@ -62,7 +63,7 @@ class LocalBubble(AbstractVectorField):
     outer: AbstractField | None = None
     variant: str = eqx.field(static=True, default="SCO")
     """'SCO' or 'SCA'."""
-    swept_up: bool = eqx.field(static=True, default=False)
+    swept: bool = eqx.field(static=True, default=False)
     """Whether B_0 is the outer field before the explosion, in place of a uniform field."""
     b0: Any = parameter(None, "uG", "strength of the uniform field before the explosion: 3")
     longitude: Any = parameter(None, "rad", "Galactic longitude that it points to (73 deg)")
@@ -86,13 +87,13 @@ class LocalBubble(AbstractVectorField):
     def __post_init__(self):
         check_choice("LocalBubble", "variant", self.variant, _EXPLOSION)
         given = [name for name in _B0 if getattr(self, name) is not None]
-        if self.swept_up and self.outer is None:
-            raise ValueError("LocalBubble: swept_up=True needs an outer field, got outer=None")
-        if self.swept_up and given:
+        if self.swept and self.outer is None:
+            raise ValueError("LocalBubble: swept=True needs an outer field, got outer=None")
+        if self.swept and given:
             raise ValueError(
-                f"LocalBubble: swept_up=True takes its field from outer, got {given[0]} as well"
+                f"LocalBubble: swept=True takes its field from outer, got {given[0]} as well"
             )
-        fill_defaults(self, {} if self.swept_up else _B0)
+        fill_defaults(self, {} if self.swept else _B0)
         if self.explosion is None:
             self.explosion = as_parameter(_EXPLOSION[self.variant])
 
@@ -110,16 +111,6 @@ class LocalBubble(AbstractVectorField):
                 f"LocalBubble: explosion {self.explosion} must lie inside the cavity of radius "
                 f"{self.radius} about centre {self.centre}"
             )
-
-    @classmethod
-    def swept(cls, outer: AbstractField, variant: str = "SCO", **changes: Any) -> "LocalBubble":
-        """The wall swept up from the outer field itself: nothing jumps but the tangential field.
-
-        The field of the wall is that of `outer` where the matter was before the explosion, so
-        flux is kept and div B = 0 everywhere, the outer sphere included, if that of `outer` is.
-        Surfaces of `outer` that the wall carried along are named where they were.
-        """
-        return cls(outer, variant, True, **changes)
 
     def _offset(self) -> Any:
         """From the centre of the spheres to the explosion."""
@@ -152,8 +143,8 @@ class LocalBubble(AbstractVectorField):
         radial = _dot(initial, e)
         slope = r_1 * r_2 * ((distance - r_2) / root_1 - (distance - r_1) / root_2)
         slope = slope / (width * width)
-        swept = q * inverse * slope * (_dot(away, initial) - along * radial)
-        on_e = q * q * radial + swept - q * stretch * radial
+        turned = q * inverse * slope * (_dot(away, initial) - along * radial)
+        on_e = q * q * radial + turned - q * stretch * radial
         wall = tuple(on_e * u + q * stretch * b for u, b in zip(e, initial, strict=True))
         outside = self._outside(position, initial)
         return vector(
@@ -173,7 +164,7 @@ class LocalBubble(AbstractVectorField):
         unmoved: Bool[Array, "*points"],
     ) -> Components:
         """The field before the explosion, where the matter of each point was then."""
-        if not self.swept_up:
+        if not self.swept:
             (sin_l, cos_l), (sin_b, cos_b) = sincos(self.longitude), sincos(self.latitude)
             b0 = self.b0
             one = jnp.ones_like(before)
@@ -188,7 +179,7 @@ class LocalBubble(AbstractVectorField):
 
     def _outside(self, position: Float[Array, "3 *points"], initial: Components) -> Components:
         """The field beyond the wall (any values inside)."""
-        if self.swept_up:
+        if self.swept:
             return initial
         if self.outer is None:
             zero = jnp.zeros_like(position[0])
