@@ -7,6 +7,7 @@ from . import (
     io as io,
     magnetic as magnetic,
 )
+from ._checks import SynaxWarning as SynaxWarning
 from ._numerics._cores import use_cores as use_cores
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
 from ._version import __version__ as __version__

@@ -16,6 +16,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PyTree
 
+from . import _checks as checks
+from ._checks import holds as holds
+
 Scalar = Float[Array, ""]
 
 
@@ -31,30 +34,86 @@ class ModelInfo(NamedTuple):
     """Versions that have names of their own, as arguments of the constructor."""
 
 
-def as_parameter(value: Any, unit: str = "") -> Any:
-    """Turn a number, sequence or astropy Quantity into a floating-point array.
+def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
+    """Turn numbers, a sequence, a table's column or an astropy Quantity into a float array.
 
-    Quantities are converted to `unit` (astropy's spelling). JAX arrays, tracers and other
-    PyTrees (a field given where a number is allowed) are returned as they are, so the function
-    can serve as an `eqx.field` converter inside `jit` and after tree surgery.
+    Units are converted to `unit` (astropy's spelling). Tracers and other modules (a field given
+    where a number is allowed) are returned as they are, so the function can serve as an
+    `eqx.field` converter inside `jit` and after tree surgery.
+
+    **Arguments:** `name`: what the messages call the value.
+
+    **Raises** `ValueError` for a unit that does not convert, for missing values, for a sequence
+    with holes; `TypeError` for what is no real number.
     """
-    if hasattr(value, "to_value"):
-        value = value.to_value(unit)
-    if value is None:
-        return None
-    if isinstance(value, bool | str):
-        raise TypeError(f"expected a number or an array with unit '{unit}', got {value!r}")
-    if isinstance(value, (int, float, list, tuple)) or type(value).__module__ == "numpy":
+    if value is None or isinstance(value, eqx.Module | jax.core.Tracer | jax.ShapeDtypeStruct):
+        return value
+    value = without_unit(value, unit, name)
+    if isinstance(value, jax.Array):
+        if jnp.issubdtype(value.dtype, jnp.floating):
+            return value
+        if jnp.issubdtype(value.dtype, jnp.integer):
+            return value.astype(jnp.result_type(float))
+        raise TypeError(f"{name} must be real numbers{_in(unit)}, got {value.dtype}")
+    if isinstance(value, str | bool | dict | set | type) or callable(value):
+        raise TypeError(
+            f"{name} must be a number or an array{_in(unit)}, got {checks.shown(value)}"
+        )
+    if isinstance(value, list | tuple) and any(map(checks.is_traced, jax.tree.leaves(value))):
         return jnp.asarray(value, dtype=jnp.result_type(float))
-    return value
+    try:
+        array = np.asarray(value)
+    except ValueError:
+        raise ValueError(
+            f"{name} must be an array of numbers, with rows of one length; got "
+            f"{checks.shown(value)}"
+        ) from None
+    if array.dtype.kind not in "fiu":
+        kind = "nothing" if array.size == 0 else str(array.dtype)
+        raise TypeError(
+            f"{name} must be real numbers{_in(unit)}, got {checks.shown(value)} ({kind})"
+        )
+    return jnp.asarray(array.astype(array.dtype.newbyteorder("=")), dtype=jnp.result_type(float))
 
 
-def holds(value: Any, test: Callable[[Any], Any]) -> bool:
-    """Whether a test is true everywhere in `value`; taken for granted where it is being traced."""
-    return isinstance(value, jax.core.Tracer) or bool(np.all(test(np.asarray(value))))
+def without_unit(value: Any, unit: str, name: str = "value") -> Any:
+    """The numbers of a Quantity, or of a table's column with a unit, in `unit`; others as is.
+
+    **Raises** `ValueError` naming the value for a unit that does not convert, and for masked
+    arrays with missing values.
+    """
+    if not isinstance(value, np.ndarray | list | tuple) and not hasattr(value, "unit"):
+        return value
+    if isinstance(value, list | tuple):
+        if any(hasattr(item, "to_value") for item in value):
+            return [without_unit(item, unit, name) for item in value]
+        return value
+    if np.ma.is_masked(value):
+        raise ValueError(f"{name} has {int(np.ma.count_masked(value))} missing (masked) values")
+    own = getattr(value, "unit", None)
+    if own is None:
+        return value
+    quantity = value if hasattr(value, "to_value") else value.quantity
+    try:
+        return quantity.to_value(unit)
+    except Exception:  # UnitConversionError, without importing astropy here
+        wanted = f"in {unit}, or in a unit that converts to it" if unit else "without a unit"
+        raise ValueError(f"{name} must be {wanted}; it is in '{own}'") from None
 
 
-def parameter(default: Any, unit: str, text: str) -> Any:
+def _in(unit: str) -> str:
+    return f" in {unit}" if unit else ""
+
+
+def parameter(
+    default: Any,
+    unit: str,
+    text: str,
+    *,
+    above: float | int | None = None,
+    minimum: float | int | None = None,
+    maximum: float | int | None = None,
+) -> Any:
     """Declare a trainable leaf of a model.
 
     **Arguments:**
@@ -62,15 +121,36 @@ def parameter(default: Any, unit: str, text: str) -> Any:
     - `default`: published value (number or nested tuple of numbers), or `...` for none.
     - `unit`: astropy-readable unit string ('uG', 'kpc', 'rad', 'cm-3', '' for none).
     - `text`: one line on the meaning, with the paper's symbol or table.
+    - `above`, `minimum`, `maximum`: what the numbers must exceed, or may just be; they must
+      always be finite.
+
+    The constructor raises `ValueError` naming the parameter for a value outside these bounds.
     """
 
     def convert(value: Any) -> Any:
-        return as_parameter(value, unit)
+        name = declared.name or "value"
+        value = as_parameter(value, unit, name)
+        if eqx.is_array(value) and not checks.is_traced(value):
+            checks.finite(name, value, unit)
+            if above is not None:
+                checks.above(name, value, above, unit)
+            if minimum is not None:
+                checks.at_least(name, value, minimum, unit)
+            if maximum is not None and not holds(value, lambda x: x <= maximum):
+                raise ValueError(
+                    f"{name} must be at most {maximum:g}{_in(unit)}, got {checks.shown(value)}"
+                )
+        return value
 
-    kwargs: dict[str, Any] = {"converter": convert, "metadata": {"unit": unit, "text": text}}
+    bounds = {"above": above, "minimum": minimum, "maximum": maximum}
+    kwargs: dict[str, Any] = {
+        "converter": convert,
+        "metadata": {"unit": unit, "text": text, "bounds": bounds},
+    }
     if default is not ...:
         kwargs["default"] = default
-    return eqx.field(**kwargs)
+    declared = eqx.field(**kwargs)  # its name is known once the class is made
+    return declared
 
 
 def _getter(path: str) -> Callable[[Any], Any]:

@@ -9,7 +9,7 @@ import pytest
 from scipy.interpolate import RegularGridInterpolator
 
 import synax
-from synax import _gather
+from synax._numerics import _gather
 
 BOX = synax.Box((2.0, 3.0, 1.0), (0.5, -1.0, 0.2))
 SHAPE = (5, 6, 4)

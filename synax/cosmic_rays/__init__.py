@@ -2,6 +2,7 @@
 
 from ._analytic import Analytic as Analytic, LinearIndex as LinearIndex
 from ._base import (
+    LOWEST_INDEX as LOWEST_INDEX,
     AbstractCosmicRays as AbstractCosmicRays,
     AbstractPowerLaw as AbstractPowerLaw,
 )

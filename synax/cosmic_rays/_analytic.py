@@ -12,7 +12,7 @@ from .._numerics._math import cylindrical_radius, sech2
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface, Plane
-from ._base import AbstractPowerLaw
+from ._base import LOWEST_INDEX, AbstractPowerLaw
 
 # 4 pi m_e c^2 / c in cm^-3 per electron / (GeV m^2 s sr)
 _DENSITY_OF_FLUX = (
@@ -23,7 +23,7 @@ _DENSITY_OF_FLUX = (
 class LinearIndex(AbstractScalarField):
     """p = alpha - beta R - theta |z|, with R and |z| in kpc."""
 
-    alpha: Scalar = parameter(3.0, "", "index on the axis, in the plane")
+    alpha: Scalar = parameter(3.0, "", "index on the axis, in the plane", above=LOWEST_INDEX)
     beta: Scalar = parameter(0.0, "kpc-1", "decrease with cylindrical radius")
     theta: Scalar = parameter(0.0, "kpc-1", "decrease with height")
 
@@ -56,11 +56,11 @@ class Analytic(AbstractPowerLaw):
     E0, j0: AMS-02, Aguilar et al. 2014, PRL 113, 221102. Energies are total energies.
     """
 
-    alpha: Scalar = parameter(3.0, "", "index on the axis, in the plane")
+    alpha: Scalar = parameter(3.0, "", "index on the axis, in the plane", above=LOWEST_INDEX)
     beta: Scalar | None = parameter(None, "kpc-1", "decrease of the index with radius; None: 0")
     theta: Scalar | None = parameter(None, "kpc-1", "decrease of the index with height; None: 0")
-    r0: Scalar = parameter(5.0, "kpc", "scale length")
-    z0: Scalar = parameter(1.0, "kpc", "scale height")
+    r0: Scalar = parameter(5.0, "kpc", "scale length", above=0.0)
+    z0: Scalar = parameter(1.0, "kpc", "scale height", above=0.0)
     energy: Scalar = parameter(20.6, "GeV", "E0, energy at which the flux is given")
     flux: Scalar = parameter(0.0217, "GeV-1 m-2 s-1 sr-1", "j0, flux at the observer")
     observer: Float[Array, "3"] = parameter((-8.3, 0.0, 0.006), "kpc", "where the flux is j0")

@@ -10,9 +10,12 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float
 
-from .._parameters import as_parameter
+from .._parameters import parameter
 from ..fields._field import AbstractField, AbstractScalarField
 from ..fields._surfaces import AbstractSurface
+
+LOWEST_INDEX = 1.0 / 3.0
+"""p must exceed this for the emissivity of a power law to converge (Westfold's integral)."""
 
 
 class AbstractCosmicRays(AbstractField):
@@ -28,7 +31,7 @@ class AbstractCosmicRays(AbstractField):
 class AbstractPowerLaw(AbstractScalarField, AbstractCosmicRays):
     """N(gamma) = C(position) gamma^-p; calling the model gives C in cm^-3.
 
-    `spectral_index` is p > 0: a number (a leaf) or a scalar field of position.
+    `spectral_index` is p > 1/3: a number (a leaf) or a scalar field of position.
     """
 
     spectral_index: eqx.AbstractVar[Any]
@@ -54,8 +57,5 @@ def index_surfaces(model: AbstractPowerLaw) -> tuple[AbstractSurface, ...]:
 
 def spectral_index_field(default: float = 3.0) -> Any:
     """Declare the `spectral_index` leaf: number, array, Quantity or scalar field."""
-    return eqx.field(
-        default=default,
-        converter=as_parameter,
-        metadata={"unit": "", "text": "electron index p, N ~ gamma^-p (number or scalar field)"},
-    )
+    text = "electron index p, N ~ gamma^-p (number or scalar field)"
+    return parameter(default, "", text, above=LOWEST_INDEX)

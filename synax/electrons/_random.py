@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .. import _gaussian as gaussian
+from .. import _checks as checks, _gaussian as gaussian
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField, check_rank
@@ -58,7 +58,7 @@ class GaussianRandom(AbstractScalarField):
         self,
         key: PRNGKeyArray | Array,
         box: Box,
-        shape: tuple[int, int, int] = (128, 128, 64),
+        shape: Any = (128, 128, 64),
         *,
         amplitude: Any = 0.01,
         profile: AbstractField | None = None,
@@ -67,18 +67,17 @@ class GaussianRandom(AbstractScalarField):
         outer_scale: Any = 0.5,
         log_normal: bool = False,
     ):
-        if len(shape) != 3 or min(shape) < 4:
-            raise ValueError(f"GaussianRandom: shape must be three numbers >= 4, got {shape}")
+        shape = checks.grid_shape("GaussianRandom: shape", shape, 4, arrays=12)
         if not isinstance(box, Box):
             raise TypeError(f"GaussianRandom: box must be a synax.Box, got {type(box).__name__}")
         if profile is not None:
             check_rank(profile, "scalar", "profile")
         self.noise = jax.random.normal(key, tuple(shape), dtype=jnp.result_type(float))
         self.box = box
-        self.amplitude = as_parameter(amplitude, "" if log_normal else "cm-3")
-        self.slope = as_parameter(slope)
-        self.rise = as_parameter(rise)
-        self.outer_scale = as_parameter(outer_scale, "kpc")
+        self.amplitude = as_parameter(amplitude, "" if log_normal else "cm-3", "amplitude")
+        self.slope = as_parameter(slope, "", "slope")
+        self.rise = as_parameter(rise, "", "rise")
+        self.outer_scale = as_parameter(outer_scale, "kpc", "outer_scale")
         self.profile = profile
         self.log_normal = log_normal
 

@@ -37,9 +37,6 @@ _FREQUENCY_RATIO = (
 # brightness temperature per kpc of path: c^2 / (2 k nu^2) at 1 GHz
 _KELVIN_KPC = const.SPEED_OF_LIGHT**2 / (2.0 * const.BOLTZMANN * const.GHZ**2) * const.KPC
 
-LOWEST_INDEX = 1.0 / 3.0
-"""p must exceed this for the emissivity integral to converge."""
-
 
 def spectral_factor(
     frequency: Float[Array, "*freq"], index: Float[Array, "*points"]

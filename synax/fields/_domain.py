@@ -7,8 +7,9 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
+from .. import _checks as checks
 from .._numerics._math import larger, smaller
-from .._parameters import holds, parameter
+from .._parameters import parameter
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
 
 Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
@@ -40,9 +41,7 @@ class Box(AbstractDomain):
     center: Float[Array, "3"] = parameter((0.0, 0.0, 0.0), "kpc", "centre")
 
     def __check_init__(self):
-        _check_shape("Box", "half_lengths", self.half_lengths, (3,))
-        _check_shape("Box", "center", self.center, (3,))
-        _check_positive("Box", "half_lengths", self.half_lengths)
+        _check("Box", self.center, half_lengths=self.half_lengths)
 
     def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
         offset = jnp.abs(position - _column(self.center, position))
@@ -69,9 +68,7 @@ class Sphere(AbstractDomain):
     center: Float[Array, "3"] = parameter((0.0, 0.0, 0.0), "kpc", "centre")
 
     def __check_init__(self):
-        _check_shape("Sphere", "radius", self.radius, ())
-        _check_shape("Sphere", "center", self.center, (3,))
-        _check_positive("Sphere", "radius", self.radius)
+        _check("Sphere", self.center, radius=self.radius)
 
     def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
         offset = position - _column(self.center, position)
@@ -87,6 +84,11 @@ class Intersection(AbstractDomain):
 
     parts: tuple[AbstractDomain, ...]
 
+    def __check_init__(self):
+        for part in self.parts:
+            if not isinstance(part, eqx.Module):
+                checks.instance("a part of an intersection", part, AbstractDomain, "a domain")
+
     def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
         return jnp.all(jnp.stack([part.contains(position) for part in self.parts]), axis=0)
 
@@ -98,11 +100,11 @@ class Intersection(AbstractDomain):
         return jnp.where(missed | (near >= far), jnp.inf, jnp.stack([near, far]))
 
 
-def _check_shape(owner: str, name: str, value: Array, shape: tuple[int, ...]) -> None:
-    if eqx.is_array(value) and value.shape != shape:
-        raise ValueError(f"{owner}: {name} must have shape {shape}, got {value.shape}")
-
-
-def _check_positive(owner: str, name: str, value: Array) -> None:
-    if eqx.is_array(value) and not holds(value, lambda x: x > 0):
-        raise ValueError(f"{owner}: {name} must be positive, got {value.tolist()}")
+def _check(owner: str, center: Array, **lengths: Array) -> None:
+    """Shapes and signs of what is known: lengths are positive, centres have three numbers."""
+    for name, value in lengths.items():
+        if eqx.is_array(value):
+            checks.shaped(f"{owner}: {name}", value, () if name == "radius" else (3,), "kpc")
+            checks.positive(f"{owner}: {name}", value, "kpc")
+    if eqx.is_array(center):
+        checks.shaped(f"{owner}: center", center, (3,), "kpc")

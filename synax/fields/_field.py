@@ -8,18 +8,19 @@ it never sees the ray, the frequency or the observer. Components come first, so 
 import abc
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
-import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._parameters import as_parameter, parameter
 from ._surfaces import AbstractSurface, Moved
 
 Value = Float[Array, "..."]
 Position = Float[Array, "3 *points"]
+RANKS = ("scalar", "vector")
 
 
 class AbstractField(eqx.Module):
@@ -28,7 +29,18 @@ class AbstractField(eqx.Module):
     Subclass `AbstractScalarField` or `AbstractVectorField`, declare the parameters as module
     fields and write `__call__`. Name the places where the field jumps or bends sharply in
     `surfaces()`: the integrator then puts cell faces there.
+
+    Positions may be given as an astropy Quantity or as plain numbers; whatever `__call__` a
+    subclass writes receives an array (3, *points) in kpc.
     """
+
+    rank: eqx.AbstractVar[str]
+    """'scalar' or 'vector': what the field is at a point."""
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls):
+            type.__setattr__(cls, "__call__", _gated(vars(cls)["__call__"]))
 
     @abc.abstractmethod
     def __call__(self, position: Position) -> Value:
@@ -50,12 +62,20 @@ class AbstractField(eqx.Module):
             return NotImplemented
         return Sum((*_parts(self), *_parts(other)))
 
+    def __radd__(self, other: Any) -> "AbstractField":
+        """`sum([a, b])` begins with the number 0, which adds nothing."""
+        if isinstance(other, int) and not isinstance(other, bool) and other == 0:
+            return self
+        return NotImplemented
+
     def __sub__(self, other: "AbstractField") -> "Sum":
         if not isinstance(other, AbstractField):
             return NotImplemented
         return self + (-1.0) * other
 
     def __mul__(self, factor: Any) -> "Scaled":
+        if isinstance(factor, AbstractField) and factor.rank == "vector":
+            return Scaled(factor, self)  # a profile times a vector field
         return Scaled(self, factor)
 
     __rmul__ = __mul__
@@ -86,9 +106,46 @@ class AbstractField(eqx.Module):
 class AbstractScalarField(AbstractField):
     """A field with one value per point: position (3, *points) kpc -> (*points,)."""
 
+    rank: ClassVar[str] = "scalar"
+
 
 class AbstractVectorField(AbstractField):
     """A field with a vector per point: position (3, *points) kpc -> (3, *points)."""
+
+    rank: ClassVar[str] = "vector"
+
+
+def _gated(call: Callable[..., Value]) -> Callable[..., Value]:
+    """A field's `__call__` that converts the position and checks the shape of the value."""
+
+    @functools.wraps(call)
+    def checked(self: AbstractField, position: Any) -> Value:
+        position = as_position(position)
+        value = call(self, position)
+        expected = position.shape if self.rank == "vector" else position.shape[1:]
+        if jnp.shape(value) != expected:
+            raise TypeError(
+                f"{type(self).__name__} is a {self.rank} field: for positions of shape "
+                f"{position.shape} it must give values of shape {expected}, not {jnp.shape(value)}"
+            )
+        return value
+
+    return checked
+
+
+def as_position(position: Any) -> Position:
+    """Positions as an array (3, *points) in kpc; Quantities are converted.
+
+    **Raises** `ValueError` for another shape, with the remedy for positions (n, 3).
+    """
+    position = as_parameter(position, "kpc", "position")
+    shape = jnp.shape(position)
+    if not shape or shape[0] != 3:
+        remedy = ""
+        if len(shape) > 1 and shape[-1] == 3:
+            remedy = ": components come first, so give jnp.moveaxis(position, -1, 0)"
+        raise ValueError(f"position must have shape (3, *points), got {shape}{remedy}")
+    return position
 
 
 def is_vector_value(value: Value, position: Position) -> bool:
@@ -110,21 +167,39 @@ def _by_component(function: Callable[..., Value], position: Position, *values: V
 def check_rank(field: Any, rank: str, name: str) -> None:
     """Raise `TypeError` naming the argument unless `field` is a field of rank 'scalar' or 'vector'.
 
-    Decided by the shape of its value (traced abstractly, nothing is computed), so a sum or a
-    grid is judged like a user's own class.
+    The rank is the one that the field declares; its value's shape is checked when it is called.
     """
     if not isinstance(field, AbstractField):
         raise TypeError(
             f"{name} must be a {rank} field (a synax.AbstractField), got {type(field).__name__}"
         )
-    probe = jax.ShapeDtypeStruct((3, 2), jnp.result_type(float))
-    shape = eqx.filter_eval_shape(lambda f, x: f(x), field, probe).shape
-    expected = (3, 2) if rank == "vector" else (2,)
-    if shape != expected:
+    if field.rank != rank:
         raise TypeError(
-            f"{name} must be a {rank} field: {type(field).__name__} gave a value of shape {shape} "
-            f"for positions of shape (3, 2), expected {expected}"
+            f"{name} must be a {rank} field, got {type(field).__name__}, a {field.rank} field"
         )
+
+
+def check_unit(field: Any, unit: str, name: str) -> None:
+    """Raise `ValueError` if a grid that stands for `name` holds numbers in another unit.
+
+    Looks at the field itself and into sums, multiples and moved fields; a profile that
+    multiplies another field may have any unit.
+    """
+    if isinstance(field, Sum):
+        for k, part in enumerate(field.parts):
+            check_unit(part, unit, f"{name}.parts.{k}")
+    elif isinstance(field, Scaled):
+        if not isinstance(field.factor, AbstractField):
+            check_unit(field.field, unit, f"{name}.field")
+    elif isinstance(field, Rotated | Shifted | Inside | Permuted):
+        check_unit(field.field, unit, f"{name}.field")
+    else:
+        own = getattr(field, "unit", unit)
+        if isinstance(own, str) and own != unit:
+            raise ValueError(
+                f"{name} must be in {unit}, and this {type(field).__name__} is in '{own}': give "
+                f"grid.to_unit('{unit}')"
+            )
 
 
 def _parts(field: AbstractField) -> tuple[AbstractField, ...]:
@@ -135,6 +210,16 @@ class Sum(AbstractField):
     """The sum of several fields (all scalar or all vector)."""
 
     parts: tuple[AbstractField, ...]
+
+    def __check_init__(self):
+        ranks = {part.rank for part in self.parts if isinstance(part, AbstractField)}
+        if len(ranks) > 1:
+            named = ", ".join(f"{type(part).__name__} ({part.rank})" for part in self.parts)
+            raise TypeError(f"a vector and a scalar field cannot be added: {named}")
+
+    @property
+    def rank(self) -> str:
+        return self.parts[0].rank
 
     def __call__(self, position: Position) -> Value:
         values = [part(position) for part in self.parts]
@@ -151,7 +236,15 @@ class Scaled(AbstractField):
     """A field times a number, or times a scalar field (a profile)."""
 
     field: AbstractField
-    factor: Any = eqx.field(converter=as_parameter)
+    factor: Any = parameter(..., "", "number, or scalar field of position")
+
+    def __check_init__(self):
+        if isinstance(self.factor, AbstractField):
+            check_rank(self.factor, "scalar", "factor of a field")
+
+    @property
+    def rank(self) -> str:
+        return self.field.rank
 
     def __call__(self, position: Position) -> Value:
         factor = self.factor(position) if isinstance(self.factor, AbstractField) else self.factor
@@ -196,6 +289,10 @@ class Rotated(AbstractField):
     field: AbstractField
     rotation_vector: Float[Array, "3"] = parameter(..., "rad", "axis times angle")
 
+    @property
+    def rank(self) -> str:
+        return self.field.rank
+
     def __call__(self, position: Position) -> Value:
         matrix = rotation_matrix(self.rotation_vector).astype(position.dtype)
         value = self.field(_apply(matrix.T, position))
@@ -216,6 +313,10 @@ class Shifted(AbstractField):
     field: AbstractField
     offset: Float[Array, "3"] = parameter(..., "kpc", "displacement")
 
+    @property
+    def rank(self) -> str:
+        return self.field.rank
+
     def __call__(self, position: Position) -> Value:
         offset = self.offset.reshape((3,) + (1,) * (position.ndim - 1))
         return self.field(position - offset.astype(position.dtype))
@@ -233,6 +334,14 @@ class Inside(AbstractField):
 
     field: AbstractField
     domain: AbstractSurface
+
+    def __check_init__(self):
+        if not hasattr(self.domain, "contains"):
+            checks.instance("domain", self.domain, (), "a domain such as synax.Box or Sphere")
+
+    @property
+    def rank(self) -> str:
+        return self.field.rank
 
     def __call__(self, position: Position) -> Value:
         inside = self.domain.contains(position)
@@ -252,7 +361,11 @@ class Permuted(AbstractField):
     field: AbstractField
     components: tuple[int, ...] = eqx.field(static=True)
 
+    rank: ClassVar[str] = "vector"
+
     def __check_init__(self):
+        if isinstance(self.field, AbstractField):
+            check_rank(self.field, "vector", "field of a permutation")
         if sorted(self.components) != [0, 1, 2]:
             raise ValueError(
                 f"components must be a permutation of (0, 1, 2), got {self.components}"

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._numerics._gather import Shape3, pack, trilinear
 from .._numerics._mesh import as_mesh
 from .._parameters import as_parameter, parameter
@@ -68,9 +69,9 @@ class GridField(AbstractField):
         unit: str | None = None,
         mesh: jax.sharding.Mesh | None = None,
     ):
-        _check_choice("centering", centering, ("node", "cell"))
-        _check_choice("outside", outside, ("zero", "nearest", "linear"))
-        _check_choice("order", order, ("linear", "cubic"))
+        checks.choice("GridField: centering", centering, ("node", "cell"))
+        checks.choice("GridField: outside", outside, ("zero", "nearest", "linear"))
+        checks.choice("GridField: order", order, ("linear", "cubic"))
         if order == "cubic" and outside == "linear":
             raise ValueError("GridField: order='cubic' needs outside='zero' or 'nearest'")
         if not isinstance(box, Box):
@@ -80,14 +81,31 @@ class GridField(AbstractField):
             raise ValueError(
                 f"GridField: values must have shape (nx, ny, nz) or (3, nx, ny, nz), got {shape}"
             )
-        _check_shape(shape[-3:])
+        check_nodes("GridField: values", shape[-3:])
+        if unit is not None:
+            checks.instance("GridField: unit", unit, str, "a string such as 'uG'")
         self.unit = unit if unit is not None else ("uG" if len(shape) == 4 else "cm-3")
-        self.values = as_parameter(values, self.unit)
+        self.values = as_parameter(values, self.unit, "GridField: values")
+        if eqx.is_array(self.values):
+            checks.finite("GridField: values", self.values, self.unit)
         self.box = box
         self.centering = centering
         self.outside = outside
         self.order = order
         self.mesh = mesh
+
+    @property
+    def rank(self) -> str:
+        return "vector" if jnp.ndim(self.values) == 4 else "scalar"
+
+    def to_unit(self, unit: str) -> "GridField":
+        """The same grid with its values in another unit (astropy's spelling).
+
+        **Raises** `ValueError` for a unit that is not known, or that this one does not convert to.
+        """
+        factor = unit_factor(self.unit, unit, "unit")
+        values = self.values if factor == 1.0 else self.values * factor
+        return dataclasses.replace(self, values=values, unit=unit)
 
     def sharded(self, devices: Any = None) -> "GridField":
         """The same grid with its values divided over several devices, along x.
@@ -118,9 +136,9 @@ class GridField(AbstractField):
     @classmethod
     def from_field(
         cls,
-        field: AbstractField,
-        box: Box,
-        shape: Shape3 = (256, 256, 64),
+        field: Any,
+        box: Any,
+        shape: Any = (256, 256, 64),
         *,
         centering: str = "node",
         outside: str = "zero",
@@ -132,9 +150,10 @@ class GridField(AbstractField):
         **Arguments:** `field` any scalar or vector field, `shape` the number of values along
         x, y, z; the rest as for the constructor. Differentiable in the field's parameters.
         """
-        _check_choice("centering", centering, ("node", "cell"))
-        _check_shape(shape)
-        values = _sample(field, box, tuple(shape), centering)
+        checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
+        checks.instance("box", box, Box, "a synax.Box")
+        checks.choice("centering", centering, ("node", "cell"))
+        values = _sample(field, box, check_nodes("shape", shape), centering)
         return cls(values, box, centering=centering, outside=outside, order=order, unit=unit)
 
     @property
@@ -188,6 +207,10 @@ class PackedGrid(AbstractField):
     centering: str = eqx.field(static=True)
     outside: str = eqx.field(static=True)
 
+    @property
+    def rank(self) -> str:
+        return "vector" if self.vector else "scalar"
+
     def __call__(self, position: Position) -> Value:
         flat = position.reshape(3, -1)
         coordinate = grid_coordinate(flat, self.box, self.shape, self.centering)
@@ -237,13 +260,27 @@ def _sample(field: AbstractField, box: Box, shape: Shape3, centering: str) -> Va
     return jnp.moveaxis(slabs, 0, -3)
 
 
-def _check_choice(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"GridField: {name} must be one of {allowed}, got {value!r}")
+def check_nodes(name: str, shape: Any) -> Shape3:
+    """Three whole numbers of nodes, at least two each, that memory and indices can hold."""
+    nx, ny, nz = checks.grid_shape(name, shape, arrays=0)
+    if 3 * nx * ny * nz >= 2**31:
+        raise ValueError(f"{name}: shape {(nx, ny, nz)} is too large for 32-bit indices")
+    return checks.grid_shape(name, (nx, ny, nz))
 
 
-def _check_shape(shape: Any) -> None:
-    if len(shape) != 3 or not all(int(n) >= 2 for n in shape):
-        raise ValueError(f"GridField: shape must be three numbers >= 2, got {tuple(shape)}")
-    if 3 * int(shape[0]) * int(shape[1]) * int(shape[2]) >= 2**31:
-        raise ValueError(f"GridField: shape {tuple(shape)} is too large for 32-bit indices")
+def unit_factor(old: str, new: str, name: str) -> float:
+    """Number that turns values in one unit into another; `ValueError` names what it is of."""
+    from astropy import units
+
+    if old == new:
+        return 1.0
+    found = []
+    for unit in (old, new):
+        try:
+            found.append(units.Unit(unit))
+        except (ValueError, TypeError):
+            raise ValueError(f"{name}: unit '{unit}' is not known to astropy") from None
+    try:
+        return float(found[0].to(found[1]))
+    except units.UnitConversionError:
+        raise ValueError(f"{name}: cannot convert unit '{old}' to '{new}'") from None

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .. import _gaussian as gaussian
+from .. import _checks as checks, _gaussian as gaussian
 from .._numerics._math import cylindrical_radius, safe_divide, safe_sqrt
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
 from ..fields._domain import Box
@@ -78,7 +78,7 @@ class GaussianRandom(AbstractVectorField):
         self,
         key: PRNGKeyArray | Array,
         box: Box,
-        shape: tuple[int, int, int] = (128, 128, 64),
+        shape: Any = (128, 128, 64),
         *,
         amplitude: Any = 1.0,
         slope: Any = 5.0 / 3.0,
@@ -90,8 +90,7 @@ class GaussianRandom(AbstractVectorField):
         helicity: Any = None,
         solenoidal: bool = True,
     ):
-        if len(shape) != 3 or min(shape) < 4:
-            raise ValueError(f"GaussianRandom: shape must be three numbers >= 4, got {shape}")
+        shape = checks.grid_shape("GaussianRandom: shape", shape, 4, arrays=12)
         if not isinstance(box, Box):
             raise TypeError(f"GaussianRandom: box must be a synax.Box, got {type(box).__name__}")
         if helicity is not None and not solenoidal:
@@ -102,12 +101,12 @@ class GaussianRandom(AbstractVectorField):
             check_rank(along, "vector", "along")
         self.noise = jax.random.normal(key, (3, *shape), dtype=jnp.result_type(float))
         self.box = box
-        self.amplitude = as_parameter(amplitude, "uG")
-        self.slope = as_parameter(slope)
-        self.rise = as_parameter(rise)
-        self.outer_scale = as_parameter(outer_scale, "kpc")
-        self.rho = as_parameter(rho)
-        self.helicity = as_parameter(helicity)
+        self.amplitude = as_parameter(amplitude, "uG", "amplitude")
+        self.slope = as_parameter(slope, "", "slope")
+        self.rise = as_parameter(rise, "", "rise")
+        self.outer_scale = as_parameter(outer_scale, "kpc", "outer_scale")
+        self.rho = as_parameter(rho, "", "rho")
+        self.helicity = as_parameter(helicity, "", "helicity")
         self.profile = profile
         self.along = along
         self.solenoidal = solenoidal

@@ -1,5 +1,6 @@
 """Gaussian random fields on a grid, given by white modes."""
 
+from math import prod
 from typing import Any
 
 import equinox as eqx
@@ -7,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._parameters import parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractField, Position, Value
@@ -44,10 +46,14 @@ class GaussianField(AbstractField):
     def __check_init__(self):
         check_latent(self.latent, self.shape)
 
+    @property
+    def rank(self) -> str:
+        return "vector" if self.latent.ndim == 4 else "scalar"
+
     @staticmethod
     def on_grid(
         box: Box,
-        shape: Shape3,
+        shape: Any,
         spectrum: AbstractSpectrum,
         *,
         vector: bool = False,
@@ -60,6 +66,7 @@ class GaussianField(AbstractField):
         **Arguments:** as for the class; `vector`: three components or one; `padding`: fraction
         of further nodes along each axis of the periodic grid.
         """
+        shape = checks.grid_shape("shape", shape)
         modes = (3,) * vector + padded(shape, padding)
         return GaussianField(white(modes, key), spectrum, box, tuple(shape), outside)
 
@@ -86,8 +93,13 @@ class GaussianField(AbstractField):
         return (self.box,) if self.outside == "zero" else ()
 
 
+MODE_BYTES = 5 * 8
+"""Memory of one mode while a field is made: the mode, its amplitude, wave numbers, transforms."""
+
+
 def white(shape: tuple[int, ...], key: Any) -> Float[Array, "..."]:
-    """Standard normal numbers, or zeros without a key."""
+    """Standard normal numbers, or zeros without a key; refused if they cannot be held."""
+    checks.memory(f"shape: {' x '.join(map(str, shape))} modes", MODE_BYTES * prod(shape))
     dtype = jnp.result_type(float)
     return jnp.zeros(shape, dtype) if key is None else jax.random.normal(key, shape, dtype)
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._parameters import parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractVectorField, Position
@@ -52,7 +53,7 @@ class SolenoidalField(AbstractVectorField):
     @staticmethod
     def on_grid(
         box: Box,
-        shape: Shape3,
+        shape: Any,
         spectrum: AbstractSpectrum,
         *,
         key: Any = None,
@@ -60,7 +61,7 @@ class SolenoidalField(AbstractVectorField):
         outside: str = "zero",
     ) -> "SolenoidalField":
         """The field that is zero everywhere, or a random one drawn with `key`."""
-        nx, ny, nz = shape
+        nx, ny, nz = checks.grid_shape("shape", shape)
         modes = (3, *padded((nx + 1, ny + 1, nz + 1), padding))
         return SolenoidalField(white(modes, key), spectrum, box, (nx, ny, nz), outside)
 

@@ -9,13 +9,18 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int, PyTree
 
+from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._numerics._mesh import as_mesh
-from .._parameters import as_parameter, holds
+from .._parameters import as_parameter, without_unit
 from ..fields._domain import AbstractDomain, Box
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
+
+
+RAY_BYTES = 10 * 8
+"""Memory of one sightline: three unit vectors and a pixel number."""
 
 
 def _default_domain() -> Box:
@@ -104,8 +109,15 @@ class Sightlines(eqx.Module):
         return jax.tree.map(place, tree)
 
     def __check_init__(self):
-        if self.distance is not None and not holds(self.distance, lambda x: x > 0):
-            raise ValueError("distance must be positive (kpc)")
+        if not isinstance(self.domain, AbstractDomain | jax.ShapeDtypeStruct):
+            checks.instance("domain", self.domain, AbstractDomain, "a synax.Box or synax.Sphere")
+        if eqx.is_array(self.direction) and self.direction.shape[-1] == 0:
+            raise ValueError("there must be at least one sightline, got none")
+        checks.finite("observer", self.observer, "kpc")
+        checks.finite("direction", self.direction)
+        checks.at_least("minimum_distance", self.minimum_distance, 0.0, "kpc")
+        if self.distance is not None and not checks.holds(self.distance, lambda x: x > 0):
+            raise ValueError(f"distance must be positive (kpc), got {checks.shown(self.distance)}")
         if self.minimum_distance.ndim and self.minimum_distance.shape != (self.n_rays,):
             raise ValueError(
                 f"minimum_distance must be a number or one for each of {self.n_rays} rays, got "
@@ -114,9 +126,9 @@ class Sightlines(eqx.Module):
 
     @staticmethod
     def healpix(
-        nside: int,
+        nside: Any,
         observer: Any = SUN,
-        domain: AbstractDomain | None = None,
+        domain: Any = None,
         *,
         pixels: Any = None,
         mask: Any = None,
@@ -135,35 +147,29 @@ class Sightlines(eqx.Module):
         - `ordering`: 'RING' or 'NEST'.
         - `minimum_distance`: where the rays start (kpc), a number or one for each.
 
-        **Raises** `ValueError` for an invalid nside, ordering, mask or pixel list.
+        **Raises** `ValueError` for an invalid nside, ordering, mask or pixel list (every pixel
+        once, in range), for an observer that is not finite, for more rays than memory holds.
+        **Warns** (`synax.SynaxWarning`) if the observer is outside the domain.
 
         **Reference:** Gorski et al. 2005, ApJ 622, 759.
         """
         import healpy
 
-        if isinstance(nside, bool) or int(nside) != nside or not healpy.isnsideok(int(nside)):
+        nside = checks.integer("nside", nside)
+        if not healpy.isnsideok(nside):
             raise ValueError(f"nside must be a positive integer HEALPix accepts, got {nside!r}")
-        if ordering not in ("RING", "NEST"):
-            raise ValueError(f"ordering must be 'RING' or 'NEST', got {ordering!r}")
-        if ordering == "NEST" and not healpy.isnsideok(int(nside), nest=True):
+        checks.choice("ordering", ordering, ("RING", "NEST"))
+        if ordering == "NEST" and not healpy.isnsideok(nside, nest=True):
             raise ValueError(f"nside must be a power of two in NEST ordering, got {nside}")
-        nside, n_pixels = int(nside), 12 * int(nside) ** 2
+        n_pixels = 12 * nside**2
         if pixels is not None and mask is not None:
             raise ValueError("give pixels or mask, not both")
         if mask is not None:
-            mask = np.asarray(mask)
-            if mask.shape != (n_pixels,) or mask.dtype != bool:
-                raise ValueError(
-                    f"mask must be a boolean array of shape ({n_pixels},) for nside {nside}, "
-                    f"got {mask.dtype} of shape {mask.shape}"
-                )
-            pixels = np.flatnonzero(mask)
+            pixels = _pixels_of_mask(np.asarray(mask), nside)
         if pixels is not None:
-            pixels = np.asarray(pixels)
-            if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
-                raise ValueError("pixels must be a non-empty one-dimensional array of integers")
-            if pixels.min() < 0 or pixels.max() >= n_pixels:
-                raise ValueError(f"pixels must lie in 0..{n_pixels - 1} for nside {nside}")
+            pixels = _pixel_numbers(pixels, nside)
+        else:
+            checks.memory(f"nside = {nside}: {n_pixels:,} sightlines", RAY_BYTES * n_pixels)
         numbers = np.arange(n_pixels) if pixels is None else pixels
         lon, lat = healpy.pix2ang(nside, numbers, nest=ordering == "NEST", lonlat=True)
         return _from_angles(
@@ -184,7 +190,7 @@ class Sightlines(eqx.Module):
         distance: Any = None,
         *,
         observer: Any = SUN,
-        domain: AbstractDomain | None = None,
+        domain: Any = None,
         minimum_distance: Any = 0.0,
     ) -> "Sightlines":
         """Directions from a catalogue (pulsars, extragalactic sources).
@@ -196,20 +202,28 @@ class Sightlines(eqx.Module):
         - `distance`: kpc (or Quantity), a number or (n_rays,); None: to the domain's wall.
 
         **Raises** `ValueError` for shapes that differ, latitudes beyond 90 degrees, distances
-        that are not positive.
+        that are not positive, units of another kind. **Warns** (`synax.SynaxWarning`) if the
+        observer is outside the domain.
         """
         if hasattr(l, "galactic"):
             sky = l.galactic
             l, b = sky.l, sky.b
             if distance is None and sky.distance.unit.physical_type == "length":
                 distance = np.atleast_1d(sky.distance.to_value("kpc"))
-        l, b = (np.atleast_1d(_value(a, "deg")).astype(float) for a in (l, b))
+        if b is None:
+            raise TypeError("b is missing: give longitude and latitude, or l as a SkyCoord")
+        l, b = (_degrees(name, a) for name, a in (("l", l), ("b", b)))
         if l.shape != b.shape or l.ndim != 1:
             raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
         if not (np.all(np.isfinite(l)) and np.all(np.abs(b) <= 90.0)):
             raise ValueError("l and b must be finite degrees, with -90 <= b <= 90")
         if distance is not None:
-            distance = as_parameter(distance, "kpc")
+            distance = as_parameter(distance, "kpc", "distance")
+            if distance.shape not in ((), (1,), l.shape):
+                raise ValueError(
+                    f"distance must be one number or one for each of {l.size} sightlines, got "
+                    f"shape {distance.shape}"
+                )
             distance = jnp.broadcast_to(distance, l.shape)
         return _from_angles(
             np.radians(l), np.radians(b), observer, domain, minimum_distance, distance=distance
@@ -217,15 +231,15 @@ class Sightlines(eqx.Module):
 
     @staticmethod
     def parallel(
-        shape: tuple[int, int],
+        shape: Any,
         extent: Any,
         *,
-        inclination: float = 0.0,
-        position_angle: float = 0.0,
-        azimuth: float = 0.0,
+        inclination: Any = 0.0,
+        position_angle: Any = 0.0,
+        azimuth: Any = 0.0,
         center: Any = (0.0, 0.0, 0.0),
         distance: Any = 100.0,
-        domain: AbstractDomain | None = None,
+        domain: Any = None,
     ) -> "Sightlines":
         """A galaxy seen from far away: parallel rays through an image plane.
 
@@ -241,21 +255,35 @@ class Sightlines(eqx.Module):
           which rays start (kpc); it must lie outside the domain.
 
         Polarisation angles count from image up (north) towards image left (east).
+
+        **Raises** `ValueError` for an image plane within the domain, which would lose a part.
         """
-        if len(shape) != 2 or min(shape) < 1:
-            raise ValueError(f"shape must be (ny, nx) with positive integers, got {shape}")
-        sides = [float(_value(side, "kpc")) for side in extent]
-        if len(sides) != 2 or min(sides) <= 0:
+        try:
+            ny, nx = (checks.integer("shape", n) for n in shape)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"shape must be (ny, nx) with positive integers, got {checks.shown(shape)}"
+            ) from None
+        checks.memory(f"shape = {(ny, nx)}: {ny * nx:,} sightlines", RAY_BYTES * ny * nx)
+        sides = as_parameter(extent, "kpc", "extent")
+        if sides.shape != (2,) or not checks.holds(sides, lambda x: (x > 0) & (x < np.inf)):
             raise ValueError(f"extent must be (width, height), positive (kpc), got {extent}")
-        width, height = sides
-        center, distance = np.asarray(_value(center, "kpc"), float), _value(distance, "kpc")
-        inc, pa, az = (np.radians(_value(a, "deg")) for a in (inclination, position_angle, azimuth))
+        width, height = _numbers("extent", extent, (2,), "kpc")
+        center = _numbers("center", center, (3,), "kpc")
+        distance = float(_numbers("distance", distance, (), "kpc"))
+        inc, pa, az = (
+            np.radians(_numbers(name, angle, (), "deg"))
+            for name, angle in (
+                ("inclination", inclination),
+                ("position_angle", position_angle),
+                ("azimuth", azimuth),
+            )
+        )
         toward = np.array([np.sin(inc) * np.cos(az), np.sin(inc) * np.sin(az), np.cos(inc)])
         up = np.array([-np.cos(inc) * np.cos(az), -np.cos(inc) * np.sin(az), np.sin(inc)])
         n = -toward
         left = np.cross(up, n)
         up, left = np.cos(pa) * up + np.sin(pa) * left, np.cos(pa) * left - np.sin(pa) * up
-        ny, nx = shape
         across = (np.arange(nx) + 0.5) / nx - 0.5
         along = (np.arange(ny) + 0.5) / ny - 0.5
         h, v = np.meshgrid(across * width, along * height)
@@ -263,28 +291,96 @@ class Sightlines(eqx.Module):
         origin = origin - left[:, None] * h.ravel() + up[:, None] * v.ravel()
         ones = np.ones((1, ny * nx))
         real = jnp.result_type(float)
-        return Sightlines(
+        rays = Sightlines(
             jnp.asarray(origin, real),
             *(jnp.asarray(a[:, None] * ones, real) for a in (n, left, up)),
             _default_domain() if domain is None else domain,
             as_parameter(0.0),
             image_shape=(ny, nx),
         )
+        _check_image_plane(rays, distance)
+        return rays
 
 
-def _value(quantity: Any, unit: str) -> Any:
-    return quantity.to_value(unit) if hasattr(quantity, "to_value") else quantity
+def _check_image_plane(rays: Sightlines, distance: float) -> None:
+    """Refuse an image plane within or behind the domain: the part before it would be lost."""
+    near, far = rays.domain.crossings(rays.origin, rays.direction)
+    if checks.is_traced(near):
+        return
+    meets = np.isfinite(np.asarray(far))
+    if not meets.any():
+        checks.warn("no sightline meets the domain: check center, extent and domain")
+        return
+    lost = -float(np.min(np.asarray(near)[meets]))
+    if lost > 1e-9 * (abs(distance) + lost):
+        raise ValueError(
+            f"distance must put the image plane outside the domain: at {distance:g} kpc some rays "
+            f"start {lost:.4g} kpc behind its wall; give more than {distance + lost:.4g}"
+        )
+
+
+def _check_observer(rays: Sightlines) -> None:
+    """Warn of an observer outside the domain, with how many rays still meet it."""
+    values = (rays.observer, rays.direction, *jax.tree.leaves(rays.domain))
+    if any(map(checks.is_traced, values)) or bool(rays.domain.contains(rays.observer)):
+        return
+    near, far = rays.span()
+    meeting = int(np.sum(np.asarray(far > near)))
+    place = ", ".join(f"{x:g}" for x in np.asarray(rays.observer))
+    checks.warn(
+        f"observer ({place}) kpc lies outside the domain: {meeting} of {rays.n_rays} sightlines "
+        "meet it, and the others are 0; give a larger domain, or another observer"
+    )
+
+
+def _pixels_of_mask(mask: np.ndarray, nside: int) -> np.ndarray:
+    n_pixels = 12 * nside**2
+    if mask.shape != (n_pixels,) or mask.dtype != bool:
+        raise ValueError(
+            f"mask must be a boolean array of shape ({n_pixels},) for nside {nside}, "
+            f"got {mask.dtype} of shape {mask.shape}"
+        )
+    if not mask.any():
+        raise ValueError("mask must be True somewhere: it leaves no sightline")
+    return np.flatnonzero(mask)
+
+
+def _pixel_numbers(pixels: Any, nside: int) -> np.ndarray:
+    last = 12 * nside**2 - 1
+    pixels = np.asarray(pixels)
+    if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
+        raise ValueError("pixels must be a non-empty one-dimensional array of integers")
+    if pixels.min() < 0 or pixels.max() > last:
+        raise ValueError(f"pixels must lie in 0..{last} for nside {nside}")
+    found, counts = np.unique(pixels, return_counts=True)
+    if found.size < pixels.size:
+        raise ValueError(f"pixels must be different: {found[counts > 1][0]} stands there twice")
+    return pixels
+
+
+def _degrees(name: str, value: Any) -> np.ndarray:
+    found = np.atleast_1d(np.asarray(as_parameter(value, "deg", name), dtype=float))
+    if found.size == 0:
+        raise ValueError(f"{name} must have at least one value, got none")
+    return found
+
+
+def _numbers(name: str, value: Any, shape: tuple[int, ...], unit: str) -> np.ndarray:
+    """Finite numbers of a shape in a unit, in NumPy's precision."""
+    as_parameter(value, unit, name)  # refuses what is no number
+    found = np.asarray(without_unit(value, unit, name), dtype=float)
+    return checks.finite(name, checks.shaped(name, found, shape, unit), unit)
 
 
 def _from_angles(
     lon: Float[np.ndarray, " n_rays"],
     lat: Float[np.ndarray, " n_rays"],
     observer: Any,
-    domain: AbstractDomain | None,
+    domain: Any,
     minimum_distance: Any,
     **kwargs: Any,
 ) -> Sightlines:
-    observer = as_parameter(observer, "kpc")
+    observer = as_parameter(observer, "kpc", "observer")
     if observer.shape != (3,):
         raise ValueError(f"observer must be a position (3,) in kpc, got shape {observer.shape}")
     sl, cl, sb, cb = np.sin(lon), np.cos(lon), np.sin(lat), np.cos(lat)
@@ -293,10 +389,12 @@ def _from_angles(
         np.stack([-sl, cl, np.zeros_like(sl)]),
         np.stack([-sb * cl, -sb * sl, cb]),
     )
-    return Sightlines(
+    rays = Sightlines(
         observer,
         *(jnp.asarray(v, observer.dtype) for v in frame),
         _default_domain() if domain is None else domain,
-        as_parameter(minimum_distance, "kpc"),
+        as_parameter(minimum_distance, "kpc", "minimum_distance"),
         **kwargs,
     )
+    _check_observer(rays)
+    return rays

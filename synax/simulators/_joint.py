@@ -7,10 +7,10 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import stored
-from .._parameters import as_parameter
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
 from ..transfer import AbstractMedium, Frame, Medium
+from ._checked import check_frequency
 from ._observables import (
     Synchrotron,
     _integrate,
@@ -54,7 +54,7 @@ def observe_together(sky: Synchrotron, rays: Sightlines, frequency: Any) -> Obse
     """
     if sky.electrons is None:
         raise ValueError("observe_together needs a simulator with electrons, got None")
-    frequency = as_parameter(frequency, "GHz")
+    frequency = check_frequency(frequency)
     return _observe(sky._resolved(rays), rays, frequency, index_is_three(sky.cosmic_rays))
 
 

@@ -11,10 +11,10 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._mesh import PLANES, RAYS, REPLICATED, over_rays
-from .._parameters import as_parameter, holds
+from .._parameters import holds, parameter
 from ..cosmic_rays import AbstractPowerLaw
 from ..emission import field_power, polarised_fraction, spectral_factor
-from ..fields._field import AbstractField, check_rank
+from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface, distinct
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
@@ -34,6 +34,7 @@ from ..transfer import (
     ReversibleAdjoint,
     Totals,
 )
+from ._checked import check_call, check_frequency, check_simulator
 from ._sampled import (
     as_steps,
     cells_along,
@@ -185,8 +186,9 @@ class AbstractSimulator(eqx.Module):
         """Where the cells lie on each ray, and how many there are."""
         return cells_along(rays, self.surfaces(), self.steps)
 
-    def _resolved(self, rays: Sightlines) -> "AbstractSimulator":
+    def _resolved(self, rays: Any) -> "AbstractSimulator":
         """The simulator with a known number of steps, each surface named once."""
+        check_call(self, rays)
         sky = eqx.tree_at(lambda s: s.steps, self, self.steps.resolve(rays))
         kinds = _kinds(self.fields())
         if self.faces is not True or len(kinds) == len(set(kinds)):
@@ -285,17 +287,13 @@ class Synchrotron(AbstractSimulator):
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        check_rank(self.magnetic, "vector", "magnetic")
-        if self.electrons is not None:
-            check_rank(self.electrons, "scalar", "electrons")
-        check_rank(self.cosmic_rays, "scalar", "cosmic_rays")
-        _check_block(self.block)
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         electrons = () if self.electrons is None else (self.electrons,)
         return (self.magnetic, *electrons, self.cosmic_rays)
 
-    def __call__(self, rays: Sightlines, frequency: Any) -> Stokes:
+    def __call__(self, rays: Any, frequency: Any) -> Stokes:
         """Brightness temperatures along `rays`.
 
         **Arguments:** `rays`: sightlines. `frequency`: GHz, a number or (n_freq,), or an astropy
@@ -306,11 +304,7 @@ class Synchrotron(AbstractSimulator):
 
         **Raises** `ValueError` for frequencies that are not positive or not one-dimensional.
         """
-        frequency = as_parameter(frequency, "GHz")
-        if frequency.ndim > 1:
-            raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
-        if not holds(frequency, lambda x: x > 0):
-            raise ValueError(f"frequency must be positive (GHz), got {frequency}")
+        frequency = check_frequency(frequency)
         sky = self._resolved(rays)
         return _simulate(sky, rays, frequency, index_is_three(self.cosmic_rays))
 
@@ -392,14 +386,12 @@ class RotationMeasure(AbstractSimulator):
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        check_rank(self.magnetic, "vector", "magnetic")
-        check_rank(self.electrons, "scalar", "electrons")
-        _check_block(self.block)
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.magnetic, self.electrons)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
         return const.FARADAY_CONSTANT * _column(
             self._resolved(rays), self.electrons, self.magnetic, 1, rays
@@ -417,13 +409,12 @@ class DispersionMeasure(AbstractSimulator):
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        check_rank(self.electrons, "scalar", "electrons")
-        _check_block(self.block)
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.electrons,)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Dispersion measure of each sightline, pc cm^-3 (n_rays,)."""
         return const.PC_PER_KPC * _column(self._resolved(rays), self.electrons, None, 1, rays)
 
@@ -435,7 +426,9 @@ class EmissionMeasure(AbstractSimulator):
     """
 
     electrons: AbstractField
-    filling_factor: Float[Array, ""] = eqx.field(default=1.0, converter=as_parameter)
+    filling_factor: Float[Array, ""] = parameter(
+        1.0, "", "volume fraction of the clumps", above=0.0, maximum=1.0
+    )
     steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
     quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
     adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
@@ -443,18 +436,12 @@ class EmissionMeasure(AbstractSimulator):
     block: int | None = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        check_rank(self.electrons, "scalar", "electrons")
-        _check_block(self.block)
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.electrons,)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Emission measure of each sightline, pc cm^-6 (n_rays,)."""
         column = const.PC_PER_KPC * _column(self._resolved(rays), self.electrons, None, 2, rays)
         return column / self.filling_factor
-
-
-def _check_block(block: int | None) -> None:
-    if block is not None and (isinstance(block, bool) or not isinstance(block, int) or block < 1):
-        raise ValueError(f"block must be a positive integer number of rays, got {block!r}")

@@ -13,6 +13,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from ..cosmic_rays import AbstractPowerLaw, PowerLaw
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface
@@ -32,6 +33,7 @@ class Here(AbstractField):
     """The value of a sampled field at the point being integrated, whatever the position."""
 
     value: Array
+    rank: str = eqx.field(static=True)
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "..."]:
         return self.value
@@ -50,18 +52,19 @@ class SampledField(AbstractField):
     steps: AbstractSteps
     quadrature: AbstractQuadrature
 
+    @property
+    def rank(self) -> str:
+        return "vector" if self.values.ndim == 4 else "scalar"
+
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "..."]:
-        if position.shape[1:] != (2,):  # the shape that `check_rank` asks for
-            raise TypeError(
-                "a SampledField has values only along its own sightlines; "
-                "use the original field to evaluate it at other positions"
-            )
-        components = self.values.shape[1:-2]
-        return jnp.zeros((*components, *position.shape[1:]), self.values.dtype)
+        raise TypeError(
+            "a SampledField has values only along its own sightlines; "
+            "use the original field to evaluate it at other positions"
+        )
 
     def at(self, cell: Array) -> Here:
         """The field as seen from the nodes of one cell."""
-        return Here(jax.lax.dynamic_index_in_dim(self.values, cell, keepdims=False))
+        return Here(jax.lax.dynamic_index_in_dim(self.values, cell, keepdims=False), self.rank)
 
 
 def is_sampled(x: Any) -> bool:
@@ -165,9 +168,12 @@ def as_steps(steps: Any) -> AbstractSteps:
     """Converter: an integer means that many cells, short near the observer and longer far away."""
     if isinstance(steps, AbstractSteps):
         return steps
-    if isinstance(steps, bool) or not isinstance(steps, int):
-        raise ValueError(f"steps: n must be a positive integer or a rule for steps, got {steps!r}")
-    return GradedSteps(steps)
+    try:
+        return GradedSteps(checks.integer("steps: n", steps))
+    except ValueError:
+        raise ValueError(
+            f"steps: n must be a positive integer or a rule for steps, got {checks.shown(steps)}"
+        ) from None
 
 
 def sample_along(
@@ -191,6 +197,8 @@ def sample_along(
     with memory cells x nodes x components x rays. Cosmic rays stay a power law, with normalisation
     and (if it is a field) index sampled.
     """
+    checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
+    checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     steps = as_steps(steps).resolve(rays)
     quadrature = GaussLegendre() if quadrature is None else quadrature
     surfaces = field.surfaces() if surfaces is None else surfaces

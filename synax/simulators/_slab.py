@@ -31,6 +31,10 @@ class Slab(AbstractField):
     axis: str = eqx.field(static=True)
     n_devices: int = eqx.field(static=True)
 
+    @property
+    def rank(self) -> str:
+        return "vector" if self.vector else "scalar"
+
     def __call__(self, position: Position) -> Value:
         nx, ny, nz = self.shape
         planes = nx // self.n_devices

@@ -14,8 +14,9 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._numerics._math import larger, log, smaller, sorted_rows
-from .._parameters import as_parameter
+from .._parameters import as_parameter, parameter
 
 Real = Float[Array, " n_rays"]
 
@@ -54,10 +55,7 @@ class AbstractSteps(eqx.Module):
 class UniformSteps(AbstractSteps):
     """`n` cells of equal length on each ray."""
 
-    n: int = eqx.field(static=True)
-
-    def __check_init__(self):
-        _check_count("UniformSteps", self.n)
+    n: int = eqx.field(static=True, converter=lambda n: checks.integer("steps: n", n))
 
     def coordinate(self, s: Array) -> Array:
         return s
@@ -75,11 +73,13 @@ class GradedSteps(AbstractSteps):
     `scale`: kpc.
     """
 
-    n: int = eqx.field(static=True)
-    scale: Float[Array, ""] = eqx.field(default=DEFAULT_SCALE, converter=as_parameter)
+    n: int = eqx.field(static=True, converter=lambda n: checks.integer("steps: n", n))
+    scale: Float[Array, ""] = parameter(DEFAULT_SCALE, "kpc", "distance beyond which cells grow")
 
     def __check_init__(self):
-        _check_count("GradedSteps", self.n)
+        if eqx.is_array(self.scale):
+            checks.shaped("GradedSteps: scale", self.scale, (), "kpc")
+            checks.positive("GradedSteps: scale", self.scale, "kpc")
 
     def coordinate(self, s: Array) -> Array:
         # a cube root: jnp.cbrt costs six times as much on a CPU
@@ -96,13 +96,14 @@ class MaximumStep(AbstractSteps):
     `jax.jit` use `MaximumStep(length).resolve(rays)` beforehand.
     """
 
-    length: float = eqx.field(static=True)
-    """kpc."""
+    length: float = eqx.field(
+        static=True, converter=lambda x: float(as_parameter(x, "kpc", "length"))
+    )
+    """kpc, a number or a Quantity."""
     n: int = eqx.field(static=True, default=0)
 
     def __check_init__(self):
-        if not self.length > 0:
-            raise ValueError(f"MaximumStep: length must be positive (kpc), got {self.length!r}")
+        checks.positive("MaximumStep: length", self.length, "kpc")
 
     def resolve(self, rays: Rays) -> AbstractSteps:
         near, far = rays.span()
@@ -118,11 +119,6 @@ class MaximumStep(AbstractSteps):
 
     def distance(self, u: Array) -> Array:
         return u
-
-
-def _check_count(owner: str, n: int) -> None:
-    if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ValueError(f"{owner}: n must be a positive integer, got {n!r}")
 
 
 class Cells(NamedTuple):

@@ -1,0 +1,204 @@
+"""One gate for arguments: every bad one is refused, or warned of, in a sentence that names it."""
+
+import dataclasses
+from typing import Any
+
+import astropy.units as u
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy.table import Column
+
+import synax
+from synax._checks import memory_limit
+from synax.simulators._checked import check_call, check_simulator
+
+B, NE, CR = synax.magnetic.WMAP(), synax.electrons.Uniform(0.03), synax.cosmic_rays.WMAP()
+BOX = synax.Box((1.0, 1.0, 1.0))
+FEW = synax.Sightlines.from_lonlat([10.0, 200.0], [0.0, 30.0])
+healpix, parallel = synax.Sightlines.healpix, synax.Sightlines.parallel
+NAN = float("nan")
+
+
+def on_grid(shape):
+    return synax.GaussianField.on_grid(BOX, shape, synax.Matern(), key=jax.random.key(0))
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda: synax.magnetic.WMAP(b0=3 * u.kpc), ValueError, "b0 must be in uG.*'kpc'"),
+        (lambda: synax.magnetic.WMAP(b0="3"), TypeError, "b0 must be a number"),
+        (lambda: synax.magnetic.WMAP(b0=True), TypeError, "b0 must be a number"),
+        (lambda: synax.magnetic.WMAP(psi0=NAN), ValueError, "psi0 must be finite"),
+        (lambda: synax.magnetic.WMAP(b0=1j), TypeError, "b0 must be real"),
+        (lambda: synax.magnetic.WMAP(b0=jnp.asarray(1j)), TypeError, "b0 must be real"),
+        (lambda: synax.magnetic.WMAP(b0=[[1.0, 2.0], [3.0]]), ValueError, "b0 must be an array"),
+        (
+            lambda: synax.magnetic.WMAP(b0=np.ma.array([1.0, 2.0], mask=[0, 1])),
+            ValueError,
+            "b0 has 1 missing",
+        ),
+        (lambda: synax.cosmic_rays.WMAP(spectral_index=1 / 3), ValueError, "spectral_index must"),
+        (lambda: synax.cosmic_rays.Uniform(1.0, spectral_index=-2), ValueError, "spectral_index"),
+        (lambda: synax.cosmic_rays.Analytic(alpha=0.2), ValueError, "alpha must be greater than"),
+        (lambda: B(np.ones((10, 3))), ValueError, r"position must have.*\(10, 3\).*moveaxis"),
+        (lambda: B(np.ones(3) * u.uG), ValueError, "position must be in kpc"),
+        (lambda: B + NE, TypeError, r"WMAP \(vector\), Uniform \(scalar\)"),
+        (lambda: B * B, TypeError, "factor of a field must be a scalar field"),
+        (lambda: NE.permuted(0, 2, 1), TypeError, "must be a vector field"),
+        (lambda: synax.Box((1.0, NAN, 1.0)), ValueError, "half_lengths must be finite"),
+        (lambda: synax.Box((1.0, -1.0, 1.0)), ValueError, "half_lengths must be positive"),
+        (lambda: synax.Sphere(0.0), ValueError, "radius must be positive"),
+        (lambda: healpix(2, observer=(NAN, 0, 0)), ValueError, "observer must be finite"),
+        (lambda: healpix(2, observer=(8, 0, 0) * u.uG), ValueError, "observer must be in kpc"),
+        (lambda: healpix(2.5), ValueError, "nside must be a positive integer"),
+        (lambda: healpix(2, mask=np.zeros(48, bool)), ValueError, "mask must be True somewhere"),
+        (lambda: healpix(2, pixels=[3, 5, 3]), ValueError, "3 stands there twice"),
+        (lambda: healpix(2, minimum_distance=-1.0), ValueError, "minimum_distance must be finite"),
+        (lambda: healpix(2**24), ValueError, r"nside = 16777216.*GB of memory"),
+        (lambda: synax.Sightlines.from_lonlat([], []), ValueError, "l must have at least one"),
+        (
+            lambda: synax.Sightlines.from_lonlat([1.0, 2.0], [0.0, 0.0], distance=[1.0] * 3),
+            ValueError,
+            "distance must be one number or one for each of 2",
+        ),
+        (lambda: parallel((2, 2), (9, 9), distance=0), ValueError, "more than 5"),
+        (lambda: parallel((2, 2), (9, 9), inclination=NAN), ValueError, "inclination must be fin"),
+        (lambda: parallel((2.5, 2), (9, 9)), ValueError, "shape must be"),
+        (lambda: synax.GradedSteps(4, scale=0.0), ValueError, "scale must be positive"),
+        (lambda: synax.GradedSteps(4, scale=NAN), ValueError, "scale must be finite"),
+        (lambda: synax.GradedSteps(4, scale=1 * u.uG), ValueError, "scale must be in kpc"),
+        (lambda: synax.UniformSteps(True), ValueError, "n must be a positive integer"),
+        (lambda: synax.MaximumStep(-1.0), ValueError, "length must be positive"),
+        (lambda: on_grid((100_000,) * 3), ValueError, "shape = .*GB of memory"),
+        (lambda: on_grid((4.7, 4, 4)), ValueError, "shape must be three"),
+        (
+            lambda: synax.GridField(np.full((2, 2, 2), NAN), BOX),
+            ValueError,
+            "values must be finite.*8 of 8",
+        ),
+        (lambda: synax.GridField(np.ones((2, 2, 2)) * u.kpc, BOX), ValueError, "values must be in"),
+        (lambda: synax.GridField(np.ones((2, 2, 2), complex), BOX), TypeError, "values must be"),
+        (
+            lambda: synax.GridField(np.ones((2, 2, 2)), BOX).to_unit("uG"),
+            ValueError,
+            "'cm-3' to 'uG'",
+        ),
+        (lambda: synax.RotationMeasure(B, CR), TypeError, "electrons must be a density"),
+        (lambda: synax.RotationMeasure(NE, NE), TypeError, "magnetic must be a vector field"),
+        (lambda: synax.DispersionMeasure(B), TypeError, "electrons must be a scalar field"),
+        (
+            lambda: synax.RotationMeasure(
+                0.5 * synax.GridField(np.ones((3, 2, 2, 2)), BOX, unit="G"), NE
+            ),
+            ValueError,
+            r"magnetic.field must be in uG.*'G'.*to_unit\('uG'\)",
+        ),
+        (lambda: synax.Synchrotron(B, NE, CR, steps=2.0), ValueError, "steps: n must be"),
+        (lambda: synax.EmissionMeasure(NE, filling_factor=0.0), ValueError, "filling_factor must"),
+        (lambda: synax.Synchrotron(B, NE, CR)(5, 2.4), TypeError, "rays must be synax.Sightlines"),
+        (lambda: synax.Synchrotron(B, NE, CR)(FEW, NAN), ValueError, "frequency must be positive"),
+        (lambda: synax.Synchrotron(B, NE, CR)(FEW, []), ValueError, "frequency must be a number"),
+        (
+            lambda: synax.Synchrotron(
+                B,
+                NE,
+                synax.cosmic_rays.PowerLaw(NE, synax.cosmic_rays.LinearIndex(3.0, 0.2)),
+            )(FEW, 2.4),
+            ValueError,
+            "spectral_index must be greater than 1/3",
+        ),
+    ],
+)
+def test_refused_by_name(make, error, words):
+    with pytest.raises(error, match=words) as caught:
+        make()
+    assert "\n" not in str(caught.value)
+
+
+@dataclasses.dataclass
+class Loose:
+    """The arguments of a simulator, without the type checks that the suite adds."""
+
+    electrons: Any = NE
+    cosmic_rays: Any = CR
+    quadrature: Any = synax.GaussLegendre()  # noqa: RUF009
+    adjoint: Any = synax.ReversibleAdjoint()  # noqa: RUF009
+    block: Any = None
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"electrons": CR, "cosmic_rays": NE}, "electrons must be a density"),
+        ({"electrons": 5}, "electrons must be a scalar field"),
+        ({"cosmic_rays": NE}, "cosmic_rays must be a model of cosmic-ray electrons"),
+        ({"adjoint": "abc"}, "adjoint must be such as synax.ReversibleAdjoint"),
+        ({"quadrature": 3}, "quadrature must be such as synax.GaussLegendre"),
+        ({"block": 2.5}, "block must be a positive integer"),
+    ],
+)
+def test_simulators_refuse_by_name(changes, words):
+    check_simulator(Loose())
+    with pytest.raises((TypeError, ValueError), match=words):
+        check_simulator(Loose(**changes))
+
+
+class Flat(synax.AbstractVectorField):
+    """A user's field that forgets its other components."""
+
+    b0: jax.Array = synax.parameter(1.0, "uG", "strength")
+
+    def __call__(self, position):
+        return self.b0 * position[0]
+
+
+def test_a_field_must_answer_in_its_declared_rank():
+    assert Flat().rank == "vector" and NE.rank == "scalar" and (B + B).rank == "vector"
+    assert (2.0 * NE).rotated((0, 0, 1.0)).shifted((1.0, 0, 0)).inside(BOX).rank == "scalar"
+    with pytest.raises(TypeError, match=r"Flat is a vector field.*shape \(3, 4\), not \(4,\)"):
+        Flat()(np.ones((3, 4)))
+
+
+def test_what_is_converted():
+    near = synax.magnetic.WMAP(b0=0.12 * u.nT)
+    np.testing.assert_allclose(near.b0, 1.2)
+    points = np.array([[-8.0, 3.0], [1.0, 2.0], [0.1, 0.2]])
+    np.testing.assert_allclose(near(points * 1e3 * u.pc), near(points), rtol=1e-14)
+    np.testing.assert_allclose(sum([near, near, near])(points), 3 * near(points), rtol=1e-14)
+    np.testing.assert_allclose((NE * near)(points), 0.03 * near(points))
+    column = Column([100.0, 2000.0], unit="pc")
+    rays = synax.Sightlines.from_lonlat(Column([0.1, 0.2], unit="rad"), [0.0, 0.0], column)
+    np.testing.assert_allclose(rays.distance, [0.1, 2.0])
+    expected = [np.cos(0.1), np.cos(0.2)]
+    np.testing.assert_allclose(rays.direction[0], expected)
+    for integers in (np.int32(2), jnp.asarray(2), np.asarray(2.0, ">f8"), 2):
+        assert jnp.issubdtype(synax.magnetic.WMAP(b0=integers).b0.dtype, jnp.floating)
+    assert synax.GradedSteps(np.int64(4), scale=100 * u.pc).n == 4
+    np.testing.assert_allclose(synax.GradedSteps(4, scale=100 * u.pc).scale, 0.1)
+    grid = synax.GridField(np.ones((3, 2, 2, 2)), BOX, unit="G").to_unit("uG")
+    np.testing.assert_allclose(grid.values, 1e6, rtol=1e-14)
+
+
+def test_doubtful_geometry_is_warned_of_with_numbers():
+    with pytest.warns(synax.SynaxWarning, match=r"observer \(0, 0, 30\) kpc .* 4 of 48"):
+        healpix(2, observer=(0, 0, 30))
+    with pytest.warns(synax.SynaxWarning, match="no sightline meets the domain"):
+        parallel((1, 1), (1, 1), center=(0, 500, 0))
+    cube = synax.GridField(np.ones((2, 2, 2)), synax.Box((10.0, 10.0, 10.0)))
+    with pytest.warns(synax.SynaxWarning, match=r"electrons: \d+ % of a grid .*\(10, 10, 10\) kpc"):
+        check_call(synax.DispersionMeasure(cube, steps=2), FEW)
+
+
+def test_the_machine_has_a_limit():
+    assert 1e8 < memory_limit() < 1e16
+
+
+def test_values_being_traced_pass():
+    @jax.jit
+    def strength(b0):
+        return synax.magnetic.WMAP(b0=b0)(jnp.ones(3)).sum()
+
+    assert np.isfinite(jax.grad(strength)(1.0))
