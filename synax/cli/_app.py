@@ -14,6 +14,8 @@ from . import (
     _sample,
     _simulate,
 )
+from ._console import FAILED, say_interrupted
+from ._signals import leave, watched
 
 app = typer.Typer(
     name="synax",
@@ -49,5 +51,13 @@ def _root(
 
 def main() -> None:
     """Entry point of the `synax` command: every core of a CPU gets its own rays, or chains."""
-    use_cores()
-    app()
+    code: int = FAILED
+    with watched():
+        try:
+            use_cores()
+            app()
+        except SystemExit as end:
+            code = end.code if isinstance(end.code, int) else FAILED * bool(end.code)
+        except KeyboardInterrupt as signal:
+            code = say_interrupted(signal)
+        leave(code)

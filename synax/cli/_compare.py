@@ -98,7 +98,7 @@ def run(
     names: tuple[str, ...], data: Path, settings: dict[str, Any], output: Path, overwrite: bool
 ) -> list[dict[str, Any]]:
     """Run comparisons and write NAME.json and NAME.png for each; returns the records."""
-    from ..io._atomic import atomic
+    from ..io._atomic import together
     from . import _comparison_figures, _comparisons, _run, _sky_data, _write
     from ._simulate import check_folder
 
@@ -109,24 +109,25 @@ def run(
     with _run.precision(settings["integration"]["precision"]):
         sky = _run.prepare(settings)
         described = _write.describe(sky)
-        output.mkdir(parents=True, exist_ok=True)
-        for name in names:
-            found = _comparisons.COMPARISONS[name](sky, read[name])
-            record = {
-                **_record.start("comparison"),
-                "comparison": name,
-                "title": _comparisons.TITLES[name],
-                "data_file": _sky_data.FILES[name][0],
-                "models": described,
-                "configuration": settings,
-                "numbers": found.numbers,
-            }
-            figure = _comparison_figures.draw(name, found)
-            with atomic(output / f"{name}.png", overwrite) as temporary:
-                facts = _write.png_facts(f"comparison with data: {name}")
-                figure.savefig(temporary, dpi=130, facecolor="white", metadata=facts)
-            _record.save(record, output / f"{name}.json", overwrite)
-            records.append(record)
+        with together(output, overwrite) as stage:
+            for name in names:
+                found = _comparisons.COMPARISONS[name](sky, read[name])
+                record = {
+                    **_record.start("comparison"),
+                    "comparison": name,
+                    "title": _comparisons.TITLES[name],
+                    "data_file": _sky_data.FILES[name][0],
+                    "models": described,
+                    "configuration": settings,
+                    "numbers": found.numbers,
+                }
+                figure = _comparison_figures.draw(name, found)
+                with stage(f"{name}.png") as temporary:
+                    facts = _write.png_facts(f"comparison with data: {name}")
+                    figure.savefig(temporary, dpi=130, facecolor="white", metadata=facts)
+                with stage(f"{name}.json") as temporary:
+                    temporary.write_text(_record.text(record), encoding="utf-8")
+                records.append(record)
     return records
 
 

@@ -1,8 +1,8 @@
-"""How every verb talks and fails: one sentence on stderr, exit code 2 for bad input, 1 else."""
+"""How every verb talks and fails: one sentence on stderr, exit code 2 for bad input, 1 else;
+130 with `interrupted` after Ctrl-C."""
 
 import difflib
 import functools
-import json
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -11,7 +11,10 @@ from typing import Any
 import typer
 from rich.console import Console
 
-FAILED, BAD_INPUT = 1, 2
+from ..io._atomic import CannotWrite
+from ..io._plain_json import dumps
+
+FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 class BadInput(Exception):
@@ -42,8 +45,13 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
         except BadInput as error:
             _complain(str(error))
             raise typer.Exit(BAD_INPUT) from None
-        except (typer.Exit, typer.Abort, KeyboardInterrupt):
+        except (typer.Exit, typer.Abort):
             raise
+        except KeyboardInterrupt as signal:
+            raise typer.Exit(say_interrupted(signal)) from None
+        except CannotWrite as error:
+            _complain(str(error))
+            raise typer.Exit(FAILED) from None
         except Exception as error:
             if os.environ.get("SYNAX_TRACEBACK"):
                 raise
@@ -52,6 +60,12 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(FAILED) from None
 
     return run
+
+
+def say_interrupted(signal: BaseException) -> int:
+    """Say that the program was interrupted and how to go on; returns the exit code."""
+    stderr().print(": ".join(["interrupted", *map(str, signal.args)]), markup=False, soft_wrap=True)
+    return getattr(signal, "code", INTERRUPTED)
 
 
 def _complain(message: str) -> None:
@@ -64,7 +78,7 @@ def _escape(text: str) -> str:
 
 def print_json(data: Any) -> None:
     """Write plain data to standard output as JSON."""
-    sys.stdout.write(json.dumps(data, indent=2) + "\n")
+    sys.stdout.write(dumps(data, indent=2) + "\n")
 
 
 def suggestion(name: str, allowed: Iterable[str]) -> str:

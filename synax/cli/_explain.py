@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from ..io._plain_json import from_exact
+from ..io._sealed import KEY, DamagedFile, is_sealed, read_document, read_sealed
 from ._console import BadInput
 
 
@@ -52,6 +54,8 @@ def _json(file: Path) -> dict[str, Any]:
     except ValueError as error:
         raise _refuse(file, f"not valid JSON ({error})") from None
     known = isinstance(found, dict)
+    if known and KEY in found:
+        found = _intact(read_document, file)
     if known and found.get("program") == "synax":
         return {"holds": f"record of a {found.pop('kind')}", **found}
     if known and {"kind", "fingerprints", "settings"} <= found.keys():
@@ -61,6 +65,19 @@ def _json(file: Path) -> dict[str, Any]:
     if known and {"reason", "converged", "parameters"} <= found.keys():
         return {"holds": "result of a fit", **found}
     raise _refuse(file, "JSON, but not a record of this program")
+
+
+def _intact(read: Callable[[Path], Any], file: Path) -> Any:
+    try:
+        return read(file)
+    except DamagedFile as error:
+        raise BadInput(f"FILE: {error}") from None
+
+
+def _check_seal(file: Path, always: bool) -> None:
+    """Refuse a file of a run whose checksum is wrong, or (`always`) is not there."""
+    if always or is_sealed(file.read_bytes()):
+        _intact(read_sealed, file)
 
 
 def _toml(file: Path) -> dict[str, Any]:
@@ -81,6 +98,7 @@ def _toml(file: Path) -> dict[str, Any]:
 def _npz(file: Path) -> dict[str, Any]:
     import numpy as np
 
+    _check_seal(file, file.name.startswith("checkpoint"))
     try:
         with np.load(file, allow_pickle=False) as arrays:
             names = {name: arrays[name].shape for name in arrays.files}
@@ -91,7 +109,7 @@ def _npz(file: Path) -> dict[str, Any]:
     except (ValueError, OSError, KeyError):
         return _grid(file)
     if note is not None:
-        return {"holds": "checkpoint of a run", "arrays": len(names) - 1, "note": note}
+        return {"holds": "checkpoint of a run", "arrays": len(names) - 1, "note": from_exact(note)}
     if "half_lengths" in names or not any("." in name for name in names):
         return _grid(file)
     shown = {n: values[n] if n in values else {"shape": list(s)} for n, s in names.items()}
@@ -101,6 +119,7 @@ def _npz(file: Path) -> dict[str, Any]:
 def _netcdf(file: Path) -> dict[str, Any]:
     import xarray
 
+    _check_seal(file, file.name == "posterior.nc" or file.parent.name == "draws")
     try:
         tree = xarray.open_groups(file, engine="h5netcdf")
         groups = {name: data.load() for name, data in tree.items() if data.data_vars}

@@ -49,6 +49,10 @@ def fit(
             shown = f"{value:.6g}" if isinstance(value, float) else f"array of {value['shape']}"
             console.print(f"{path:<36} {shown}")
         console.print(f"{result.reason}; written to [bold]{run.folder}[/]")
+    if record["loss"] is None:
+        raise RuntimeError(
+            f"the fit failed: {result.reason}, at every parameter that it tried last"
+        )
 
 
 def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:

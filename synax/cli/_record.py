@@ -1,14 +1,14 @@
 """The JSON record of a run: what was computed, with what, on what, how long, how well."""
 
 import importlib.metadata
-import json
 import os
 import platform
 import sys
 from pathlib import Path
 from typing import Any
 
-from ..io._atomic import atomic
+from ..io._atomic import write_whole
+from ..io._plain_json import dumps, explained
 
 _PACKAGES = ("jax", "jaxlib", "equinox", "interpax", "numpy", "healpy", "astropy")
 
@@ -60,7 +60,11 @@ def start(kind: str) -> dict[str, Any]:
     }
 
 
+def text(record: dict[str, Any]) -> str:
+    """A record as JSON; numbers that are not finite are null, and listed under `not_finite`."""
+    return dumps(explained(record), indent=2) + "\n"
+
+
 def save(record: dict[str, Any], path: Path, overwrite: bool) -> None:
     """Write a record as JSON, whole or not at all."""
-    with atomic(path, overwrite) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_whole(path, text(record).encode(), overwrite)

@@ -1,15 +1,17 @@
 """`synax report`: a run as one page to look at and to pass on."""
 
-import json
+import io
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
 
-from ..io._atomic import atomic
+from ..io._atomic import check_target, write_whole
+from ..io._sealed import read_document, read_sealed
 from ._console import BadInput, fails_cleanly, print_json, stdout
 from ._explain import explain
+from ._runs import refusals
 
 _EPILOG = """
 [bold]Examples[/]
@@ -57,16 +59,19 @@ def report(
     target = run / "report.html" if output is None else output
     if output is not None and target.exists() and not overwrite:
         raise BadInput(f"--output '{target}' exists: choose another name, or --overwrite")
-    if not target.parent.is_dir():
-        raise BadInput(f"--output '{target}': there is no folder '{target.parent}'")
+    try:
+        check_target(target, overwrite=True)
+        if not (output or overwrite or _replaceable(target)):
+            raise BadInput(f"'{target}' is no report of synax: give --output, or --overwrite")
+    except OSError as error:
+        raise BadInput(f"--output '{target}': {error}") from None
     from . import _predictive, _problem, _report_page, _run
 
     with _run.precision(found.settings["integration"]["precision"]):
         problem = _problem.build(found.settings)
         checks = _predictive.check(problem, found.draws, predictive, found.settings["seed"])
     page = _report_page.page(run, found, problem, checks)
-    with atomic(target, overwrite=True) as temporary:
-        temporary.write_text(page, encoding="utf-8")
+    write_whole(target, page.encode())
     if as_json:
         print_json(explain(target))
     elif not quiet:
@@ -80,19 +85,25 @@ def read(run: Path) -> Found:
     path = run / "configuration.json"
     if not path.is_file():
         raise BadInput(f"'{run}' is not a run folder of synax: it has no configuration.json")
-    settings = json.loads(path.read_text(encoding="utf-8"))
+    with refusals():
+        settings = read_document(path)
     kind = settings.pop("kind")
     result: dict[str, Any] = {}
-    if kind == "fit":
-        best = run / "best.npz"
-        if not best.is_file():
-            raise BadInput(f"'{run}': the fit has not finished; go on with synax fit --resume")
-        with np.load(best, allow_pickle=False) as file:
-            draws, stats = {k: file[k][None, None] for k in file.files}, {}
-        result = json.loads((run / "result.json").read_text(encoding="utf-8"))
-    else:
-        try:
+    try:
+        if kind == "fit":
+            if not (run / "best.npz").is_file():
+                raise BadInput(f"'{run}': the fit has not finished; go on with synax fit --resume")
+            with np.load(io.BytesIO(read_sealed(run / "best.npz")), allow_pickle=False) as file:
+                draws, stats = {k: file[k][None, None] for k in file.files}, {}
+            result = read_document(run / "result.json")
+        else:
             draws, stats = read_draws(run)
-        except ValueError as error:
-            raise BadInput(str(error)) from None
-    return Found(kind, settings, draws, stats, result, read_log(run))
+        log = read_log(run)
+    except (ValueError, OSError) as error:
+        raise BadInput(str(error)) from None
+    return Found(kind, settings, draws, stats, result, log)
+
+
+def _replaceable(target: Path) -> bool:
+    """Whether a page is not there yet, or is one of ours."""
+    return not target.exists() or b'name="generator" content="synax"' in target.read_bytes()[:4096]

@@ -1,6 +1,6 @@
 """What `synax fit` and `synax sample` share: the run folder, its configuration, the bars."""
 
-import json
+import io
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,7 +9,9 @@ from typing import Annotated, Any, NamedTuple
 import numpy as np
 import typer
 
-from ..io._atomic import atomic
+from ..io._atomic import write_whole
+from ..io._plain_json import explained
+from ..io._sealed import seal, seal_document
 from . import _config, _inference_config
 from ._console import BadInput, stderr
 
@@ -33,21 +35,34 @@ class Opened(NamedTuple):
     problem: Any
 
 
+_LATER = ("best.npz", "result.json")
+
+
 @contextmanager
 def opened(
     kind: str, config: Path, output: Path | None, resume: bool, change: list[str] | None
 ) -> Iterator[Opened]:
     """The configured problem and its run folder, at the configured precision inside the block.
 
-    The configuration is kept again at the end: a resumed run may have changed it.
+    Nothing is written before the problem is built and the folder found fit for it.
     """
     settings = _inference_config.load(config, overrides(output, change))
-    run = prepare(settings, kind, resume)
-    from . import _problem, _run
+    with refusals():
+        run = prepare(settings, kind, resume)
+        from . import _problem, _run
 
-    with _run.precision(settings["integration"]["precision"]), refusals():
-        yield Opened(settings, run, _problem.build(settings))
-        keep(run.folder, kind, settings)
+        with _run.precision(settings["integration"]["precision"]):
+            problem = _problem.build(settings)
+            try:
+                with run:
+                    yield Opened(settings, run, problem)
+            except KeyboardInterrupt as signal:
+                if (run.folder / "run.json").exists():
+                    signal.args = (
+                        *signal.args,
+                        f"'{run.folder}' goes on with --resume",
+                    )
+                raise
 
 
 def overrides(output: Path | None, change: list[str] | None) -> list[_config.Override]:
@@ -59,16 +74,24 @@ def overrides(output: Path | None, change: list[str] | None) -> list[_config.Ove
 
 
 def prepare(settings: dict[str, Any], kind: str, resume: bool) -> Any:
-    """The run in the configured folder; `BadInput` if it is taken, or not there to be resumed.
+    """The run of the configured folder; `BadInput` if it is taken, or not there to be resumed.
 
-    The configuration is kept as configuration.json, from which `synax report` starts.
+    Writes nothing; when it begins it keeps the configuration, from which `synax report` starts.
     """
     from ..inference import Run
 
     folder = Path(settings["run"]["directory"])
-    if folder.exists() and not folder.is_dir():
-        raise BadInput(f"run.directory = '{folder}': is a file, not a folder")
-    there = (folder / "run.json").exists()
+    run = Run(
+        folder,
+        every_minutes=settings["run"]["every_minutes"],
+        documents={"configuration.json": {"kind": kind, **settings}},
+        others=_LATER,
+        tell=lambda text: stderr().print("note:", text, markup=False, soft_wrap=True),
+    )
+    try:
+        there = run.check()
+    except OSError as error:
+        raise BadInput(f"run.directory = '{folder}': {error}") from None
     if there and not resume:
         raise BadInput(
             f"run.directory = '{folder}' holds a run: --resume to go on with it, or choose another "
@@ -76,35 +99,27 @@ def prepare(settings: dict[str, Any], kind: str, resume: bool) -> Any:
         )
     if resume and not there:
         raise BadInput(f"run.directory = '{folder}' holds no run to resume: leave out --resume")
-    if not there:
-        folder.mkdir(parents=True, exist_ok=True)
-        keep(folder, kind, settings)
-    return Run(folder, every_minutes=settings["run"]["every_minutes"])
-
-
-def keep(folder: Path, kind: str, settings: dict[str, Any]) -> None:
-    """Write the configuration into the run folder, for `synax report`."""
-    with atomic(folder / "configuration.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps({"kind": kind, **settings}, indent=2) + "\n")
+    return run
 
 
 @contextmanager
 def refusals() -> Iterator[None]:
-    """Turn the refusal to resume another problem into bad input."""
+    """Turn the refusal of a folder, or of a damaged file in it, into bad input."""
     from ..inference import RunRefused
+    from ..io._sealed import DamagedFile
 
     try:
         yield
-    except RunRefused as error:
+    except (RunRefused, DamagedFile) as error:
         raise BadInput(str(error)) from None
 
 
 def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) -> dict[str, Any]:
     """Write best.npz (every free parameter) and result.json; returns what the latter holds."""
     values = {path: np.asarray(value) for path, value in result.params.items()}
-    with atomic(folder / "best.npz", overwrite=True) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, **values)
+    buffer = io.BytesIO()
+    np.savez(buffer, **values)
+    write_whole(folder / "best.npz", seal(buffer.getvalue()))
     record = {
         "reason": result.reason,
         "converged": result.converged,
@@ -116,8 +131,8 @@ def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) 
             for path, v in values.items()
         },
     }
-    with atomic(folder / "result.json", overwrite=True) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n")
+    record = explained(record)
+    write_whole(folder / "result.json", seal_document(record).encode())
     return record
 
 

@@ -1,6 +1,5 @@
 """`synax simulate`: from a configuration to maps, a figure and a record."""
 
-import tempfile
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -8,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from ..io._atomic import check_place, check_target, together
 from . import _config, _record
 from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
 
@@ -124,22 +124,18 @@ def file_names(settings: dict[str, Any]) -> dict[str, str]:
 
 def check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
     """Raise `BadInput` unless all these files could be written into `folder`; make nothing."""
-    existing = folder
-    while not existing.exists() and existing != existing.parent:
-        existing = existing.parent
-    if not existing.is_dir():
-        raise BadInput(f"output.directory = '{folder}': '{existing}' is a file, not a folder")
     try:
-        tempfile.TemporaryDirectory(dir=existing).cleanup()
-    except OSError:
-        text = f"output.directory = '{folder}': '{existing}' is not writable"
-        raise BadInput(text) from None
-    present = [name for name in names if (folder / name).exists()]
-    if present and not overwrite:
-        raise BadInput(
-            f"output.directory = '{folder}' already holds {', '.join(present)}: choose another "
-            "folder with --output, or --overwrite to replace them"
-        )
+        check_place(folder)
+        present = [name for name in names if (folder / name).is_file()]
+        if present and not overwrite:
+            raise BadInput(
+                f"output.directory = '{folder}' already holds {', '.join(present)}: choose another "
+                "folder with --output, or --overwrite to replace them"
+            )
+        for name in names if folder.exists() else ():
+            check_target(folder / name, overwrite)
+    except OSError as error:
+        raise BadInput(f"output.directory = '{folder}': {error}") from None
 
 
 def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
@@ -163,25 +159,26 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
     computed = time.perf_counter()
-    folder.mkdir(parents=True, exist_ok=True)
-    _write.maps(sky, results, settings, folder, names)
-    written = time.perf_counter()
-    record = {
-        **_record.start("simulation"),
-        "configuration": settings,
-        "models": described,
-        "seed": settings["seed"],
-        "n_rays": len(sky.pixels),
-        "timings_s": {
-            "set_up": ready - begin,
-            "maps_and_error_estimate": computed - ready,
-            "files": written - computed,
-            "total": written - begin,
-        },
-        "error_estimate": error,
-        "files": names,
-    }
-    _record.save(record, folder / names["record"], options["overwrite"])
+    with together(folder, options["overwrite"]) as stage:
+        _write.maps(sky, results, settings, stage, names)
+        written = time.perf_counter()
+        record = {
+            **_record.start("simulation"),
+            "configuration": settings,
+            "models": described,
+            "seed": settings["seed"],
+            "n_rays": len(sky.pixels),
+            "timings_s": {
+                "set_up": ready - begin,
+                "maps_and_error_estimate": computed - ready,
+                "files": written - computed,
+                "total": written - begin,
+            },
+            "error_estimate": error,
+            "files": names,
+        }
+        with stage(names["record"]) as temporary:
+            temporary.write_text(_record.text(record), encoding="utf-8")
     if talk:
         _summary(record, folder)
     return record

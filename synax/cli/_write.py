@@ -1,6 +1,5 @@
 """The files of a simulation: FITS maps and the figure."""
 
-from pathlib import Path
 from typing import Any
 
 import jax.numpy as jnp
@@ -8,7 +7,7 @@ import numpy as np
 
 from .. import _catalogue
 from ..io import save_map
-from ..io._atomic import atomic
+from ..io._atomic import Stage
 from ..maps._skymap import SkyMap
 from ._record import version
 from ._run import Sky
@@ -42,17 +41,14 @@ def sky_maps(sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any])
 
 
 def maps(
-    sky: Sky,
-    results: dict[str, np.ndarray],
-    settings: dict[str, Any],
-    folder: Path,
+    sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any], stage: Stage,
     names: dict[str, str],
-) -> None:
-    """Write every map and the figure, each whole or not at all."""
-    overwrite = settings["output"]["overwrite"]
+) -> None:  # fmt: skip
+    """Write every map and the figure where `stage` (of `together`) says."""
     made = sky_maps(sky, results, settings)
     for name, one in made.items():
-        save_map(folder / names[name], one, overwrite=overwrite)
+        with stage(names[name]) as temporary:
+            save_map(temporary, one, overwrite=True)
     if "figure" in names:
         from .. import plot
 
@@ -60,7 +56,7 @@ def maps(
         highest = [max(stokes, key=lambda m: m.frequency)] if stokes else []
         others = [m for name, m in made.items() if not name.startswith("stokes")]
         figure = plot.sky(*highest, *others)
-        with atomic(folder / names["figure"], overwrite) as temporary:
+        with stage(names["figure"]) as temporary:
             figure.savefig(
                 temporary,
                 dpi=120,

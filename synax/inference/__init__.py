@@ -12,6 +12,7 @@ from ._diagnostics import (
     diagnose as diagnose,
 )
 from ._fit import Fit as Fit, FitStep as FitStep, fit as fit
+from ._identity import RunRefused as RunRefused
 from ._laplace import Laplace as Laplace
 from ._likelihood import (
     AbstractLikelihood as AbstractLikelihood,
@@ -49,7 +50,7 @@ from ._priors import AbstractPrior as AbstractPrior, EmpiricalPrior as Empirical
 from ._results import to_inference_data as to_inference_data
 from ._runs import (
     Run as Run,
-    RunRefused as RunRefused,
+    RunWarning as RunWarning,
     read_draws as read_draws,
     read_log as read_log,
 )

@@ -1,5 +1,6 @@
 """Fits: a posterior or a loss made small, until it has converged or begins to overfit."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable
@@ -122,45 +123,43 @@ def fit(
     settings = {"check_every": check_every, "tolerance": tolerance, "patience": patience}
     progress, watch, chosen = kernel.init(objective, x), Watch(), x
     history: list[FitStep] = []
-    run = None
-    if checkpoint is not None:
+    if checkpoint is None:
+        opened = contextlib.nullcontext()
+    else:
         from ._runs import open_run
 
-        run = open_run(
-            checkpoint,
-            "fit",
-            settings,
-            {"target": target, "start": x, "optimizer": optimizer, "validation": validation},
-        )
-        saved = run.restore((progress, chosen))
+        parts = {"target": target, "start": x, "optimizer": optimizer, "validation": validation}
+        opened = open_run(checkpoint, "fit", settings, parts)
+    with opened as run:
+        saved = None if run is None else run.restore((progress, chosen))
         if saved is not None:
             (progress, chosen), note = saved
             watch, history = Watch(**note["watch"]), [FitStep(*row) for row in note["history"]]
-    reason, converged = _stopped(watch, history, progress, tolerance, patience)
-    while reason is None and watch.step < steps:
-        progress = kernel.advance(objective, progress, min(check_every, steps - watch.step))
-        loss = float(progress.loss)
-        score = math.nan if judge is None else float(judge(objective, progress.x))
-        step = watch.step + min(check_every, steps - watch.step)
-        improved = loss < watch.reference - tolerance * abs(watch.reference) or not history
-        better = score < watch.lowest
-        if better:
-            chosen = progress.x
-        watch = Watch(
-            step,
-            loss if improved else watch.reference,
-            0 if improved else watch.still + 1,
-            score if better else watch.lowest,
-            0 if better or judge is None else watch.worse + 1,
-        )
-        history.append(FitStep(step, loss, score))
         reason, converged = _stopped(watch, history, progress, tolerance, patience)
-        if callback is not None and callback(history[-1]) is True and reason is None:
-            reason, converged = "stopped by the callback", False
-        if run is not None:
-            note = {"watch": watch._asdict(), "history": [list(h) for h in history]}
-            run.log("check", step=step, loss=loss, validation=score)
-            run.save((progress, chosen), note, force=reason is not None or step >= steps)
+        while reason is None and watch.step < steps:
+            progress = kernel.advance(objective, progress, min(check_every, steps - watch.step))
+            loss = float(progress.loss)
+            score = math.nan if judge is None else float(judge(objective, progress.x))
+            step = watch.step + min(check_every, steps - watch.step)
+            improved = loss < watch.reference - tolerance * abs(watch.reference) or not history
+            better = score < watch.lowest
+            if better:
+                chosen = progress.x
+            watch = Watch(
+                step,
+                loss if improved else watch.reference,
+                0 if improved else watch.still + 1,
+                score if better else watch.lowest,
+                0 if better or judge is None else watch.worse + 1,
+            )
+            history.append(FitStep(step, loss, score))
+            reason, converged = _stopped(watch, history, progress, tolerance, patience)
+            if callback is not None and callback(history[-1]) is True and reason is None:
+                reason, converged = "stopped by the callback", False
+            if run is not None:
+                note = {"watch": watch._asdict(), "history": [list(h) for h in history]}
+                run.log("check", step=step, loss=loss, validation=score)
+                run.save((progress, chosen), note, force=reason is not None or step >= steps)
     if reason is None:
         reason, converged = f"all {steps} steps were used", False
     best = progress.best if judge is None else chosen

@@ -12,7 +12,7 @@ from jaxtyping import PRNGKeyArray
 
 from ._box import has_boxes
 from ._results import arviz_module, constrain_draws
-from ._runs import Run, open_run, read_draws
+from ._runs import Run, open_run
 from ._sample import begin
 from ._sampler import Chunk, Sampler, SamplerState, _begin, spread_chains
 
@@ -38,34 +38,36 @@ def sample_into(
     With the folder of an interrupted run, the run goes on and ends with the same bytes as one that
     was never interrupted; asking for more `draws` extends a finished one.
 
-    **Raises** `ValueError` if the folder holds a run of another problem, and says which part
-    differs.
+    **Raises** `RunRefused`, a `ValueError`, if the folder holds a run of another problem (it says
+    which part differs), a damaged one, or none but files of its names, or if another process
+    works in it; `OSError` that names the file if the disk fails.
     """
     sampler = Sampler(posterior, method, chains, warmup)
     settings = {"method": repr(sampler.method), "chains": chains, "warmup": warmup,
                 "chunk": chunk, "whiten": whiten, "restarts": restarts}  # fmt: skip
     parts = {"posterior": posterior, "key": key, "start": start}
-    run = open_run(folder, "sample", settings, parts)
-    saved = run.restore(_template(sampler, key, whiten))
-    if saved is None:
-        state, spent = begin(sampler, key, start, whiten, restarts=restarts)
-        run.log("chains placed", **spent)
-    else:
-        state, spent = spread_chains(saved[0], chains), saved[1]
-    while int(state.step) < warmup + draws:
-        began, first = time.perf_counter(), int(state.step)
-        state, part = sampler.step_chunk(state, min(chunk, warmup + draws - first))
-        step = int(state.step)
-        if part.warmup:
-            spent["warmup_gradients"] = spent["mode_gradients"] + int(np.sum(state.gradients))
+    with open_run(folder, "sample", settings, parts) as run:
+        saved = run.restore(_template(sampler, key, whiten))
+        if saved is None:
+            state, spent = begin(sampler, key, start, whiten, restarts=restarts)
+            run.log("chains placed", **spent)
         else:
-            run.write_draws(first - warmup, constrain_draws(posterior, part.latent), part.stats)
-        run.save(state, spent, force=step >= warmup + draws)
-        run.log("warm-up" if part.warmup else "draws", **_summary(part, step, warmup, began))
-        if callback is not None:
-            callback(state, part)
-    run.log("finished")
-    return _finish(run, draws, sampler.method.name, spent)
+            state, spent = spread_chains(saved[0], chains), saved[1]
+            run.draws(max(0, int(state.step) - warmup))
+        while int(state.step) < warmup + draws:
+            began, first = time.perf_counter(), int(state.step)
+            state, part = sampler.step_chunk(state, min(chunk, warmup + draws - first))
+            step = int(state.step)
+            if part.warmup:
+                spent["warmup_gradients"] = spent["mode_gradients"] + int(np.sum(state.gradients))
+            else:
+                run.write_draws(first - warmup, constrain_draws(posterior, part.latent), part.stats)
+            run.save(state, spent, force=step >= warmup + draws)
+            run.log("warm-up" if part.warmup else "draws", **_summary(part, step, warmup, began))
+            if callback is not None:
+                callback(state, part)
+        run.log("finished")
+        return _finish(run, draws, sampler.method.name, spent)
 
 
 def _template(sampler: Sampler, key: PRNGKeyArray, whiten: str) -> SamplerState:
@@ -92,7 +94,7 @@ def _summary(part: Chunk, step: int, warmup: int, began: float) -> dict[str, Any
 
 def _finish(run: Run, draws: int, method: str, spent: dict[str, int]) -> Any:
     """All draws as ArviZ data, and as one file beside the chunks."""
-    values, stats = read_draws(run.folder)
+    values, stats = run.draws(draws)
     cut = lambda found: {k: v[:, :draws] for k, v in found.items()}
     data = arviz_module().from_dict(posterior=cut(values), sample_stats=cut(stats))
     for group in (data.posterior, data.sample_stats):

@@ -1,11 +1,12 @@
-"""Fingerprints of problems, and PyTrees of arrays on disk: npz and NetCDF, never pickle."""
+"""Fingerprints of problems, and PyTrees of arrays on disk: npz with a checksum, never pickle."""
 
 import contextlib
 import hashlib
+import io
 import json
-import os
 import re
 import types
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,9 @@ import equinox as eqx
 import jax
 import numpy as np
 
-from ..io._atomic import atomic
+from ..io._atomic import write_whole
+from ..io._plain_json import exact, from_exact
+from ..io._sealed import DamagedFile, read_sealed, seal
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
@@ -92,14 +95,17 @@ def _filled(cell: Any) -> bool:
 
 
 def save_state(path: Path, tree: Any, note: dict[str, Any]) -> None:
-    """Write the arrays of a PyTree and a JSON note into one npz file, whole or not at all."""
+    """Write the arrays of a PyTree and a JSON note into one npz file with a checksum."""
+    write_whole(path, state_bytes(tree, note))
+
+
+def state_bytes(tree: Any, note: dict[str, Any]) -> bytes:
+    """What `save_state` writes."""
     arrays = {f"leaf{i}": _as_numpy(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
-    arrays["note"] = np.array(json.dumps(note))
-    with atomic(path, overwrite=True) as temporary:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
+    arrays["note"] = np.array(json.dumps(exact(note), allow_nan=False))
+    buffer = io.BytesIO()
+    np.savez(buffer, **arrays)
+    return seal(buffer.getvalue())
 
 
 def _as_numpy(leaf: Any) -> np.ndarray:
@@ -116,12 +122,17 @@ def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
 
     The leaves of `template` are arrays or `jax.ShapeDtypeStruct`.
 
-    **Raises** `ValueError` where the file holds another structure.
+    **Raises** `DamagedFile`, a `ValueError`, for a file that is not as it was written;
+    `ValueError` where it holds another structure.
     """
     leaves, structure = jax.tree.flatten(template)
-    with np.load(path, allow_pickle=False) as file:
-        note = json.loads(str(file["note"]))
-        arrays = [file[f"leaf{i}"] for i in range(len(file.files) - 1)]
+    content = read_sealed(path)
+    try:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
+            note = from_exact(json.loads(str(file["note"])))
+            arrays = [file[f"leaf{i}"] for i in range(len(file.files) - 1)]
+    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile) as error:
+        raise DamagedFile(f"'{path}' is no checkpoint of synax ({error})") from None
     if len(arrays) != len(leaves):
         raise ValueError(f"'{path}' holds {len(arrays)} arrays, this run needs {len(leaves)}")
     restored = [_like(a, leaf, path) for a, leaf in zip(arrays, leaves, strict=True)]

@@ -1,38 +1,235 @@
-"""Files appear whole or not at all: written under a temporary name, then renamed."""
+"""Files appear whole or not at all: written under a temporary name, then renamed.
 
+A temporary file is named `.synax-HOST-PID-START-RANDOM.partial` and the ending of its target. Those
+of a process that was killed are removed at the next write into the same folder, by that name and
+only if their process has ended. Nothing else is ever removed.
+"""
+
+import contextlib
+import errno
 import os
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import re
+import secrets
+import stat
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+
+from ._process import Owner, this_process
+
+_OURS = re.compile(
+    r"\.synax-([0-9a-f]{8})-([1-9][0-9]{0,18})-([0-9a-f]*)-[0-9a-f]{12}\.partial(\.\w{1,16})?"
+)
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO, errno.EACCES, errno.EPERM}
+
+
+class CannotWrite(OSError):
+    """A file could not be written; the message names it and says why."""
+
+    def __init__(self, path: str | os.PathLike, why: str, number: int | None = None):
+        super().__init__(f"cannot write '{path}': {why}")
+        self.why, self.errno = why, number
 
 
 def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
-    """Raise before any work if `path` could not be written: exists, no folder, no permission."""
+    """The file that `path` means, links followed; raises if it could not be written.
+
+    **Raises** before any work, an `OSError` that names the path: it exists, is a folder, a device
+    or a link to nothing, has no folder, or one that may not be written.
+    """
     path = Path(path)
-    if path.is_dir():
+    try:
+        there = os.path.lexists(path)
+        real = Path(os.path.realpath(path)) if there and path.is_symlink() else path
+        mode = real.stat().st_mode if there else None
+    except FileNotFoundError:
+        raise FileNotFoundError(f"'{path}' is a link to a file that does not exist") from None
+    except (OSError, ValueError) as error:
+        raise CannotWrite(path, getattr(error, "strerror", None) or str(error)) from None
+    if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(f"'{path}' is a folder; give the name of a file")
-    if path.exists() and not overwrite:
+    if mode is not None and not stat.S_ISREG(mode):
+        raise FileExistsError(f"'{path}' is a device or a pipe; give the name of a file")
+    if mode is not None and not overwrite:
         raise FileExistsError(f"'{path}' exists; pass overwrite=True (--overwrite) to replace it")
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"folder '{path.parent}' of '{path.name}' does not exist")
-    if not os.access(path.parent, os.W_OK):
-        raise PermissionError(f"folder '{path.parent}' is not writable")
-    return path
+    if not real.parent.is_dir():
+        raise FileNotFoundError(f"folder '{real.parent}' of '{path.name}' does not exist")
+    _probe(real.parent)
+    if len(os.fsencode(real.name)) > 255:
+        raise CannotWrite(path, "the name is longer than 255 bytes")
+    return real
+
+
+def check_place(folder: str | os.PathLike) -> Path:
+    """The folder, if it is there and writable or could be made; makes nothing.
+
+    **Raises** an `OSError` that names the part of the path at fault.
+    """
+    folder = Path(folder)
+    there = folder
+    try:
+        while not os.path.lexists(there) and there != there.parent:
+            there = there.parent
+        if there.is_symlink() and not there.exists():
+            raise FileNotFoundError(f"'{there}' is a link to a folder that does not exist")
+    except ValueError as error:
+        raise CannotWrite(folder, str(error)) from None
+    if not there.is_dir():
+        raise NotADirectoryError(f"'{there}' is a file, not a folder")
+    _probe(there)
+    if any(len(os.fsencode(part)) > 255 for part in folder.parts):
+        raise CannotWrite(folder, "a name is longer than 255 bytes")
+    return folder
+
+
+@contextmanager
+def writing(path: str | os.PathLike) -> Iterator[None]:
+    """Say which file it was when the disk is full, read-only or broken."""
+    try:
+        yield
+    except CannotWrite as error:  # of a temporary name inside
+        raise CannotWrite(path, error.why, error.errno) from None
+    except OSError as error:
+        if error.errno not in _DISK:
+            raise
+        raise CannotWrite(path, error.strerror or str(error), error.errno) from error
 
 
 @contextmanager
 def atomic(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Path]:
-    """Yield a temporary name beside `path`, of the same ending; rename it when all went well."""
-    path = check_target(path, overwrite)
-    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    """Yield a temporary name beside `path`, of the same ending; rename it when all went well.
+
+    **Raises** what `check_target` raises; `CannotWrite` naming `path` if the disk fails.
+    """
+    target = check_target(path, overwrite)
+    remove_leftovers(target.parent)
+    with writing(path):
+        temporary = _temporary(target)
+        try:
+            yield temporary
+            _settle(temporary)
+            _place(temporary, target, overwrite)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike, content: bytes, overwrite: bool = True) -> None:
+    """Write bytes into a file that appears whole or not at all."""
+    with atomic(path, overwrite) as temporary:
+        temporary.write_bytes(content)
+
+
+Stage = Callable[[str], AbstractContextManager[Path]]
+
+
+@contextmanager
+def together(folder: str | os.PathLike, overwrite: bool = False) -> Iterator[Stage]:
+    """Files of one folder that appear when all of them are written, or none of them.
+
+    Yields `stage`; `with stage(name) as temporary` writes one of them. The folder is made if need
+    be, and removed again if the block fails.
+    """
+    folder = check_place(folder)
+    pending: dict[Path, Path] = {}
+
+    @contextmanager
+    def stage(name: str) -> Iterator[Path]:
+        target = check_target(folder / name, overwrite)
+        with writing(target):
+            pending[target] = temporary = _temporary(target)
+            yield temporary
+            _settle(temporary)
+
+    made, placed = make_folder(folder), []
+    remove_leftovers(folder)
     try:
-        yield temporary
-        umask = os.umask(0)
-        os.umask(umask)
-        temporary.chmod(0o666 & ~umask)
-        temporary.replace(path)
+        yield stage
+        for target, temporary in pending.items():
+            new = not target.exists()
+            with writing(target):
+                _place(temporary, target, overwrite)
+            placed += [target] if new else []
+    except BaseException:
+        for path in placed:
+            path.unlink(missing_ok=True)
+        raise
     finally:
-        temporary.unlink(missing_ok=True)
+        for temporary in pending.values():
+            temporary.unlink(missing_ok=True)
+        if not placed:
+            remove_folders(made)
+
+
+def make_folder(folder: Path) -> list[Path]:
+    """Make a folder with those above it; returns the new ones, the innermost first."""
+    new = [folder, *folder.parents]
+    new = new[: next(i for i, path in enumerate([*new, None]) if path is None or path.exists())]
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return new
+
+
+def remove_folders(made: list[Path]) -> None:
+    """Remove folders that `make_folder` made, as far as they are empty."""
+    for path in made:
+        with contextlib.suppress(OSError):
+            path.rmdir()
+
+
+def remove_leftovers(folder: Path) -> list[Path]:
+    """Remove temporary files of ended processes from a folder (not from those below it)."""
+    removed = []
+    with contextlib.suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            found = _OURS.fullmatch(entry.name)
+            if found is None or not entry.is_file(follow_symlinks=False):
+                continue
+            if Owner(found[1], int(found[2]), found[3]).alive() is False:
+                with contextlib.suppress(OSError):
+                    os.unlink(entry.path)
+                    removed.append(Path(entry.path))
+    return removed
+
+
+def _temporary(target: Path) -> Path:
+    """A new empty file beside the target, of its ending."""
+    ending = target.suffix if re.fullmatch(r"\.\w{1,16}", target.suffix) else ""
+    mark = "-".join(map(str, this_process()))
+    path = target.parent / f".synax-{mark}-{secrets.token_hex(6)}.partial{ending}"
+    os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
+    return path
+
+
+def _probe(folder: Path) -> None:
+    """Raise unless files can be made there; some file systems tell only when one tries."""
+    try:
+        if os.access(folder, os.W_OK | os.X_OK):
+            _temporary(folder / "probe").unlink()
+            return
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise CannotWrite(folder, error.strerror, error.errno) from None
+    raise PermissionError(f"folder '{folder}' is not writable")
+
+
+def _settle(temporary: Path) -> None:
+    """Wait until the content is on the disk: a full one may say so only now."""
+    handle = os.open(temporary, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _place(temporary: Path, target: Path, overwrite: bool) -> None:
+    """Give a finished file its name; a file that has come meanwhile is not replaced unasked."""
+    if not overwrite:
+        try:
+            os.link(temporary, target)
+            return
+        except FileExistsError:
+            raise FileExistsError(f"'{target}' has come into being meanwhile") from None
+        except OSError:  # no hard links there
+            if os.path.lexists(target):
+                raise FileExistsError(f"'{target}' has come into being meanwhile") from None
+    os.replace(temporary, target)

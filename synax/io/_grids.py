@@ -6,6 +6,7 @@ and give back the same bits. `.bin` is hammurabiX's headerless binary.
 
 import os
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -180,11 +181,13 @@ def _read_npz(path: Path) -> Contents:
 def _write_hdf5(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
     import h5py
 
-    with h5py.File(path, "w") as file:
+    buffer = BytesIO()  # a full disk crashes the library where it writes itself
+    with h5py.File(buffer, "w") as file:
         data = file.create_dataset("values", data=values)
         data.attrs["axes"] = "x, y, z" if values.ndim == 3 else "component, x, y, z"
         for name, value in facts.items():
             data.attrs[name] = value
+    path.write_bytes(buffer.getbuffer())
 
 
 def _read_hdf5(path: Path) -> Contents:

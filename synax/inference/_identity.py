@@ -1,0 +1,90 @@
+"""What a run computes, as the fingerprints in its run.json."""
+
+import hashlib
+import importlib.metadata
+import json
+from pathlib import Path
+from typing import Any
+
+from ..io._plain_json import exact
+from ._posterior import Posterior
+from ._store import fingerprint
+
+_PACKAGES = ("jax", "jaxlib", "equinox", "numpy", "blackjax", "optax")
+_GROUPS = ("fingerprints", "settings", "versions")
+
+
+class RunRefused(ValueError):
+    """A folder holds a run of another problem, is damaged, in use, or not ours to write into."""
+
+
+def identity(kind: str, settings: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+    """The content of run.json: kind, settings, fingerprints, versions, and the name of the run."""
+    found = {
+        "kind": kind,
+        "settings": json.loads(json.dumps(exact(settings))),
+        "fingerprints": {name: fingerprint(part) for name, part in _split(parts).items()},
+        "versions": versions(),
+    }
+    return {**found, "run": _name(found)}
+
+
+def read_identity(path: Path) -> dict[str, Any]:
+    """What run.json holds; `RunRefused` if it is damaged or another program's."""
+    try:
+        found = json.loads(path.read_bytes().decode("utf-8"))
+        if all(isinstance(found[group], dict) for group in _GROUPS) and found["run"] == _name(
+            found
+        ):
+            return found
+    except (ValueError, KeyError, TypeError, RecursionError):
+        pass
+    except OSError as error:
+        raise RunRefused(f"'{path}' cannot be read: {error.strerror}") from None
+    raise RunRefused(f"'{path}' is not the run.json of a run of synax, or it is damaged")
+
+
+def check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+    """Raise `RunRefused` that says what differs between the run in a folder and this one."""
+    if there["kind"] != here["kind"]:
+        raise RunRefused(f"'{folder}' holds a {there['kind']} run, not a {here['kind']} run")
+    problems = []
+    for group in _GROUPS:
+        old, new = there[group], here[group]
+        for name in sorted({*old, *new}):
+            if old.get(name) == new.get(name):
+                continue
+            if group == "fingerprints":
+                problems.append(f"another {name}")
+            else:
+                problems.append(f"{name} {old.get(name)!r} then, {new.get(name)!r} now")
+    if problems:
+        raise RunRefused(f"'{folder}' cannot be resumed: {'; '.join(problems)}")
+
+
+def versions() -> dict[str, str]:
+    """Versions of what the bytes of a result depend on."""
+    found = {}
+    for package in ("synax-sky", *_PACKAGES):
+        try:
+            found[package] = importlib.metadata.version(package)
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def _name(found: dict[str, Any]) -> str:
+    """The name of a run: a digest of what it computes, whatever the versions."""
+    what = [found[key] for key in ("kind", "settings", "fingerprints")]
+    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _split(parts: dict[str, Any]) -> dict[str, Any]:
+    """A posterior counts as three: its model, its priors, its data."""
+    split: dict[str, Any] = {}
+    for name, part in parts.items():
+        if isinstance(part, Posterior):
+            split |= {"model": part.model, "priors": part.blocks, "data": part.likelihood}
+        else:
+            split[name] = part
+    return split
