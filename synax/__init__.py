@@ -70,6 +70,8 @@ from .simulators import (
     DispersionMeasure as DispersionMeasure,
     EmissionMeasure as EmissionMeasure,
     ErrorEstimate as ErrorEstimate,
+    Integration as Integration,
+    Observation as Observation,
     RotationMeasure as RotationMeasure,
     SampledField as SampledField,
     Synchrotron as Synchrotron,
@@ -88,5 +90,6 @@ from .transfer import (
     Midpoint as Midpoint,
     RecomputeAdjoint as RecomputeAdjoint,
     ReversibleAdjoint as ReversibleAdjoint,
+    Thin as Thin,
     UniformSteps as UniformSteps,
 )

@@ -21,7 +21,6 @@ from synax import _catalogue
 from synax.cli import app
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
-from synax.simulators._joint import observe_together
 
 QUICK = ["--nside", "2", "--steps", "8", "--electrons", "Uniform", "--frequency", "2.4"]
 
@@ -74,7 +73,7 @@ def test_simulate_gives_the_numbers_of_the_library(folder):
     np.testing.assert_allclose(load_map(folder / "RM.fits").values, rm, rtol=1e-10, atol=1e-9)
     dm = synax.DispersionMeasure(electrons, steps=8)(rays)
     np.testing.assert_allclose(load_map(folder / "DM.fits").values, dm, rtol=1e-10)
-    together = observe_together(sky, rays, 2.4)
+    together = sky.observe(rays, 2.4)
     np.testing.assert_allclose(together.emission, dm * 0.01, rtol=1e-10)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..sightlines._sightlines import Sightlines
-from ..simulators._observables import DispersionMeasure, RotationMeasure, Synchrotron
+from ..simulators import DispersionMeasure, RotationMeasure, Synchrotron
 from ._run import Sky
 
 _PLANE = 10.0

@@ -17,7 +17,7 @@ from ..inference import (
 )
 from ..random_fields import GaussianField, Matern, PowerLaw, SolenoidalField
 from ..sightlines._sightlines import Sightlines
-from ..simulators._observables import Synchrotron
+from ..simulators import Synchrotron
 from . import _run
 from ._console import BadInput
 

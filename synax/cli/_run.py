@@ -14,14 +14,8 @@ import numpy as np
 from .. import _constants as const
 from .._parameters import as_parameter
 from ..sightlines._sightlines import Sightlines
-from ..simulators._joint import observe_together
-from ..simulators._observables import (
-    BLOCKS,
-    DispersionMeasure,
-    EmissionMeasure,
-    RotationMeasure,
-    Synchrotron,
-)
+from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
+from ..simulators._engine import BLOCKS
 from . import _build
 
 
@@ -91,8 +85,13 @@ def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
         emitter = Synchrotron(magnetic, electrons, cosmic_rays, **integration)
 
         def together(rays: Sightlines) -> Outputs:
-            stokes, rm, dm, em = observe_together(emitter, rays, np.asarray(sky.frequency))
-            return {"stokes": jnp.stack(jax.tree.leaves(stokes)), "RM": rm, "DM": dm, "EM": em}
+            seen = emitter.observe(rays, np.asarray(sky.frequency))
+            return {
+                "stokes": jnp.stack(jax.tree.leaves(seen.stokes)),
+                "RM": seen.rotation_measure,
+                "DM": seen.dispersion_measure,
+                "EM": seen.emission_measure,
+            }
 
         return together
     makers = {

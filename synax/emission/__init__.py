@@ -1,7 +1,15 @@
-"""Emission formulae: pure functions of local quantities."""
+"""Emission formulae, and the processes of the plasma made of them."""
 
+from ._columns import Columns as Columns
+from ._faraday import FaradayRotation as FaradayRotation
 from ._power_law import (
     field_power as field_power,
     polarised_fraction as polarised_fraction,
     spectral_factor as spectral_factor,
+)
+from ._process import AbstractProcess as AbstractProcess, Plasma as Plasma
+from ._synchrotron import (
+    AbstractEmissivity as AbstractEmissivity,
+    ClosedForm as ClosedForm,
+    SynchrotronEmission as SynchrotronEmission,
 )

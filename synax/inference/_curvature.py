@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from ..simulators._observables import AbstractSimulator
+from ..simulators import AbstractSimulator
 from ..transfer import ForwardMode
 from ._box import BoxPrior, bounds
 
@@ -38,7 +38,7 @@ def forward_only(posterior: Any) -> Any:
     """The posterior with its simulator in forward mode, which saves the second pass."""
     if not isinstance(posterior.model, AbstractSimulator):
         return posterior
-    return eqx.tree_at(lambda p: p.model.adjoint, posterior, ForwardMode())
+    return eqx.tree_at(lambda p: p.model.integration.adjoint, posterior, ForwardMode())
 
 
 def pushed(function: Callable[[Array], Any], x: Float[Array, " n"]) -> tuple[Any, Any]:

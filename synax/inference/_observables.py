@@ -10,7 +10,7 @@ from jaxtyping import Array, Float
 from .._parameters import as_parameter
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
-from ..simulators._observables import AbstractSimulator, DispersionMeasure, RotationMeasure
+from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure
 
 
 def _frequency(value: Any) -> Any:
@@ -37,11 +37,6 @@ class SkyMaps(eqx.Module):
         return jnp.stack([getattr(maps, s) for s in self.stokes])
 
 
-def _settings(model: AbstractSimulator) -> dict[str, Any]:
-    names = ("steps", "quadrature", "adjoint", "faces", "block")
-    return {name: getattr(model, name) for name in names}
-
-
 class RotationMeasures(eqx.Module):
     """Rotation measures (rad m^-2) of `rays` through the magnetic field and electrons of a model.
 
@@ -55,7 +50,7 @@ class RotationMeasures(eqx.Module):
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         magnetic = model.magnetic if self.magnetic is None else self.magnetic
         electrons = model.electrons if self.electrons is None else self.electrons
-        return RotationMeasure(magnetic, electrons, **_settings(model))(self.rays)
+        return RotationMeasure(magnetic, electrons, integration=model.integration)(self.rays)
 
 
 class DispersionMeasures(eqx.Module):
@@ -69,4 +64,4 @@ class DispersionMeasures(eqx.Module):
 
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         electrons = model.electrons if self.electrons is None else self.electrons
-        return DispersionMeasure(electrons, **_settings(model))(self.rays)
+        return DispersionMeasure(electrons, integration=model.integration)(self.rays)

@@ -59,6 +59,18 @@ class Sightlines(eqx.Module):
         """Number of sightlines."""
         return self.direction.shape[1]
 
+    def per_ray(self) -> "Sightlines":
+        """Which leaves have a last axis of rays."""
+        spec = jax.tree.map(lambda _: False, self)
+        origin, start = self.observer.ndim == 2, self.minimum_distance.ndim == 1
+        end = None if self.distance is None else True
+        return eqx.tree_at(
+            lambda r: (r.observer, r.direction, r.east, r.north, r.minimum_distance, r.distance),
+            spec,
+            (origin, True, True, True, start, end),
+            is_leaf=lambda n: n is None,
+        )
+
     def span(self) -> tuple[Float[Array, " n_rays"], Float[Array, " n_rays"]]:
         """Distances (kpc) of the near and far end of each ray; equal where it misses the domain."""
         near, far = self.domain.span(self.origin, self.direction)

@@ -6,11 +6,11 @@ from ._accuracy import (
     memory_estimate as memory_estimate,
     with_tolerance as with_tolerance,
 )
-from ._observables import (
-    AbstractSimulator as AbstractSimulator,
+from ._columns import (
     DispersionMeasure as DispersionMeasure,
     EmissionMeasure as EmissionMeasure,
     RotationMeasure as RotationMeasure,
-    Synchrotron as Synchrotron,
 )
+from ._engine import AbstractSimulator as AbstractSimulator, Integration as Integration
 from ._sampled import SampledField as SampledField, sample_along as sample_along
+from ._synchrotron import Observation as Observation, Synchrotron as Synchrotron

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
-from ._observables import Synchrotron
+from ._engine import resolved
+from ._synchrotron import Synchrotron
 
 
 class ErrorEstimate(NamedTuple):
@@ -52,7 +53,7 @@ def _subset(rays: Sightlines, n_rays: int, seed: int) -> Sightlines:
 
 
 def _with_steps(sky: Synchrotron, n: int) -> Synchrotron:
-    return eqx.tree_at(lambda s: s.steps, sky, dataclasses.replace(sky.steps, n=n))
+    return sky.integrate_with(steps=dataclasses.replace(sky.steps, n=n))
 
 
 def _compare(coarse: Stokes, fine: Stokes, steps: int, n_rays: int) -> ErrorEstimate:
@@ -81,7 +82,7 @@ def estimate_error(
     size of the subset; `seed`: of its choice. **Raises** `ValueError` for fewer than two steps.
     """
     few = _subset(rays, n_rays, seed)
-    sky = eqx.tree_at(lambda s: s.steps, sky, sky.steps.resolve(few))
+    sky = resolved(sky, few)
     n = sky.steps.n
     if n < 2:
         raise ValueError(f"estimate_error needs at least 2 steps to halve, got {n}")
@@ -116,8 +117,7 @@ def with_tolerance(
     if not tolerance > 0:
         raise ValueError(f"tolerance must be positive, got {tolerance!r}")
     few = _subset(rays, n_rays, seed)
-    steps = sky.steps.resolve(few)
-    sky = eqx.tree_at(lambda s: s.steps, sky, steps)
+    sky = resolved(sky, few)
     n = 8
     coarse, before = _with_steps(sky, n)(few, frequency), None
     while True:
@@ -144,7 +144,7 @@ def memory_estimate(
     Compiles the program and asks the compiler: arguments, results and temporaries. With
     `gradient`, of the derivative of a scalar with respect to every floating-point leaf of `sky`.
     """
-    sky = sky._resolved(rays)
+    sky = resolved(sky, rays)
     frequency = jnp.asarray(frequency, rays.direction.dtype)
 
     def loss(sky: Synchrotron, rays: Sightlines) -> Any:

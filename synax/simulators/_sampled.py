@@ -21,12 +21,10 @@ from ..sightlines._sightlines import Sightlines
 from ..transfer import (
     AbstractQuadrature,
     AbstractSteps,
-    Cells,
     GaussLegendre,
     GradedSteps,
-    cell_bounds,
-    place_cells,
 )
+from ..transfer._cells import Cells, faces, place_cells
 
 
 class Here(AbstractField):
@@ -62,6 +60,13 @@ class SampledField(AbstractField):
             "use the original field to evaluate it at other positions"
         )
 
+    def per_ray(self) -> "SampledField":
+        """Which leaves have a last axis of rays."""
+        spec = jax.tree.map(lambda _: False, self)
+        cells = jax.tree.map(lambda _: True, self.cells)
+        where = lambda f: (f.values, f.cells)
+        return eqx.tree_at(where, spec, (True, cells), is_leaf=lambda n: n is None)
+
     def at(self, cell: Array) -> Here:
         """The field as seen from the nodes of one cell."""
         return Here(jax.lax.dynamic_index_in_dim(self.values, cell, keepdims=False), self.rank)
@@ -88,37 +93,11 @@ def without_cells(tree: Any) -> Any:
     return jax.tree.map(drop, tree, is_leaf=is_sampled)
 
 
-def per_ray_filter(tree: Any) -> Any:
+def per_ray(tree: Any) -> Any:
     """Filter spec that is True on the leaves with a last axis of rays."""
-
-    def mark(x: Any) -> Any:
-        spec = jax.tree.map(lambda _: isinstance(x, Cells), x)
-        if is_sampled(x):
-            cells = jax.tree.map(lambda _: True, x.cells)
-            return eqx.tree_at(
-                lambda f: (f.values, f.cells), spec, (True, cells), is_leaf=lambda n: n is None
-            )
-        if isinstance(x, Sightlines):
-            origin, start = x.observer.ndim == 2, x.minimum_distance.ndim == 1
-            end = None if x.distance is None else True
-            return eqx.tree_at(
-                lambda r: (
-                    r.observer,
-                    r.direction,
-                    r.east,
-                    r.north,
-                    r.minimum_distance,
-                    r.distance,
-                ),
-                spec,
-                (origin, True, True, True, start, end),
-                is_leaf=lambda n: n is None,
-            )
-        return spec
-
-    return jax.tree.map(
-        mark, tree, is_leaf=lambda x: isinstance(x, (SampledField, Sightlines, Cells))
-    )
+    knows = lambda x: hasattr(x, "per_ray")
+    mark = lambda x: x.per_ray() if knows(x) else False
+    return jax.tree.map(mark, tree, is_leaf=knows)
 
 
 def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledField | None:
@@ -223,9 +202,9 @@ def _sample(
     field = field.prepare()
 
     def one(k: Array) -> Array:
-        near, far = cell_bounds(cells, k, steps)
+        (near,), (length,) = faces(cells, k, 1, n_cells, steps)
         nodes = jnp.asarray(quadrature.nodes, near.dtype)[:, None]
-        distance = near + nodes * (far - near)
+        distance = near + nodes * length
         return field(rays.origin[:, None] + distance * rays.direction[:, None])
 
     values = jax.lax.map(one, jnp.arange(n_cells, dtype=jnp.int32))

@@ -1,4 +1,4 @@
-"""Radiative transfer along rays: cells, quadrature, the march and its adjoints."""
+"""Radiative transfer along rays: cells, quadrature, laws of light, the march and its adjoints."""
 
 from ._adjoint import (
     AbstractAdjoint as AbstractAdjoint,
@@ -7,27 +7,23 @@ from ._adjoint import (
     RecomputeAdjoint as RecomputeAdjoint,
     ReversibleAdjoint as ReversibleAdjoint,
 )
+from ._base import (
+    AbstractReversibleTransfer as AbstractReversibleTransfer,
+    AbstractTransfer as AbstractTransfer,
+    Cell as Cell,
+    Coefficients as Coefficients,
+    Light as Light,
+)
 from ._cells import (
     AbstractSteps as AbstractSteps,
-    Cells as Cells,
     GradedSteps as GradedSteps,
     MaximumStep as MaximumStep,
     UniformSteps as UniformSteps,
-    cell_bounds as cell_bounds,
-    place_cells as place_cells,
-)
-from ._march import (
-    AbstractGeometry as AbstractGeometry,
-    AbstractMedium as AbstractMedium,
-    Arguments as Arguments,
-    Frame as Frame,
-    March as March,
-    Problem as Problem,
-    Totals as Totals,
 )
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,
-    Medium as Medium,
+    Line as Line,
     Midpoint as Midpoint,
 )
+from ._thin import Thin as Thin

@@ -131,6 +131,10 @@ class Cells(NamedTuple):
     base: Float[Array, "n_segments n_rays"]
     width: Float[Array, "n_segments n_rays"]
 
+    def per_ray(self) -> "Cells":
+        """Which leaves have a last axis of rays."""
+        return Cells(True, True, True)
+
 
 def place_cells(
     near: Real, far: Real, crossings: Float[Array, "n_crossings n_rays"], steps: AbstractSteps
@@ -152,15 +156,28 @@ def place_cells(
     return Cells(index[:-1], base, width), steps.n + n_crossings
 
 
-def cell_bounds(
-    cells: Cells, k: Array, steps: AbstractSteps
-) -> tuple[Float[Array, " n_rays"], Float[Array, " n_rays"]]:
-    """Near and far face (kpc) of cell k on every ray."""
-    k = k.astype(cells.base.dtype)
-    base, width = cells.base[0], cells.width[0]
-    for j in range(1, cells.first.shape[0]):
-        here = k >= cells.first[j]
-        base = jnp.where(here, cells.base[j], base)
-        width = jnp.where(here, cells.width[j], width)
-    u = base + k * width
-    return steps.distance(u), steps.distance(u + width)
+def faces(
+    cells: Cells, first: Array, count: int, n_cells: int, steps: AbstractSteps
+) -> tuple[Float[Array, "count n_rays"], Float[Array, "count n_rays"]]:
+    """Near face and length (kpc) of the cells number `first` to `first + count` on every ray.
+
+    Cells behind the last of all `n_cells` have length zero.
+    """
+    dtype = cells.base.dtype
+    number = (first + jnp.arange(count)).astype(dtype)[:, None]
+    starts = jax.lax.stop_gradient(cells.first)
+
+    def passed(segment: Array, start: Array) -> tuple[Array, None]:
+        return segment + (number >= start).astype(jnp.int32), None
+
+    segment = jnp.zeros((count, starts.shape[-1]), jnp.int32)
+    if starts.shape[0] <= 4:
+        for start in starts[1:]:
+            segment, _ = passed(segment, start)
+    else:
+        segment, _ = jax.lax.scan(passed, segment, starts[1:], unroll=4)
+    take = lambda table: jnp.take_along_axis(table, segment, 0, mode="promise_in_bounds")
+    base, width = take(cells.base), take(cells.width)
+    u = base + number * width
+    near = steps.distance(u)
+    return near, jnp.where(number < n_cells, steps.distance(u + width) - near, 0.0)

@@ -1,54 +1,36 @@
 """The march: every ray advances cell by cell, all rays of a block at once.
 
-It knows no model. It sees an `AbstractMedium`, a function from points to local coefficients,
-and carries the rotation measure in front of the cell and the running sums; nothing of size
-rays times cells exists. `backward` is the exact adjoint: it starts at the far end with the final
-rotation measure, undoes cell after cell and collects the cotangents.
+It knows no model, no frequency and no physics: the medium gives coefficients at points, the law of
+light carries a path from cell to cell and adds up sums. Nothing of size rays times cells exists:
+faces are placed for a chunk of cells of one block of rays at a time.
+
+`backward` is the exact adjoint. It visits the cells in the reverse order with the path in front
+of each (undone by the law, or stored), and collects cotangents. The placement of a chunk of faces
+is transposed once a chunk.
 """
 
-import abc
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PyTree
+from jaxtyping import Array, PyTree
 
 from .._numerics._math import stored
-from ._cells import AbstractSteps, Cells, cell_bounds
-from ._quadrature import AbstractQuadrature, CellIntegral, Medium, cell_depth, integrate_cell
+from ._base import (
+    AbstractGeometry,
+    AbstractMedium,
+    AbstractReversibleTransfer,
+    AbstractTransfer,
+    Cell,
+    Light,
+)
+from ._cells import AbstractSteps, Cells, faces
+from ._quadrature import AbstractQuadrature
 
-
-class Frame(NamedTuple):
-    """Origin and orthonormal frame of each ray: (3, n_rays), the origin (3, n_rays or 1); kpc."""
-
-    origin: Array
-    direction: Array
-    east: Array
-    north: Array
-
-
-class AbstractGeometry(eqx.Module):
-    """What the march sees of the sightlines."""
-
-    @abc.abstractmethod
-    def frame(self) -> Frame:
-        """Origins and directions."""
-
-    @abc.abstractmethod
-    def cells(self, steps: AbstractSteps) -> Cells:
-        """Where the cells of each ray lie."""
-
-
-class AbstractMedium(eqx.Module):
-    """What the march sees of the Galaxy."""
-
-    @abc.abstractmethod
-    def coefficients(
-        self, position: Float[Array, "3 n_nodes n_rays"], frame: Frame, cell: Array
-    ) -> Medium:
-        """Local coefficients at the nodes of cell number `cell` of each ray."""
+CHUNK = 64
+"""Cells whose faces are placed together."""
 
 
 class Problem(NamedTuple):
@@ -57,7 +39,7 @@ class Problem(NamedTuple):
     medium: AbstractMedium
     geometry: AbstractGeometry
     steps: AbstractSteps
-    lambda_squared: Float[Array, "n_freq 1"] | None
+    law: AbstractTransfer
 
 
 class Arguments(NamedTuple):
@@ -75,12 +57,11 @@ class Arguments(NamedTuple):
         return jax.tree.leaves(self.per_ray)[0].shape[-1]
 
 
-class Totals(NamedTuple):
-    """Sums over the whole ray; `depth` is the rotation measure (rad m^-2) or None."""
+class State(NamedTuple):
+    """What a march has after some cells: the law's path, and its sums."""
 
-    emission: tuple[Float[Array, "_ n_rays"], ...]
-    polarised: tuple[Array, Array] | None
-    depth: Float[Array, " n_rays"] | None
+    path: PyTree
+    sums: PyTree
 
 
 def _take(tree: PyTree, start: Array, size: int) -> PyTree:
@@ -93,6 +74,10 @@ def _put(tree: PyTree, part: PyTree, start: Array) -> PyTree:
     return jax.tree.map(put, tree, part)
 
 
+def _add(a: PyTree, b: PyTree) -> PyTree:
+    return jax.tree.map(jnp.add, a, b)
+
+
 @dataclass(frozen=True)
 class March:
     """The static part of a march: hashable, so one program serves all parameter values."""
@@ -100,57 +85,83 @@ class March:
     n_cells: int
     rule: AbstractQuadrature
     block: int
-    chunk: int | None = None
+    inward: bool = False
+    precision: Any = None
+    """The dtype in which fields are evaluated; None: that of the rays."""
+    checkpoint: int | None = None
     """Cells between checkpoints for plain reverse mode; None: store every cell."""
 
-    def medium(self, problem: Problem, cells: Cells, k: Array) -> tuple[Medium, Array]:
-        """The medium at the nodes of cell k of every ray of a block, and the cell's length."""
+    def _chunks(self, size: int = CHUNK) -> tuple[int, int]:
+        """Number of chunks of cells, and cells in each."""
+        size = self.checkpoint or size
+        n_chunks = max(1, -(-self.n_cells // size))
+        return n_chunks, -(-self.n_cells // n_chunks)
+
+    def cell(self, problem: Problem, k: Array, near: Array, length: Array) -> Cell:
+        """Cell k of every ray of a block, which begins at `near`."""
         frame = problem.geometry.frame()
-        near, far = cell_bounds(cells, k, problem.steps)
-        near, length = stored((near, far - near))
         # all nodes in one call: half the operations to compile, each over twice the points
         nodes = jnp.asarray(self.rule.nodes, length.dtype)[:, None]
         distance = stored(near + nodes * length)
-        x, y, z = stored(
-            tuple(o + distance * d for o, d in zip(frame.origin, frame.direction, strict=True))
-        )
-        here = problem.medium.coefficients(jnp.stack([x, y, z]), frame, k)
-        return stored(here), length
+        axes = zip(frame.origin, frame.direction, strict=True)
+        position = stored(tuple(o + distance * d for o, d in axes))
+        frequency = problem.law.frequency
+        if self.precision is not None:
+            to = lambda x: x.astype(self.precision)
+            position, frame, frequency = jax.tree.map(to, (position, frame, frequency))
+        here = problem.medium.coefficients(jnp.stack(position), frame, k, frequency)
+        if self.precision is not None:
+            here = jax.tree.map(lambda x: x.astype(length.dtype), here)
+        return Cell(length, jax.tree.map(self.rule.expand, stored(here)))
 
-    def cell(self, problem: Problem, cells: Cells, depth: Array | None, k: Array) -> CellIntegral:
-        """Integrate cell k of every ray of a block, behind the rotation measure `depth`."""
-        medium, length = self.medium(problem, cells, k)
-        return integrate_cell(self.rule, medium, length, depth, problem.lambda_squared)
+    def _shapes(self, problem: Problem) -> Cell:
+        """A cell of which only shapes and dtypes are known."""
+        zero = lambda frame: jnp.zeros_like(frame.direction[0])
 
-    def _zeros(self, arguments: Arguments) -> Totals:
-        def one(problem: Problem) -> CellIntegral:
-            frame = problem.geometry.frame()
-            cells = problem.geometry.cells(problem.steps)
-            depth = jnp.zeros_like(frame.direction[0])
-            return self.cell(problem, cells, depth, jnp.zeros((), jnp.int32))
+        def one(problem: Problem) -> Cell:
+            first = zero(problem.geometry.frame())
+            return self.cell(problem, jnp.zeros((), jnp.int32), first, first)
 
-        shapes = eqx.filter_eval_shape(one, arguments.whole())
-        return Totals(*jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), shapes))
+        return eqx.filter_eval_shape(one, problem)
 
-    def _forward_block(self, arguments: Arguments) -> Totals:
+    def _begin(self, problem: Problem) -> State:
+        """The state before the first cell."""
+        shapes = self._shapes(problem)
+        path = problem.law.init(shapes)
+        sums = eqx.filter_eval_shape(lambda law, *x: law.step(*x)[1], problem.law, path, shapes)
+        return State(path, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums))
+
+    def _rows(
+        self, cells: Cells, steps: AbstractSteps, chunk: Array, size: int
+    ) -> tuple[Array, Array]:
+        """Near face and length of the cells of a chunk, one row each."""
+        return stored(faces(cells, chunk * size, size, self.n_cells, steps))
+
+    def _forward_block(self, arguments: Arguments) -> State:
         problem = arguments.whole()
         cells = problem.geometry.cells(problem.steps)
+        n_chunks, size = self._chunks()
 
-        def body(totals: Totals, k: Array) -> tuple[Totals, None]:
-            new = self.cell(problem, cells, totals.depth, k)
-            return Totals(*jax.tree.map(jnp.add, tuple(totals), tuple(new))), None
+        def body(state: State, row: PyTree) -> tuple[State, None]:
+            path, new = problem.law.step(state.path, self.cell(problem, *row))
+            return State(path, _add(state.sums, new)), None
 
-        def run(totals: Totals, ks: Array) -> Totals:
-            return jax.lax.scan(body, totals, ks)[0]
+        def chunk(state: State, i: Array) -> tuple[State, None]:
+            rows = (_numbers(i, size), *self._rows(cells, problem.steps, i, size))
+            return jax.lax.scan(body, state, rows, reverse=self.inward)
 
-        totals, ks = self._zeros(arguments), jnp.arange(self.n_cells, dtype=jnp.int32)
-        if self.chunk is None:
-            return run(totals, ks)
-        whole = self.n_cells // self.chunk * self.chunk
-        chunks = ks[:whole].reshape(-1, self.chunk)
-        saved = jax.checkpoint(lambda totals, ks: (run(totals, ks), None))
-        totals, _ = jax.lax.scan(saved, totals, chunks)
-        return run(totals, ks[whole:])
+        if self.checkpoint is not None:
+            chunk = jax.checkpoint(chunk)
+        begin = self._begin(problem)
+        return jax.lax.scan(chunk, begin, jnp.arange(n_chunks), reverse=self.inward)[0]
+
+    def _paths(self, problem: Problem, path: PyTree, rows: PyTree) -> tuple[PyTree, PyTree]:
+        """The path behind the cells of some rows, and the path in front of each of them."""
+
+        def body(path: PyTree, row: PyTree) -> tuple[PyTree, PyTree]:
+            return problem.law.step(path, self.cell(problem, *row))[0], path
+
+        return jax.lax.scan(body, path, rows, reverse=self.inward)
 
     def _layout(self, arguments: Arguments) -> tuple[int, int]:
         """Number of blocks, and rays in each; the last one overlaps the one before."""
@@ -158,78 +169,114 @@ class March:
         n_blocks = -(-n_rays // self.block)
         return n_blocks, -(-n_rays // n_blocks)
 
-    def forward(self, arguments: Arguments) -> Totals:
-        """Integrate every ray from its near to its far end."""
+    def forward(self, arguments: Arguments) -> State:
+        """Integrate every ray."""
         n_blocks, size = self._layout(arguments)
         if n_blocks == 1:
             return self._forward_block(arguments)
         last = arguments.n_rays() - size
 
-        def one(totals: Totals, i: Array) -> tuple[Totals, None]:
+        def one(state: State, i: Array) -> tuple[State, None]:
             start = jnp.minimum(i * size, last)
             here = Arguments(arguments.shared, _take(arguments.per_ray, start, size))
-            return _put(totals, self._forward_block(here), start), None
+            return _put(state, self._forward_block(here), start), None
 
-        return jax.lax.scan(one, self._zeros(arguments), jnp.arange(n_blocks))[0]
+        return jax.lax.scan(one, self._begin(arguments.whole()), jnp.arange(n_blocks))[0]
+
+    def finish(self, arguments: Arguments, state: State) -> Light:
+        """What arrives at the observer."""
+        return arguments.whole().law.finish(*state)
 
     def _backward_block(
         self,
         moving: Arguments,
         still: Arguments,
-        depth: Array | None,
-        cotangent: Totals,
+        path: PyTree,
+        cotangent: State,
         shared_bar: Problem,
     ) -> Arguments:
         """Cotangents of one block, those of the shared leaves added to `shared_bar`."""
+        problem = eqx.combine(moving, still).whole()
+        undoable = isinstance(problem.law, AbstractReversibleTransfer)
+        n_chunks, size = self._chunks(CHUNK if undoable else _root(self.n_cells))
 
-        def place(moving: Arguments) -> Cells:
+        def place(moving: Arguments) -> tuple[Cells, AbstractSteps]:
             problem = eqx.combine(moving, still).whole()
-            return problem.geometry.cells(problem.steps)
+            return problem.geometry.cells(problem.steps), problem.steps
 
-        cells, pull_place = jax.vjp(place, moving)
-        total = Arguments(shared_bar, jax.tree.map(jnp.zeros_like, moving.per_ray))
-        cells_bar = jax.tree.map(jnp.zeros_like, cells)
+        # only parameters of surfaces, steps and rays move faces
+        moves = bool(jax.tree.leaves([(half.geometry, half.steps) for half in moving]))
+        (cells, steps), pull_place = jax.vjp(place, moving) if moves else (place(moving), None)
 
-        def body(carry: Any, k: Array) -> tuple[Any, None]:
-            depth, depth_bar, total = carry
+        def rows(cells: Cells, steps: AbstractSteps, i: Array) -> tuple[Array, Array]:
+            return self._rows(cells, steps, i, size)
 
-            def inside(moving: Arguments, cells: Cells) -> tuple[Medium, Array, Array | None]:
+        def body(carry: Any, row: PyTree) -> tuple[Any, PyTree]:
+            path, path_bar, total = carry
+            k, where, before = row
+
+            def local(moving: Arguments, *new: Array) -> tuple[Cell, AbstractTransfer]:
                 problem = eqx.combine(moving, still).whole()
-                return *self.medium(problem, cells, k), problem.lambda_squared
+                return self.cell(problem, k, *(new or where)), problem.law
 
-            (medium, length, lambda_squared), pull_medium = jax.vjp(inside, moving, cells)
-            if depth is not None:
-                depth = depth - cell_depth(self.rule, medium, length)
-            integrate = lambda medium, length, depth, lambda_squared: integrate_cell(
-                self.rule, medium, length, depth, lambda_squared
+            (cell, law), pull_local = jax.vjp(local, moving, *(where if moves else ()))
+            before = law.undo(path, cell) if undoable else before
+            step = lambda law, path, cell: law.step(path, cell)
+            _, pull_step = jax.vjp(step, law, before, cell)
+            law_bar, path_bar, cell_bar = pull_step((path_bar, cotangent.sums))
+            moving_bar, *where_bar = pull_local((cell_bar, law_bar))
+            path = before if undoable else path
+            return (path, path_bar, _add(total, moving_bar)), tuple(where_bar)
+
+        def chunk(carry: Any, xs: Any) -> tuple[Any, None]:
+            (inner, place_bar), (i, start) = carry, xs
+            where, pull_rows = (
+                jax.vjp(lambda *x: rows(*x, i), cells, steps)
+                if moves
+                else (rows(cells, steps, i), 0)
             )
-            _, pull_cell = jax.vjp(integrate, medium, length, depth, lambda_squared)
-            out_bar = CellIntegral(cotangent.emission, cotangent.polarised, depth_bar)
-            medium_bar, length_bar, behind_bar, lambda_bar = pull_cell(out_bar)
-            new = pull_medium((medium_bar, length_bar, lambda_bar))
-            if depth is not None:
-                depth_bar = depth_bar + behind_bar
-            return (depth, depth_bar, jax.tree.map(jnp.add, total, new)), None
+            ks, before = _numbers(i, size), None
+            if not undoable:
+                _, before = self._paths(problem, start, (ks, *where))
+            inner, where_bar = jax.lax.scan(
+                body, inner, (ks, where, before), reverse=not self.inward
+            )
+            if moves:
+                place_bar = _add(place_bar, pull_rows(where_bar))
+            return (inner, place_bar), None
 
-        start = (depth, cotangent.depth, (total, cells_bar))
-        ks = jnp.arange(self.n_cells, dtype=jnp.int32)
-        (_, _, (total, cells_bar)), _ = jax.lax.scan(body, start, ks, reverse=True)
-        (moving_bar,) = pull_place(cells_bar)
-        return jax.tree.map(jnp.add, total, moving_bar)
+        shapes, starts = self._shapes(problem), None
+        if not undoable:
+            through = lambda path, i: (
+                self._paths(problem, path, (_numbers(i, size), *rows(cells, steps, i)))[0],
+                path,
+            )
+            order = jnp.arange(n_chunks)
+            _, starts = jax.lax.scan(through, problem.law.init(shapes), order, reverse=self.inward)
+            path = None
+        total = Arguments(shared_bar, jax.tree.map(jnp.zeros_like, moving.per_ray))
+        place_bar = jax.tree.map(jnp.zeros_like, (cells, steps)) if moves else None
+        carry = ((path, cotangent.path, total), place_bar)
+        xs = (jnp.arange(n_chunks), starts)
+        (carry, place_bar), _ = jax.lax.scan(chunk, carry, xs, reverse=not self.inward)
+        _, path_bar, total = carry
+        begin = lambda moving: eqx.combine(moving, still).whole().law.init(shapes)
+        total = _add(total, jax.vjp(begin, moving)[1](path_bar)[0])
+        return _add(total, pull_place(place_bar)[0]) if moves else total
 
     def backward(
-        self, moving: Arguments, still: Arguments, depth: Array | None, cotangent: Totals
+        self, moving: Arguments, still: Arguments, path: PyTree, cotangent: State
     ) -> Arguments:
-        """Cotangents of the leaves in `moving` (None elsewhere), given those of the totals.
+        """Cotangents of the leaves in `moving` (None elsewhere), given those of the last state.
 
-        **Arguments:** `moving`, `still`: the arguments of `forward`, partitioned. `depth`: the
-        final rotation measure that `forward` returned.
+        **Arguments:** `moving`, `still`: the arguments of `forward`, partitioned. `path`: the
+        last path that `forward` returned.
         """
         both = eqx.combine(moving, still)
         n_blocks, size = self._layout(both)
         zeros = jax.tree.map(jnp.zeros_like, moving)
         if n_blocks == 1:
-            return self._backward_block(moving, still, depth, cotangent, zeros.shared)
+            return self._backward_block(moving, still, path, cotangent, zeros.shared)
         last = both.n_rays() - size
 
         def one(total: Arguments, i: Array) -> tuple[Arguments, None]:
@@ -239,11 +286,21 @@ class March:
             bar = self._backward_block(
                 Arguments(moving.shared, take(moving.per_ray)),
                 Arguments(still.shared, take(still.per_ray)),
-                take(depth),
+                take(path),
                 jax.tree.map(lambda x: jnp.where(fresh, x, 0.0), take(cotangent)),
                 total.shared,
             )
-            rays_bar = jax.tree.map(jnp.add, take(total.per_ray), bar.per_ray)
+            rays_bar = _add(take(total.per_ray), bar.per_ray)
             return Arguments(bar.shared, _put(total.per_ray, rays_bar, start)), None
 
         return jax.lax.scan(one, zeros, jnp.arange(n_blocks))[0]
+
+
+def _numbers(chunk: Array, size: int) -> Array:
+    """Numbers of the cells of a chunk."""
+    return chunk.astype(jnp.int32) * size + jnp.arange(size, dtype=jnp.int32)
+
+
+def _root(n: int) -> int:
+    """Cells in a chunk where paths are stored: of all chunks, then of all cells of one."""
+    return max(1, round(n**0.5))

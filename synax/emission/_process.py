@@ -1,0 +1,33 @@
+"""Processes: what the plasma at a place does to light, each a pure function of the place."""
+
+import abc
+from typing import NamedTuple
+
+import equinox as eqx
+from jaxtyping import Array, Float
+
+from ..transfer._base import Coefficients
+
+
+class Plasma(NamedTuple):
+    """The fields at the points of a cell, each evaluated once: (n_nodes, n_rays) arrays.
+
+    - `b_l`, `b_b`, `b_away`: microgauss, toward increasing longitude and latitude, and along the
+      ray away from the observer.
+    - `density`: thermal electrons, cm^-3, or None.
+    - `position`: (3, n_nodes, n_rays) kpc.
+    """
+
+    b_l: Array | None
+    b_b: Array | None
+    b_away: Array | None
+    density: Array | None
+    position: Float[Array, "3 n_nodes n_rays"]
+
+
+class AbstractProcess(eqx.Module):
+    """Emission, absorption or rotation by one mechanism."""
+
+    @abc.abstractmethod
+    def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
+        """Coefficients at each point, (rows, n_nodes, n_rays); `frequency` in GHz."""

@@ -1,0 +1,307 @@
+"""How a simulator runs: fields made ready, rays divided over blocks and devices, cells placed."""
+
+import abc
+import dataclasses
+from typing import Any
+
+import equinox as eqx
+import jax
+from jaxtyping import Array, Float
+
+from .._numerics._math import stored
+from .._numerics._mesh import PLANES, RAYS, REPLICATED, as_mesh, over_rays
+from ..emission import AbstractProcess, Plasma
+from ..fields._field import AbstractField
+from ..fields._surfaces import AbstractSurface, distinct
+from ..sightlines._sightlines import Sightlines
+from ..transfer import (
+    AbstractAdjoint,
+    AbstractQuadrature,
+    AbstractSteps,
+    AbstractTransfer,
+    Coefficients,
+    GaussLegendre,
+    Light,
+    ReversibleAdjoint,
+)
+from ..transfer._base import AbstractGeometry, AbstractMedium, Frame
+from ..transfer._cells import Cells
+from ..transfer._march import Arguments, March, Problem
+from ._sampled import (
+    as_steps,
+    cells_along,
+    check_same_cells,
+    crossings_along,
+    localise,
+    per_ray,
+    sampled_fields,
+    without_cells,
+)
+from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
+
+BLOCKS = {"cores": 2048, "cpu": 12288, "other": 131072}
+"""Rays advanced together unless the user says otherwise.
+
+- cores: each core of a CPU works on its own rays; their arrays stay in its cache.
+- cpu: the cores share every operation, which must be long enough to be worth dividing.
+- other: enough threads for a GPU.
+"""
+
+
+class Integration(eqx.Module):
+    """How a simulator integrates; every simulator takes these as keyword arguments.
+
+    - `steps`: cells per ray: an integer (cells that grow with distance, `GradedSteps`), or a rule
+      such as `UniformSteps(256)`. Every named surface of a field that a ray can cross adds one
+      cell.
+    - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
+    - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
+    - `faces`: put cell faces where rays cross the fields' surfaces.
+    - `block`: rays advanced together; sets the working memory, not the result. Default: what
+      measured best on the device.
+    - `precision`: dtype in which fields are evaluated, such as `jnp.float32`; phases, depths and
+      sums keep the dtype of the rays. Default: the dtype of the rays.
+    """
+
+    steps: AbstractSteps = eqx.field(default=256, converter=as_steps)
+    quadrature: AbstractQuadrature = eqx.field(default_factory=GaussLegendre)
+    adjoint: AbstractAdjoint = eqx.field(default_factory=ReversibleAdjoint)
+    faces: bool = eqx.field(static=True, default=True)
+    block: int | None = eqx.field(static=True, default=None)
+    precision: Any = eqx.field(static=True, default=None)
+
+    def __check_init__(self):
+        block, faces = self.block, self.faces
+        if block is not None and (isinstance(block, bool) or not isinstance(block, int)):
+            raise ValueError(f"block must be a positive integer number of rays, got {block!r}")
+        if block is not None and block < 1:
+            raise ValueError(f"block must be a positive integer number of rays, got {block!r}")
+        if not isinstance(faces, bool):
+            raise ValueError(f"faces must be True or False, got {faces!r}")
+        for name, kind in (("quadrature", AbstractQuadrature), ("adjoint", AbstractAdjoint)):
+            if not isinstance(getattr(self, name), kind):
+                example = kind.__subclasses__()[0].__name__
+                raise TypeError(
+                    f"{name} must be a synax.{kind.__name__} such as {example}(), got "
+                    f"{getattr(self, name)!r}"
+                )
+
+
+def as_integration(integration: Integration | None, settings: dict[str, Any]) -> Integration:
+    """The integration of a simulator, from either of the two ways to give it."""
+    if integration is not None and settings:
+        raise TypeError(f"give integration or {sorted(settings)}, not both")
+    known = [f.name for f in dataclasses.fields(Integration)]
+    unknown = sorted(set(settings) - set(known))
+    if unknown:
+        raise TypeError(f"unexpected argument {unknown[0]!r}; a simulator also takes {known}")
+    return Integration(**settings) if integration is None else integration
+
+
+class AbstractSimulator(eqx.Module):
+    """Fields, and how they are integrated along sightlines."""
+
+    integration: eqx.AbstractVar[Integration]
+
+    @abc.abstractmethod
+    def fields(self) -> tuple[AbstractField, ...]:
+        """The fields that are evaluated, in a fixed order."""
+
+    @property
+    def steps(self) -> AbstractSteps:
+        """The rule for the lengths of cells."""
+        return self.integration.steps
+
+    @property
+    def quadrature(self) -> AbstractQuadrature:
+        """The quadrature rule of a cell."""
+        return self.integration.quadrature
+
+    @property
+    def adjoint(self) -> AbstractAdjoint:
+        """How the simulator is differentiated."""
+        return self.integration.adjoint
+
+    def integrate_with(self, **changes: Any) -> "AbstractSimulator":
+        """The same fields integrated otherwise: any arguments of `Integration`, such as `steps`."""
+        new = dataclasses.replace(self.integration, **changes)
+        return eqx.tree_at(lambda s: s.integration, self, new)
+
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        """The surfaces at which cells end, each once as far as values are known."""
+        if not self.integration.faces:
+            return ()
+        named = tuple(s for f in self.fields() for s in f.surfaces())
+        return tuple(named[i] for i in distinct(named))
+
+    def cells(self, rays: Sightlines) -> tuple[Cells, int]:
+        """Where the cells lie on each ray, and how many there are."""
+        return cells_along(rays, self.surfaces(), self.steps)
+
+
+class Plan(eqx.Module):
+    """What of a call is decided before tracing."""
+
+    faces: tuple[int, ...] = eqx.field(static=True)
+    """Numbers of the fields' surfaces that are cell faces."""
+
+
+def resolved(simulator: AbstractSimulator, rays: Sightlines) -> AbstractSimulator:
+    """The simulator with a known number of steps."""
+    steps = simulator.steps.resolve(rays)
+    return eqx.tree_at(lambda s: s.integration.steps, simulator, steps)
+
+
+def plan(simulator: AbstractSimulator) -> Plan:
+    """Each surface of the fields once, as far as values are known now."""
+    if not simulator.integration.faces:
+        return Plan(())
+    named = tuple(s for f in simulator.fields() for s in f.surfaces())
+    kinds = _kinds(simulator.fields())
+    shared = len(kinds) > len(set(kinds))  # only fields of one kind can share a surface
+    return Plan(distinct(named) if shared else tuple(range(len(named))))
+
+
+def _kinds(tree: Any) -> list[type]:
+    """The types of all fields in a nest of fields and tuples."""
+    if isinstance(tree, tuple):
+        return [kind for part in tree for kind in _kinds(part)]
+    if not isinstance(tree, AbstractField):
+        return []
+    return [type(tree), *_kinds(tuple(vars(tree).values()))]
+
+
+class Medium(AbstractMedium):
+    """The plasma along the rays, and the processes in it."""
+
+    magnetic: AbstractField | None
+    electrons: AbstractField | None
+    processes: tuple[AbstractProcess, ...]
+
+    def coefficients(
+        self,
+        position: Float[Array, "3 n_nodes n_rays"],
+        frame: Frame,
+        cell: Array,
+        frequency: Float[Array, " n_freq"] | None,
+    ) -> Coefficients:
+        here = localise(self, cell)
+        b_l = b_b = b_away = None
+        if here.magnetic is not None:
+            b = _components(here.magnetic(position))
+            b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
+        density = None if here.electrons is None else here.electrons(position)
+        if density is not None and len(here.processes) > 2:
+            density = stored(density)  # or each of its uses computes it
+        plasma = Plasma(b_l, b_b, b_away, density, position)
+        total = Coefficients()
+        for process in here.processes:
+            total = total.plus(process(plasma, frequency))
+        return total
+
+
+def _dot(a: Any, b: Any) -> Array:
+    (ax, ay, az), (bx, by, bz) = a, b
+    return ax * bx + ay * by + az * bz
+
+
+def _components(b: Float[Array, "3 *points"]) -> tuple[Array, ...]:
+    """The components as arrays; as one operation, whose transpose is one concatenation."""
+    return tuple(jax.lax.squeeze(part, (0,)) for part in jax.lax.split(b, (1, 1, 1)))
+
+
+class _Lines(AbstractGeometry):
+    rays: Sightlines
+    surfaces: tuple[AbstractSurface, ...]
+    given: Cells | None
+    """Cells of sampled fields; None: found from the surfaces, block by block."""
+
+    def frame(self) -> Frame:
+        rays = self.rays
+        return Frame(rays.origin, rays.direction, rays.east, rays.north)
+
+    def cells(self, steps: AbstractSteps) -> Cells:
+        if self.given is not None:
+            return self.given
+        return cells_along(self.rays, self.surfaces, steps)[0]
+
+
+def _prepared(medium: Medium, precision: Any) -> Medium:
+    """The medium with the parameter-only work of its fields done, once for all points."""
+    is_field = lambda x: isinstance(x, AbstractField)
+    ready = jax.tree.map(lambda x: x.prepare() if is_field(x) else x, medium, is_leaf=is_field)
+    if precision is None:
+        return ready
+    cast = lambda x: x.astype(precision) if eqx.is_inexact_array(x) else x
+    return jax.tree.map(cast, ready)
+
+
+def _mesh(rays: Sightlines) -> jax.sharding.Mesh | None:
+    """The devices to use: those of the sightlines, or all cores after `use_cores()`."""
+    if rays.mesh is not None:
+        return rays.mesh
+    cores = getattr(jax.config, "jax_num_cpu_devices", 1) or 1
+    if cores < 2 or jax.process_count() > 1 or jax.default_backend() != "cpu":
+        return None
+    return as_mesh()
+
+
+def _block(integration: Integration, mesh: jax.sharding.Mesh | None) -> int:
+    if integration.block is not None:
+        return integration.block
+    platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
+    if platform != "cpu":
+        return BLOCKS["other"]
+    return BLOCKS["cpu" if mesh is None else "cores"]
+
+
+def run(
+    simulator: AbstractSimulator,
+    plan: Plan,
+    medium: Medium,
+    law: AbstractTransfer,
+    rays: Sightlines,
+) -> Light:
+    """The light of all rays; called inside `jit`."""
+    check_same_devices(divided_grids(medium), rays)
+    n_rays, mesh = rays.n_rays, rays.mesh
+    block = _block(simulator.integration, mesh)
+    rays = dataclasses.replace(rays, mesh=None, pixels=None)
+    surfaces = ()
+    if simulator.integration.faces:
+        named = tuple(s for f in simulator.fields() for s in f.surfaces())
+        surfaces = tuple(named[i] for i in plan.faces)
+    arguments = (simulator.integration, surfaces, medium, law, rays)
+    if mesh is None:
+        return _run_here(*arguments, block)
+    integration, surfaces, medium, law, rays = arguments
+    arguments = (integration, surfaces, _prepared(medium, integration.precision), law, rays)
+    divided = jax.tree.map(lambda ray: RAYS if ray else REPLICATED, per_ray(arguments))
+    divided = mark_divided(arguments, divided, PLANES)
+    local = lambda a: _run_here(*a[:2], own_slabs(a[2]), *a[3:], block)
+    return over_rays(local, arguments, divided, n_rays, mesh)
+
+
+def _run_here(
+    integration: Integration,
+    surfaces: tuple[AbstractSurface, ...],
+    medium: Medium,
+    law: AbstractTransfer,
+    rays: Sightlines,
+    block: int,
+) -> Light:
+    medium = _prepared(medium, integration.precision)
+    sample = check_same_cells(sampled_fields(medium), rays)
+    if sample is None:
+        steps, rule = integration.steps, integration.quadrature
+        lines = _Lines(rays, surfaces, None)
+        n_cells = steps.n + crossings_along(rays, surfaces)
+    else:
+        steps, rule = sample.steps, sample.quadrature
+        lines = _Lines(rays, (), sample.cells)
+        n_cells = sample.values.shape[0]
+    problem = Problem(without_cells(medium), lines, steps, law)
+    per_ray_half, shared = eqx.partition(problem, per_ray(problem))
+    march = March(n_cells, rule, block, law.inward, integration.precision)
+    arguments = Arguments(shared, per_ray_half)
+    return march.finish(arguments, integration.adjoint.run(march, arguments))

@@ -1,0 +1,110 @@
+"""Optically thin light with Faraday rotation."""
+
+from typing import ClassVar, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .. import _constants as const
+from .._numerics._math import sincos
+from ._base import AbstractReversibleTransfer, Cell, Coefficients, Light, needs, zeros_like
+from ._quadrature import Line
+
+
+class Sums(NamedTuple):
+    """Running sums of a march: Stokes components and columns; None for what is zero."""
+
+    stokes: tuple[Array | None, ...]
+    columns: tuple[Array, ...]
+
+
+def integral(line: Line | None, length: Array) -> Array | None:
+    """Integral of a line over a cell."""
+    return None if line is None else length * line.mean
+
+
+def wavelength_squared(frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq 1"]:
+    """lambda^2 in m^2, as a column, of frequencies in GHz."""
+    return const.WAVELENGTH_SQUARED_AT_1GHZ / frequency[:, None] ** 2
+
+
+class Thin(AbstractReversibleTransfer):
+    """Emission and Faraday rotation, without absorption: I = int j_I ds,
+    Q + iU = int j_P exp(2i chi_0 + 2i lambda^2 RM(s)) ds.
+
+    Within a cell the emission is j0 + j1 tau and dRM/ds is f0 + f1 tau, tau in (-1/2, 1/2). The
+    rotation by f0 is integrated exactly against j (Filon), the rest is its value at the two Gauss
+    points, -f1 L / 12, the same at both:
+
+    Q + iU += exp(2i lambda^2 (RM + f0 L/2 - f1 L/12)) [j0 M0(x) + i j1 M1(x)] L,
+    x = lambda^2 f0 L, M0 = sin x / x, M1 = (sin x - x cos x) / (2 x^2).
+
+    Cells of constant coefficients are exact, however large their rotation. The path carried from
+    cell to cell is the rotation measure in front of the cell.
+    """
+
+    frequency: Float[Array, " n_freq"] | None = None
+
+    inward: ClassVar[bool] = False
+
+    def check(self, coefficients: Coefficients) -> None:
+        c = coefficients
+        polarised = {"polarised absorption": c.absorption[1:], "Faraday conversion": c.conversion}
+        needs("Thin()", "Polarised()", polarised)
+        needs(
+            "Thin()",
+            "Absorbing()",
+            {"absorption": c.absorption[0], "Faraday dispersion": c.dispersion},
+        )
+
+    def init(self, cell: Cell) -> Array | None:
+        return zeros_like(cell.lines.rotation)
+
+    def step(self, path: Array | None, cell: Cell) -> tuple[Array | None, Sums]:
+        lines, length = cell.lines, cell.length
+        columns = tuple(length * line.mean for line in lines.columns)
+        i, v = (integral(lines.emission[k], length) for k in (0, 3))
+        if lines.rotation is None:
+            q, u = (integral(line, length) for line in lines.emission[1:3])
+            return None, Sums((i, q, u, v), columns)
+        across = length * lines.rotation.mean
+        q = u = None
+        if lines.emission[1] is not None:
+            q, u = self._rotated(path, lines, length)
+        return path + across, Sums((i, q, u, v), columns)
+
+    def _rotated(self, depth: Array, lines: Coefficients, length: Array) -> tuple[Array, Array]:
+        (_, q_line, u_line, _), rotation = lines.emission, lines.rotation
+        twice = 2.0 * wavelength_squared(self.frequency)
+        half = 0.5 * rotation.mean * length
+        middle = depth + half
+        if rotation.slope is not None:
+            middle = middle - rotation.slope * length * (1.0 / 12.0)
+        s, c = sincos(twice * middle)
+        m0, m1 = sinc_moments(twice * half)
+        q, u = q_line.mean * m0, u_line.mean * m0
+        if q_line.slope is not None:
+            q, u = q - u_line.slope * m1, u + q_line.slope * m1
+        return length * (q * c - u * s), length * (q * s + u * c)
+
+    def undo(self, path: Array | None, cell: Cell) -> Array | None:
+        return None if path is None else path - cell.length * cell.lines.rotation.mean
+
+    def finish(self, path: Array | None, sums: Sums) -> Light:
+        return Light(sums.stokes, sums.columns, path, None)
+
+
+def sinc_moments(x: Array) -> tuple[Array, Array]:
+    """sin(x)/x and (sin x - x cos x)/(2 x^2), by series where |x| is small."""
+    x2 = x * x
+    small = x2 < 0.06
+    m0 = 1.0 - x2 / 6.0 * (
+        1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0 * (1.0 - x2 / 110.0)))
+    )
+    m1 = (1.0 - x2 / 10.0 * (1.0 - x2 / 28.0 * (1.0 - x2 / 54.0 * (1.0 - x2 / 88.0)))) * (x / 6.0)
+    safe = jnp.where(small, 1.0, x)
+    s, c = sincos(safe)
+    return (
+        jnp.where(small, m0, s / safe),
+        jnp.where(small, m1, (s - safe * c) / (2.0 * safe * safe)),
+    )
