@@ -74,7 +74,7 @@ def test_simulate_gives_the_numbers_of_the_library(folder):
     dm = synax.DispersionMeasure(electrons, steps=8)(rays)
     np.testing.assert_allclose(load_map(folder / "DM.fits").values, dm, rtol=1e-10)
     together = sky.observe(rays, 2.4)
-    np.testing.assert_allclose(together.emission, dm * 0.01, rtol=1e-10)
+    np.testing.assert_allclose(together.emission_measure, dm * 0.01, rtol=1e-10)
 
 
 def test_the_record_tells_everything(folder):

@@ -29,7 +29,7 @@ from ._base import (
 from ._cells import AbstractSteps, Cells, faces
 from ._quadrature import AbstractQuadrature
 
-CHUNK = 64
+CHUNK = 16
 """Cells whose faces are placed together."""
 
 
@@ -91,9 +91,9 @@ class March:
     checkpoint: int | None = None
     """Cells between checkpoints for plain reverse mode; None: store every cell."""
 
-    def _chunks(self, size: int = CHUNK) -> tuple[int, int]:
+    def _chunks(self, size: int | None = None) -> tuple[int, int]:
         """Number of chunks of cells, and cells in each."""
-        size = self.checkpoint or size
+        size = self.checkpoint or size or CHUNK
         n_chunks = max(1, -(-self.n_cells // size))
         return n_chunks, -(-self.n_cells // n_chunks)
 
@@ -198,7 +198,7 @@ class March:
         """Cotangents of one block, those of the shared leaves added to `shared_bar`."""
         problem = eqx.combine(moving, still).whole()
         undoable = isinstance(problem.law, AbstractReversibleTransfer)
-        n_chunks, size = self._chunks(CHUNK if undoable else _root(self.n_cells))
+        n_chunks, size = self._chunks(None if undoable else _root(self.n_cells))
 
         def place(moving: Arguments) -> tuple[Cells, AbstractSteps]:
             problem = eqx.combine(moving, still).whole()
@@ -206,7 +206,10 @@ class March:
 
         # only parameters of surfaces, steps and rays move faces
         moves = bool(jax.tree.leaves([(half.geometry, half.steps) for half in moving]))
-        (cells, steps), pull_place = jax.vjp(place, moving) if moves else (place(moving), None)
+        if moves:
+            (cells, steps), pull_place = jax.vjp(place, moving)
+        else:
+            cells, steps = place(moving)
 
         def rows(cells: Cells, steps: AbstractSteps, i: Array) -> tuple[Array, Array]:
             return self._rows(cells, steps, i, size)
