@@ -19,7 +19,7 @@ import numpy as np
 from _common import report
 
 import synax
-from synax import _math
+from synax._numerics import _math
 from synax._catalogue import REQUIRED, models
 
 RAYS, DEPTHS = 192, 64  # as many points as the march evaluates at once

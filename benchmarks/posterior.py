@@ -17,7 +17,6 @@ in `--folder`: the same command goes on where it stopped, and `--minutes` bounds
 """
 
 import argparse
-import dataclasses
 import json
 import sys
 import time
@@ -63,8 +62,7 @@ def simulator(experiment, rays, **cells):
     sky = synax.Synchrotron(
         field(experiment)[0], synax.electrons.YMW16(), synax.cosmic_rays.WMAP(), **cells
     )
-    sampled = sky.precompute(rays, "electrons", "cosmic_rays")
-    return dataclasses.replace(sampled, faces=sky.faces)  # cells: those of the samples from now on
+    return sky.precompute(rays, "electrons", "cosmic_rays")
 
 
 @eqx.filter_jit
