@@ -19,8 +19,8 @@ import numpy as np
 from _common import report
 
 import synax
-from synax._numerics import _math
 from synax._catalogue import REQUIRED, models
+from synax._numerics import _math
 
 RAYS, DEPTHS = 192, 64  # as many points as the march evaluates at once
 CODES = {"exp", "log", "tanh", "sqrt", "rsqrt", "div", "exp2", "expm1", "log1p", "logistic", "pow"}

@@ -1,6 +1,5 @@
 """The march: order of convergence, faces at jumps, adjoints, derivatives, blocks."""
 
-
 import equinox as eqx
 import jax
 import jax.numpy as jnp

@@ -34,10 +34,10 @@ class Sky(NamedTuple):
     integration: dict[str, Any]
 
     def rays(self, pixels: np.ndarray) -> Sightlines:
-        """Sightlines of some of the pixels."""
-        return Sightlines.healpix(
-            self.nside, pixels=pixels, ordering=self.ordering, **self.geometry
-        )
+        """Sightlines of some of the pixels, which may repeat."""
+        found, order = np.unique(pixels, return_inverse=True)
+        rays = Sightlines.healpix(self.nside, pixels=found, ordering=self.ordering, **self.geometry)
+        return rays.take(order)
 
 
 def precision(name: str) -> contextlib.AbstractContextManager:

@@ -84,6 +84,17 @@ class Sightlines(eqx.Module):
         """Origin of the rays, shaped to broadcast against `direction`."""
         return self.observer if self.observer.ndim == 2 else self.observer[:, None]
 
+    def take(self, numbers: Int[np.ndarray, " n"]) -> "Sightlines":
+        """Some of the sightlines, in the order of `numbers`, which may repeat; on one device."""
+        pick = lambda x: jnp.asarray(np.asarray(x)[..., numbers])
+        spec = dataclasses.replace(self, mesh=None, image_shape=None, pixels=None)
+        chosen = jax.tree.map(lambda x, ray: pick(x) if ray else x, spec, spec.per_ray())
+        pixels = self.pixels
+        if pixels is None and self.nside is not None:
+            pixels = np.arange(self.n_rays)
+        pixels = None if pixels is None else np.asarray(pixels)[numbers]
+        return dataclasses.replace(chosen, pixels=pixels)
+
     def sharded(self, devices: Any = None) -> "Sightlines":
         """The same sightlines divided over several devices.
 

@@ -37,19 +37,7 @@ def _subset(rays: Sightlines, n_rays: int, seed: int) -> Sightlines:
     if rays.n_rays <= n_rays:
         return dataclasses.replace(rays, mesh=None)
     chosen = np.sort(np.random.default_rng(seed).choice(rays.n_rays, n_rays, replace=False))
-    pick, start = lambda x: x[..., chosen], rays.minimum_distance
-    return dataclasses.replace(
-        rays,
-        observer=pick(rays.observer) if rays.observer.ndim == 2 else rays.observer,
-        direction=pick(rays.direction),
-        east=pick(rays.east),
-        north=pick(rays.north),
-        minimum_distance=pick(start) if start.ndim else start,
-        distance=None if rays.distance is None else pick(rays.distance),
-        pixels=None if rays.pixels is None else pick(rays.pixels),
-        image_shape=None,
-        mesh=None,
-    )
+    return rays.take(chosen)
 
 
 def _with_steps(sky: Synchrotron, n: int) -> Synchrotron:

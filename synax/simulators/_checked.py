@@ -16,11 +16,10 @@ from ..fields._domain import AbstractDomain, Box
 from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface, Moved
 from ..sightlines._sightlines import Sightlines
-from ..transfer import AbstractAdjoint, AbstractQuadrature
 
 
 def check_simulator(simulator: Any) -> None:
-    """Raise unless the fields are of the right kind and in our units, and the strategies are ours.
+    """Raise unless the fields are of the right kind and in our units.
 
     **Raises** `TypeError` or `ValueError` naming the argument.
     """
@@ -44,19 +43,6 @@ def check_simulator(simulator: Any) -> None:
                     "cosmic_rays must be a model of cosmic-ray electrons (synax.cosmic_rays), got "
                     f"{type(value).__name__}"
                 )
-    checks.instance(
-        "quadrature", simulator.quadrature, AbstractQuadrature, "such as synax.GaussLegendre()"
-    )
-    checks.instance(
-        "adjoint", simulator.adjoint, AbstractAdjoint, "such as synax.ReversibleAdjoint()"
-    )
-    if simulator.block is not None:
-        try:
-            checks.integer("block", simulator.block)
-        except ValueError:
-            raise ValueError(
-                f"block must be a positive integer number of rays, got {simulator.block!r}"
-            ) from None
 
 
 def check_call(simulator: Any, rays: Any) -> None:

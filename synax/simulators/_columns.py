@@ -6,11 +6,12 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._parameters import as_parameter
+from .._parameters import parameter
 from ..emission import Columns, FaradayRotation
-from ..fields._field import AbstractField, check_rank
+from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ..transfer import Light, Thin
+from ._checked import check_simulator
 from ._engine import (
     AbstractSimulator,
     Integration,
@@ -46,13 +47,12 @@ class RotationMeasure(AbstractSimulator):
         self.integration = as_integration(integration, settings)
 
     def __check_init__(self):
-        check_rank(self.magnetic, "vector", "magnetic")
-        check_rank(self.electrons, "scalar", "electrons")
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.magnetic, self.electrons)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
         sky = resolved(self, rays)
         rotation = (FaradayRotation(),)
@@ -79,12 +79,12 @@ class DispersionMeasure(AbstractSimulator):
         self.integration = as_integration(integration, settings)
 
     def __check_init__(self):
-        check_rank(self.electrons, "scalar", "electrons")
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.electrons,)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Dispersion measure of each sightline, pc cm^-3 (n_rays,)."""
         sky = resolved(self, rays)
         return const.PC_PER_KPC * _light(sky, plan(sky), (Columns((1,)),), rays).columns[0][0]
@@ -98,7 +98,9 @@ class EmissionMeasure(AbstractSimulator):
     """
 
     electrons: AbstractField
-    filling_factor: Float[Array, ""] = eqx.field(converter=as_parameter)
+    filling_factor: Float[Array, ""] = parameter(
+        ..., "", "volume fraction of the clumps", above=0.0, maximum=1.0
+    )
     integration: Integration
 
     def __init__(
@@ -113,12 +115,12 @@ class EmissionMeasure(AbstractSimulator):
         self.integration = as_integration(integration, settings)
 
     def __check_init__(self):
-        check_rank(self.electrons, "scalar", "electrons")
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         return (self.electrons,)
 
-    def __call__(self, rays: Sightlines) -> Float[Array, " n_rays"]:
+    def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Emission measure of each sightline, pc cm^-6 (n_rays,)."""
         sky = resolved(self, rays)
         column = _light(sky, plan(sky), (Columns((2,)),), rays).columns[0][0]

@@ -8,6 +8,7 @@ import equinox as eqx
 import jax
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._numerics._math import stored
 from .._numerics._mesh import PLANES, RAYS, REPLICATED, as_mesh, over_rays
 from ..emission import AbstractProcess, Plasma
@@ -27,6 +28,7 @@ from ..transfer import (
 from ..transfer._base import AbstractGeometry, AbstractMedium, Frame
 from ..transfer._cells import Cells
 from ..transfer._march import Arguments, March, Problem
+from ._checked import check_call
 from ._sampled import (
     as_steps,
     cells_along,
@@ -71,20 +73,14 @@ class Integration(eqx.Module):
     precision: Any = eqx.field(static=True, default=None)
 
     def __check_init__(self):
-        block, faces = self.block, self.faces
-        if block is not None and (isinstance(block, bool) or not isinstance(block, int)):
-            raise ValueError(f"block must be a positive integer number of rays, got {block!r}")
-        if block is not None and block < 1:
-            raise ValueError(f"block must be a positive integer number of rays, got {block!r}")
-        if not isinstance(faces, bool):
-            raise ValueError(f"faces must be True or False, got {faces!r}")
-        for name, kind in (("quadrature", AbstractQuadrature), ("adjoint", AbstractAdjoint)):
-            if not isinstance(getattr(self, name), kind):
-                example = kind.__subclasses__()[0].__name__
-                raise TypeError(
-                    f"{name} must be a synax.{kind.__name__} such as {example}(), got "
-                    f"{getattr(self, name)!r}"
-                )
+        checks.instance(
+            "quadrature", self.quadrature, AbstractQuadrature, "such as synax.GaussLegendre()"
+        )
+        checks.instance("adjoint", self.adjoint, AbstractAdjoint, "such as ReversibleAdjoint()")
+        if not isinstance(self.faces, bool):
+            raise ValueError(f"faces must be True or False, got {self.faces!r}")
+        if self.block is not None:
+            checks.integer("block", self.block)
 
 
 def as_integration(integration: Integration | None, settings: dict[str, Any]) -> Integration:
@@ -147,7 +143,8 @@ class Plan(eqx.Module):
 
 
 def resolved(simulator: AbstractSimulator, rays: Sightlines) -> AbstractSimulator:
-    """The simulator with a known number of steps."""
+    """The simulator with a known number of steps, after a check of what it was given."""
+    check_call(simulator, rays)
     steps = simulator.steps.resolve(rays)
     return eqx.tree_at(lambda s: s.integration.steps, simulator, steps)
 

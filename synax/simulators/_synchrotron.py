@@ -6,14 +6,14 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._parameters import as_parameter, holds
 from ..cosmic_rays import AbstractPowerLaw
 from ..emission import ClosedForm, Columns, FaradayRotation, SynchrotronEmission
 from ..emission._synchrotron import index_is_three
-from ..fields._field import AbstractField, check_rank
+from ..fields._field import AbstractField
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
 from ..transfer import Thin
+from ._checked import check_frequency, check_simulator
 from ._engine import (
     AbstractSimulator,
     Integration,
@@ -74,16 +74,13 @@ class Synchrotron(AbstractSimulator):
         self.integration = as_integration(integration, settings)
 
     def __check_init__(self):
-        check_rank(self.magnetic, "vector", "magnetic")
-        if self.electrons is not None:
-            check_rank(self.electrons, "scalar", "electrons")
-        check_rank(self.cosmic_rays, "scalar", "cosmic_rays")
+        check_simulator(self)
 
     def fields(self) -> tuple[AbstractField, ...]:
         electrons = () if self.electrons is None else (self.electrons,)
         return (self.magnetic, *electrons, self.cosmic_rays)
 
-    def __call__(self, rays: Sightlines, frequency: Any) -> Stokes:
+    def __call__(self, rays: Any, frequency: Any) -> Stokes:
         """Brightness temperatures along `rays`.
 
         **Arguments:** `rays`: sightlines. `frequency`: GHz, a number or (n_freq,), or an astropy
@@ -96,7 +93,7 @@ class Synchrotron(AbstractSimulator):
         """
         return self._observe(rays, frequency, ()).stokes
 
-    def observe(self, rays: Sightlines, frequency: Any) -> Observation:
+    def observe(self, rays: Any, frequency: Any) -> Observation:
         """Stokes parameters and the columns along `rays`, the fields evaluated once.
 
         **Arguments** and errors as for a call of the simulator.
@@ -107,8 +104,8 @@ class Synchrotron(AbstractSimulator):
         powers = () if self.electrons is None else (1, 2)
         return self._observe(rays, frequency, powers)
 
-    def _observe(self, rays: Sightlines, frequency: Any, powers: tuple[int, ...]) -> Observation:
-        frequency = _frequencies(frequency)
+    def _observe(self, rays: Any, frequency: Any, powers: tuple[int, ...]) -> Observation:
+        frequency = check_frequency(frequency)
         sky = resolved(self, rays)
         return _simulate(sky, rays, frequency, plan(sky), index_is_three(self.cosmic_rays), powers)
 
@@ -134,15 +131,6 @@ class Synchrotron(AbstractSimulator):
                 )
                 sky = eqx.tree_at(lambda s, name=name: getattr(s, name), sky, sample)
         return sky
-
-
-def _frequencies(frequency: Any) -> Array:
-    frequency = as_parameter(frequency, "GHz")
-    if frequency.ndim > 1:
-        raise ValueError(f"frequency must be a number or (n_freq,), got {frequency.shape}")
-    if not holds(frequency, lambda x: x > 0):
-        raise ValueError(f"frequency must be positive (GHz), got {frequency}")
-    return frequency
 
 
 @eqx.filter_jit
