@@ -20,6 +20,7 @@ from ._cells import (
     MaximumStep as MaximumStep,
     UniformSteps as UniformSteps,
 )
+from ._polarised_cell import polarised_cell as polarised_cell
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,
     GaussLegendre as GaussLegendre,

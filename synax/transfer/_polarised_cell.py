@@ -1,0 +1,192 @@
+"""Transfer of I, Q, U, V through one cell: the closed form of the 4x4 equation, in Jones form.
+
+dS/ds = j - K S along the direction of propagation, S = (I, Q, U, V),
+
+K = [[aI, aQ, aU, aV], [aQ, aI, rV, -rU], [aU, -rV, aI, rQ], [aV, rU, -rQ, aI]].
+
+With n = a + i rho (three complex numbers) and the coherency J = (I + S.sigma)/2 the equation is
+dJ/ds = -aI J - (N J + J N^+)/2, N = n.sigma, whose solution needs functions of w^2 = n.n only.
+Components are tuples of arrays here: nothing is stacked where it would be taken apart again.
+"""
+
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .._numerics._math import stored
+from ._cell_functions import Depths, Weights, cell_functions
+
+Values = Float[Array, "..."]
+Stokes4 = tuple[Values, Values, Values, Values]
+Vector3 = tuple[Values, Values, Values]
+
+
+class PolarisedCoefficients(NamedTuple):
+    """Emission and absorption (I, Q, U, V) and rotativity (Q, U, V), per unit of length."""
+
+    emission: Stokes4
+    absorption: Stokes4
+    rotativity: Vector3
+
+
+def _dot(a: Vector3, b: Vector3) -> Values:
+    return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+
+def _cross(a: Vector3, b: Vector3) -> Vector3:
+    return (
+        a[1] * b[2] - a[2] * b[1],
+        a[2] * b[0] - a[0] * b[2],
+        a[0] * b[1] - a[1] * b[0],
+    )
+
+
+class _Generator(NamedTuple):
+    """Depths of a cell, and the combinations of them that its matrices are made of."""
+
+    absorption: Vector3
+    rotativity: Vector3
+    cross: Vector3
+    depths: Depths
+
+
+def _generator(depth: Values, absorption: Vector3, rotativity: Vector3) -> _Generator:
+    # |a|^2 - |rho|^2 by sums and differences: exact where the two nearly cancel
+    p = sum((a - r) * (a + r) for a, r in zip(absorption, rotativity, strict=True))
+    size = _dot(absorption, absorption) + _dot(rotativity, rotativity)
+    cross, aligned = _cross(absorption, rotativity), _dot(absorption, rotativity)
+    depths = Depths(depth, p, aligned, size, _dot(cross, cross))
+    return _Generator(*stored((absorption, rotativity, cross, depths)))
+
+
+def _apply(weights: Weights, n: _Generator, stokes: Stokes4) -> Stokes4:
+    """A J - D N J - D* J N^+ + B N J N^+ in Stokes parameters."""
+    i, s = stokes[0], stokes[1:]
+    a, r, c = n.absorption, n.rotativity, n.cross
+    turned = n.depths.q * weights.turned
+    u = tuple(weights.along * x + turned * y for x, y in zip(a, r, strict=True))
+    v = tuple(weights.along * y - turned * x for x, y in zip(a, r, strict=True))
+    a_s, r_s = weights.bend * _dot(a, s), weights.bend * _dot(r, s)
+    u, v, a_s, r_s = stored((u, v, a_s, r_s))
+    rotated = _cross(v, s)
+    intensity = weights.outer * i - _dot(u, s) - weights.bend * _dot(c, s)
+    vector = (
+        weights.inner * s[k]
+        + rotated[k]
+        + (a_s * a[k] + r_s * r[k])
+        + (weights.bend * c[k] - u[k]) * i
+        for k in range(3)
+    )
+    return stored((intensity, *vector))
+
+
+def constant_cell(
+    coefficients: PolarisedCoefficients, length: Values, incoming: Stokes4
+) -> Stokes4:
+    """Stokes parameters behind a cell of constant coefficients (near side, towards us)."""
+    aI, *a = (length * x for x in coefficients.absorption)
+    rho = tuple(length * x for x in coefficients.rotativity)
+    n = _generator(aI, tuple(a), rho)
+    cell = cell_functions(n.depths, 1)
+    emitted = tuple(length * x for x in coefficients.emission)
+    through, added = _apply(cell.propagator, n, incoming), _apply(cell.source, n, emitted)
+    return tuple(x + y for x, y in zip(through, added, strict=True))
+
+
+def sloping_cell(
+    mean: PolarisedCoefficients,
+    slope: PolarisedCoefficients,
+    length: Values,
+    incoming: Stokes4,
+) -> Stokes4:
+    """Stokes parameters behind a cell whose coefficients are straight lines: fourth order.
+
+    A coefficient is mean + slope t with t from -1/2 (far side, where light enters) to 1/2 (near
+    side); through two Gauss nodes with values x1 (met first) and x2 the mean is (x1 + x2)/2 and
+    the slope sqrt(3) (x2 - x1). With K = K0 + K1 t, j = j0 + j1 t and the length L
+
+    S(L) = exp(W) S(0) + L int exp(W (1/2 - t)) E (j0 + j1 t) dt,
+    W = -L K0 + L^2 [K1, K0] / 12,   E = exp(-L K1 / 12):
+
+    the Magnus expansion for the propagator; for the source the integral of the linear j against
+    the constant propagator, and in E the bend of the phase at the Gauss nodes. Error O(L^5) a
+    cell. Where all K commute (no conversion, no polarised absorption) it is the rule of
+    `GaussLegendre`, whatever the depths. The commutator is divided by 1 + |L n|^2/40, the decay
+    of its effect once the cell is many rotations deep; that changes O(L^5).
+
+    **Reference:** Blanes et al. 2009, Phys. Rep. 470, 151 (Magnus expansion); Iserles 2004, IMA J.
+    Num. Anal. 24 (Filon's quadrature).
+    """
+    a0, *a = (length * x for x in mean.absorption)
+    rho = tuple(length * x for x in mean.rotativity)
+    b0, *b = (length * x for x in slope.absorption)
+    tau = tuple(length * x for x in slope.rotativity)
+    a, b = tuple(a), tuple(b)
+    size = _dot(a, a) + _dot(rho, rho)
+    share = (1.0 / 12.0) / (1.0 + size / 40.0)
+    real = tuple(-x - y for x, y in zip(_cross(a, tau), _cross(rho, b), strict=True))
+    imaginary = tuple(x - y for x, y in zip(_cross(a, b), _cross(rho, tau), strict=True))
+    n = _generator(
+        a0,
+        tuple(x + share * y for x, y in zip(a, real, strict=True)),
+        tuple(x + share * y for x, y in zip(rho, imaginary, strict=True)),
+    )
+    cell = cell_functions(n.depths, 2)
+    bend = _generator(b0 / 12.0, tuple(x / 12.0 for x in b), tuple(x / 12.0 for x in tau))
+    bent = cell_functions(bend.depths, 0).propagator
+    level = _apply(bent, bend, tuple(length * x for x in mean.emission))
+    tilt = _apply(bent, bend, tuple(length * x for x in slope.emission))
+    # int exp(-K t) (1/2 - t) dt
+    tilted = Weights(*(0.5 * x - y for x, y in zip(cell.source, cell.moment, strict=True)))
+    parts = (
+        _apply(cell.propagator, n, incoming),
+        _apply(cell.source, n, level),
+        _apply(tilted, n, tilt),
+    )
+    return tuple(x + y + z for x, y, z in zip(*parts, strict=True))
+
+
+def _checked(name: str, value: Any, count: int) -> Array:
+    value = jnp.asarray(value)
+    if value.ndim < 1 or value.shape[0] != count:
+        raise ValueError(
+            f"polarised_cell: {name} must have its {count} components first, shape ({count}, ...), "
+            f"got {value.shape}"
+        )
+    if not jnp.issubdtype(value.dtype, jnp.floating):
+        raise TypeError(f"polarised_cell: {name} must be of floating-point type, got {value.dtype}")
+    return value
+
+
+def polarised_cell(
+    emission: Any, absorption: Any, rotativity: Any, length: Any, incoming: Any
+) -> Float[Array, "4 ..."]:
+    """Stokes parameters after a cell of constant emission, absorption and rotativity.
+
+    dS/ds = j - K S in the direction of propagation, S = (I, Q, U, V) (IAU signs), so that
+    d(Q, U, V)/ds contains + rho x (Q, U, V) and rV = 2 lambda^2 dRM/ds. Exact at any optical and
+    Faraday depth, also where K cannot be diagonalised; derivatives with respect to everything
+    are finite everywhere.
+
+    **Arguments** (components first, the rest broadcast against each other):
+
+    - `emission`: (4, ...), j of I, Q, U, V, brightness per length.
+    - `absorption`: (4, ...), aI, aQ, aU, aV, per length.
+    - `rotativity`: (3, ...), rQ, rU (conversion), rV (Faraday rotation), rad per length.
+    - `length`: (...), of the cell.
+    - `incoming`: (4, ...), I, Q, U, V where the light enters (far side).
+
+    **Returns** I, Q, U, V (4, ...) where it leaves (near side, towards the observer).
+
+    **Raises** `ValueError` for another number of components, `TypeError` for integers.
+
+    **Reference:** Landi Degl'Innocenti & Landolfi 2004, Polarization in Spectral Lines, ch. 8.
+    """
+    emission = _checked("emission", emission, 4)
+    absorption = _checked("absorption", absorption, 4)
+    rotativity = _checked("rotativity", rotativity, 3)
+    incoming = _checked("incoming", incoming, 4)
+    coefficients = PolarisedCoefficients(tuple(emission), tuple(absorption), tuple(rotativity))
+    out = constant_cell(coefficients, jnp.asarray(length), tuple(incoming))
+    return jnp.stack(jnp.broadcast_arrays(*out))

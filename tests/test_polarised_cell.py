@@ -1,0 +1,201 @@
+"""Transfer of I, Q, U, V through one cell: against tables made with rigorous bounds."""
+
+import math
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import synax
+from synax.transfer import GaussLegendre
+from synax.transfer._polarised_cell import (
+    PolarisedCoefficients,
+    sloping_cell,
+)
+
+QUICK = {"xla_backend_optimization_level": "0"}  # less time to compile; sums are the same
+forward = jax.jit(synax.transfer.polarised_cell, compiler_options=QUICK)
+ROWS = 200
+
+
+def _cell(x, incoming):
+    return synax.transfer.polarised_cell(x[:4], x[4:8], x[8:11], x[11], incoming)
+
+
+@partial(jax.jit, compiler_options=QUICK)
+@jax.vmap
+def derivatives(x, incoming):
+    """d out / d (twelve coefficients and the length), d out / d incoming."""
+    return jax.jacrev(_cell, argnums=(0, 1))(x, incoming)
+
+
+def _packed(j, a, rho, s, dtype=np.float64):
+    return jnp.asarray(np.concatenate([j, a, rho, np.asarray(s)[..., None]], axis=-1), dtype)
+
+
+def _forward(x, incoming):
+    """Every row: (n, 12), (n, 4) -> (n, 4)."""
+    out = forward(x[:, :4].T, x[:, 4:8].T, x[:, 8:11].T, x[:, 11], incoming.T)
+    return np.asarray(out).T
+
+
+@pytest.fixture(scope="module")
+def rows(table):
+    return table("transfer4_dev")
+
+
+@pytest.fixture(scope="module")
+def inputs(rows):
+    x = _packed(*(rows[k] for k in ("j", "a", "rho", "s")))
+    assert len(x) == ROWS
+    return x, jnp.asarray(rows["S0"])
+
+
+def test_every_row_of_the_table(rows, inputs):
+    error = np.max(np.abs(_forward(*inputs) - rows["S"]), axis=1)
+    scale = np.max(np.abs(rows["S"]), axis=1)
+    assert np.all(error <= 2e-15 * (1.0 + rows["condition"]) * scale)
+
+
+def test_derivatives_of_every_row(rows, inputs):
+    got = np.concatenate(derivatives(*inputs), axis=2)
+    expected = np.concatenate([rows["dS_dparams"], rows["propagator"]], axis=2)
+    error = np.max(np.abs(got - expected), axis=(1, 2))
+    assert np.all(error <= 1e-9 * np.max(np.abs(expected), axis=(1, 2)))
+
+
+def _singular_cells():
+    zero3, zero4, one4 = np.zeros(3), np.zeros(4), np.array([1.0, 0.3, -0.2, 0.1])
+    absorbing = np.array([1.0, 0.6, 0.0, 0.8])
+    yield "all zero", zero4, zero4, zero3, 0.0, zero4
+    yield "no length", one4, one4, np.ones(3), 0.0, one4
+    yield "nothing but emission", one4, zero4, zero3, 2.0, one4
+    yield "thick", one4, 1e4 * absorbing, 1e3 * np.array([0.3, 0.1, -0.2]), 1.0, one4
+    yield "thick and grey", one4, np.array([1e4, 0, 0, 0]), zero3, 1.0, one4
+    yield "polariser", one4, absorbing, zero3, 3.0, one4
+    yield "null", one4, absorbing, np.array([0.8, 0.0, -0.6]), 1.0, one4
+    yield "null and thick", one4, 50.0 * absorbing, np.array([40.0, 0.0, -30.0]), 1.0, one4
+    yield "rotation", one4, zero4, np.array([0.0, 0.0, 1e6]), 1.0, one4
+    yield "threshold", one4, zero4, np.array([0.0, 0.0, 1.0]), 1.0, one4
+    yield "growth", one4, np.array([-5.0, 9e3, 0.0, 0.0]), zero3, 1.0, one4
+
+
+@pytest.mark.parametrize("dtype", [pytest.param(np.float32, marks=pytest.mark.slow), np.float64])
+def test_nothing_is_ever_nan(dtype):
+    names, *parts = zip(*_singular_cells(), strict=True)
+    fill = lambda x: np.resize(np.array(x), (ROWS, *np.shape(x)[1:]))
+    x = _packed(*(fill(p) for p in parts[:4]), dtype=dtype)
+    incoming = jnp.asarray(fill(parts[4]), dtype)
+    value, slopes = _forward(x, incoming), np.concatenate(derivatives(x, incoming), axis=2)
+    for k, name in enumerate(names):
+        assert np.all(np.isfinite(value[k])), name
+        assert np.all(np.isfinite(slopes[k])), name
+    assert value.dtype == dtype
+    grey = names.index("thick and grey")
+    assert np.allclose(value[grey], np.array([1.0, 0.3, -0.2, 0.1]) / 1e4, rtol=1e-6)
+
+
+def test_single_precision(rows, inputs):
+    moderate = np.isin(rows["kind"], ["order1", "emission", "absorption", "dichroic", "thermal"])
+    value = _forward(*(x.astype(jnp.float32) for x in inputs))
+    error = np.max(np.abs(value - rows["S"]), axis=1)
+    bound = 1e-6 * (1.0 + rows["condition"]) * np.max(np.abs(rows["S"]), axis=1)
+    assert np.all(error[moderate] <= bound[moderate])
+
+
+def _coefficients(rows, i, s):
+    base, amp, c1, c2 = (rows[f"var_{k}"][i][:, None] for k in ("base", "amp", "c1", "c2"))
+    length, kind = rows["var_L"][i], rows["var_kind"][i]
+    if kind == "sin":
+        shape = np.sin(2.0 * np.pi * c1 * s / length + c2)
+    elif kind == "gauss":
+        shape = np.exp(-0.5 * ((s - c1) / c2) ** 2)
+    else:
+        shape = s / length - 0.5
+    return base + amp * shape
+
+
+def _split(x):
+    return PolarisedCoefficients(tuple(x[:4]), tuple(x[4:8]), tuple(x[8:11]))
+
+
+def test_order_four_for_varying_coefficients(rows):
+    """Slope of error against cell, from 32 to 128 cells, on every varying problem."""
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def march(mean, slope, length, start):
+        def body(stokes, x):
+            return sloping_cell(_split(x[0]), _split(x[1]), length, stokes), None
+
+        return jnp.stack(jax.lax.scan(body, start, (mean, slope))[0])
+
+    errors = []
+    for n in (32, 128):
+        lengths = rows["var_L"] / n
+        nodes = [(np.arange(n) + 0.5 + side * math.sqrt(3.0) / 6.0) for side in (-1, 1)]
+        at = [
+            np.stack([_coefficients(rows, i, x * h) for i, h in enumerate(lengths)]) for x in nodes
+        ]
+        mean, slope = 0.5 * (at[0] + at[1]), math.sqrt(3.0) * (at[1] - at[0])
+        axes = [jnp.asarray(np.transpose(x, (2, 1, 0))) for x in (mean, slope)]
+        out = march(*axes, jnp.asarray(lengths), tuple(jnp.asarray(rows["var_S0"].T)))
+        error = np.max(np.abs(np.asarray(out).T - rows["var_S"]), axis=1)
+        errors.append(error / np.max(np.abs(rows["var_S"]), axis=1))
+    slopes = np.log(errors[0] / errors[1]) / math.log(4.0)
+    assert np.all(np.abs(slopes - 4.0) < 0.15), slopes
+    assert np.max(errors[1]) < 1e-6
+
+
+def test_a_sloping_cell_without_conversion_is_the_rule_of_faraday_rotation():
+    """Emission and rotation in straight lines: the two rules agree to rounding at any depth."""
+    rule, length, rng = GaussLegendre(), 0.7, np.random.default_rng(3)
+    sloping = jax.jit(sloping_cell, compiler_options=QUICK)
+    for rotation in (0.1, 30.0, 3e4):
+        near, far = rotation * (1.0 + rng.uniform(-0.5, 0.5, (2, 1)))
+        (q_near, u_near), (q_far, u_far) = rng.normal(size=(2, 2, 1))
+        # the rule counts from the near side and takes dRM/ds and lambda^2 apart
+        rates = tuple(jnp.asarray(0.5 * x) for x in (near, far))
+        emission = tuple(tuple(map(jnp.asarray, x)) for x in ((q_near, u_near), (q_far, u_far)))
+        q, u = rule.rotate(jnp.zeros(1), rates, emission, length, jnp.ones((1, 1)))
+        zero = jnp.zeros(1)
+        at_far, at_near = (
+            np.stack([0.0 * q, q, u, *(0.0 * q for _ in range(7)), rate])
+            for q, u, rate in ((q_far, u_far, far), (q_near, u_near, near))
+        )
+        mean = _split(jnp.asarray(0.5 * (at_far + at_near)))
+        slope = _split(jnp.asarray(math.sqrt(3.0) * (at_near - at_far)))
+        out = sloping(mean, slope, jnp.asarray(length), (zero,) * 4)
+        expected = np.array([np.ravel(q)[0], np.ravel(u)[0]])
+        bound = 1e-15 * (1.0 + rotation) * np.max(np.abs(emission))
+        assert np.allclose([out[1][0], out[2][0]], expected, rtol=0.0, atol=bound)
+
+
+def test_light_of_a_physical_cell_is_never_overpolarised():
+    rng = np.random.default_rng(11)
+    fraction = rng.uniform(0.0, 1.0, (3, 1, ROWS))
+    direction = rng.normal(size=(3, 3, ROWS))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    j, a, start = np.concatenate([np.ones((3, 1, ROWS)), fraction * direction], axis=1)
+    a = a * 10.0 ** rng.uniform(-3, 3, ROWS)
+    rho = rng.normal(size=(3, ROWS)) * 10.0 ** rng.uniform(-3, 3, ROWS)
+    out = _forward(_packed(j.T, a.T, rho.T, np.ones(ROWS)), jnp.asarray(start.T))
+    assert np.all(out[:, 0] >= np.linalg.norm(out[:, 1:], axis=1) * (1.0 - 1e-12))
+
+
+def test_two_halves_make_the_whole(rows, inputs):
+    x, incoming = inputs
+    half = x.at[:, 11].multiply(0.5)
+    twice = _forward(half, jnp.asarray(_forward(half, incoming)))
+    error = np.max(np.abs(twice - rows["S"]), axis=1)
+    scale = np.max(np.abs(rows["S"]), axis=1)
+    assert np.all(error <= 1e-14 * (1.0 + rows["condition"]) * scale)
+
+
+def test_wrong_shapes_and_types_are_named():
+    four, three = jnp.ones(4), jnp.ones(3)
+    with pytest.raises(ValueError, match=r"rotativity must have its 3 components first.*\(4,\)"):
+        synax.transfer.polarised_cell(four, four, four, 1.0, four)
+    with pytest.raises(TypeError, match="emission must be of floating-point type"):
+        synax.transfer.polarised_cell(jnp.ones(4, int), four, three, 1.0, four)
