@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 import synax
-from synax.transfer import GaussLegendre
+from synax.transfer import Cell, Coefficients, Line
+from synax.transfer._absorbing import Absorbing
 from synax.transfer._polarised_cell import (
     PolarisedCoefficients,
     sloping_cell,
@@ -148,28 +149,34 @@ def test_order_four_for_varying_coefficients(rows):
     assert np.max(errors[1]) < 1e-6
 
 
-def test_a_sloping_cell_without_conversion_is_the_rule_of_faraday_rotation():
-    """Emission and rotation in straight lines: the two rules agree to rounding at any depth."""
-    rule, length, rng = GaussLegendre(), 0.7, np.random.default_rng(3)
+def test_a_sloping_cell_without_conversion_is_the_rule_of_the_other_laws():
+    """Coefficients in straight lines: equal to `Absorbing` to rounding, at any depth."""
+    rng = np.random.default_rng(3)
+    n, length = 64, 0.7
+    scale = 10.0 ** rng.uniform(-3, 5, n)  # rotation of a cell, rad
+    depth = 10.0 ** rng.uniform(-3, 1.5, n)
+    mean, slope = rng.normal(size=(2, 5, n)) * np.array([1.0, 1.0, 1.0, 0.0, 0.0])[:, None]
+    mean[3], slope[3] = depth, 0.8 * depth * rng.uniform(-1, 1, n)
+    mean[4], slope[4] = scale, scale * rng.uniform(-1, 1, n)
+    law = Absorbing(jnp.asarray([0.6]))
+    double = 2.0 * (299792458.0 / 0.6e9) ** 2  # 2 lambda^2
+    # slopes there are away from the observer, here along the light
+    i, q, u, a = (Line(jnp.asarray(mean[k])[None], jnp.asarray(-slope[k])[None]) for k in range(4))
+    rotation = Line(jnp.asarray(mean[4] / double), jnp.asarray(-slope[4] / double))
+    lines = Coefficients((), (i, q, u, None), (a, None, None, None), rotation)
+    cell = Cell(jnp.full(n, length), lines)
+    _, sums = law.step(law.init(cell), cell)
+    zero = jnp.zeros(n)
+
+    def coefficients(x):
+        i, q, u, a, r = map(jnp.asarray, x)
+        return PolarisedCoefficients((i, q, u, zero), (a, zero, zero, zero), (zero, zero, r))
+
     sloping = jax.jit(sloping_cell, compiler_options=QUICK)
-    for rotation in (0.1, 30.0, 3e4):
-        near, far = rotation * (1.0 + rng.uniform(-0.5, 0.5, (2, 1)))
-        (q_near, u_near), (q_far, u_far) = rng.normal(size=(2, 2, 1))
-        # the rule counts from the near side and takes dRM/ds and lambda^2 apart
-        rates = tuple(jnp.asarray(0.5 * x) for x in (near, far))
-        emission = tuple(tuple(map(jnp.asarray, x)) for x in ((q_near, u_near), (q_far, u_far)))
-        q, u = rule.rotate(jnp.zeros(1), rates, emission, length, jnp.ones((1, 1)))
-        zero = jnp.zeros(1)
-        at_far, at_near = (
-            np.stack([0.0 * q, q, u, *(0.0 * q for _ in range(7)), rate])
-            for q, u, rate in ((q_far, u_far, far), (q_near, u_near, near))
-        )
-        mean = _split(jnp.asarray(0.5 * (at_far + at_near)))
-        slope = _split(jnp.asarray(math.sqrt(3.0) * (at_near - at_far)))
-        out = sloping(mean, slope, jnp.asarray(length), (zero,) * 4)
-        expected = np.array([np.ravel(q)[0], np.ravel(u)[0]])
-        bound = 1e-15 * (1.0 + rotation) * np.max(np.abs(emission))
-        assert np.allclose([out[1][0], out[2][0]], expected, rtol=0.0, atol=bound)
+    out = sloping(coefficients(mean), coefficients(slope), jnp.full(n, length), (zero,) * 4)
+    size = length * np.max(np.abs(mean[:3]) + np.abs(slope[:3]), axis=0)
+    for one, other in zip(out[:3], sums.stokes[:3], strict=True):
+        assert np.all(np.abs(one - other[0]) <= 2e-15 * (1.0 + scale) * size)
 
 
 def test_light_of_a_physical_cell_is_never_overpolarised():

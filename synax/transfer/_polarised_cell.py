@@ -112,8 +112,9 @@ def sloping_cell(
     the Magnus expansion for the propagator; for the source the integral of the linear j against
     the constant propagator, and in E the bend of the phase at the Gauss nodes. Error O(L^5) a
     cell. Where all K commute (no conversion, no polarised absorption) it is the rule of
-    `GaussLegendre`, whatever the depths. The commutator is divided by 1 + |L n|^2/40, the decay
-    of its effect once the cell is many rotations deep; that changes O(L^5).
+    `Thin` and `Absorbing`, whatever the depths. Two terms are damped, by amounts of O(L^5): the
+    commutator by 1 + |L n|^2/40, the decay of its effect once the cell is many rotations deep;
+    absorption in K1 and the slopes of j by 1 + (L aI/2)^4, so that thick cells stay positive.
 
     **Reference:** Blanes et al. 2009, Phys. Rep. 470, 151 (Magnus expansion); Iserles 2004, IMA J.
     Num. Anal. 24 (Filon's quadrature).
@@ -133,10 +134,13 @@ def sloping_cell(
         tuple(x + share * y for x, y in zip(rho, imaginary, strict=True)),
     )
     cell = cell_functions(n.depths, 2)
-    bend = _generator(b0 / 12.0, tuple(x / 12.0 for x in b), tuple(x / 12.0 for x in tau))
+    half2 = 0.25 * a0 * a0
+    damp = 1.0 / (1.0 + half2 * half2)
+    lost = (1.0 / 12.0) * damp
+    bend = _generator(lost * b0, tuple(lost * x for x in b), tuple(x * (1.0 / 12.0) for x in tau))
     bent = cell_functions(bend.depths, 0).propagator
     level = _apply(bent, bend, tuple(length * x for x in mean.emission))
-    tilt = _apply(bent, bend, tuple(length * x for x in slope.emission))
+    tilt = _apply(bent, bend, tuple(damp * length * x for x in slope.emission))
     # int exp(-K t) (1/2 - t) dt
     tilted = Weights(*(0.5 * x - y for x, y in zip(cell.source, cell.moment, strict=True)))
     parts = (
