@@ -1,7 +1,8 @@
 """The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
 
-Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, accuracy, joint, or a model such
-as magnetic.JF12. Without names, all. Written to docs/images as small PNG files.
+Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, tf17, pt11, strengths, accuracy,
+joint, or a model such as magnetic.JF12. Without names, all. Written to docs/images as small PNG
+files.
 """
 
 import sys
@@ -197,11 +198,15 @@ def model(entry):
     """One model: face-on, edge-on, and what it looks like from the Sun."""
     field = entry.make(**EXAMPLES.get(entry.name, {}))
     if not issubclass(entry.cls, synax.AbstractVectorField):
-        save(plot.slices(field, title=entry.name), f"model-{entry.group}-{entry.name}", 60)
+        label = "rms (μG)" if entry.group == "magnetic" else None
+        figure = plot.slices(field, title=entry.name, label=label)
+        save(figure, f"model-{entry.group}-{entry.name}", 60)
         return
     figure = Figure(figsize=(13.2, 8.4), layout="constrained")
     top, bottom = figure.subfigures(2, 1, height_ratios=[1.25, 1.0])
-    draw_slices(top, field, **SLICES.get(entry.name, {}))
+    near = {"sun": (0.0, 0.0, 0.0)} if entry.name == "LocalBubble" else {}
+    shown = entry.make(**EXAMPLES.get(entry.name, {}), **near)
+    draw_slices(top, shown, **SLICES.get(entry.name, {}))
     stokes, rm = simulate(field, synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), 16, 96, 30.0)
     panels(bottom.subplots(1, 2), stokes, rm)
     save(figure, f"model-magnetic-{entry.name}", 55)
@@ -238,9 +243,46 @@ def pt11():
 
 
 EXAMPLES = {
+    "LocalBubble": {"variant": "SCA"},
     "Uniform": {"vector": (2.0, 1.0, 0.5)},
 }
-SLICES = {"CMZ": {"half_width": 0.6, "half_height": 0.3}}
+SLICES = {
+    "CMZ": {"half_width": 0.6, "half_height": 0.3},
+    "LocalBubble": {"half_width": 0.4, "half_height": 0.3, "observer": (0.0, 0.0, 0.0)},
+    "SVT22": {"z": 1.0},
+    "XH24": {"z": 2.0},
+}
+
+
+def strengths():
+    """Published strengths of random fields, along the radius and away from the plane."""
+    m = synax.magnetic
+    shown = {
+        "JF12": (m.JF12RandomStrength(), "0.6", "-"),
+        "JF12, Planck 2016": (m.JF12RandomStrength.planck(), "0.6", "--"),
+        "Sun10b": (m.Sun10bStrength(), GOLD, "-"),
+        "UF26 expDisk": (m.UF26Strength(), BLUE, "-"),
+        "UF26 ringDisk": (m.UF26Strength("ringDisk"), BLUE, "--"),
+        "Orlando26 isotropic": (m.Orlando26Strength(), RED, "-"),
+        "Orlando26 ordered": (m.Orlando26Strength("ordered"), RED, "--"),
+    }
+    figure = Figure(figsize=(11.5, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2, sharey=True)
+    t = np.linspace(0.01, 20.0, 600)
+    zero = np.zeros_like(t)
+    for label, (field, color, style) in shown.items():
+        height = 3.0 if label == "Orlando26 ordered" else 0.0
+        name = label + (", z = 3 kpc" if height else "")
+        along = np.asarray(field(np.stack([-t, zero, zero + height])))
+        left.semilogy(t, along, color=color, ls=style, label=name, lw=1.6)
+        up = np.asarray(field(np.stack([zero - 8.3, zero, 0.5 * t])))
+        right.semilogy(0.5 * t, up, color=color, ls=style, lw=1.6)
+    left.set(xlabel="distance from the centre through the Sun (kpc)", ylabel="total rms (μG)")
+    left.set(xlim=(0, 20), ylim=(0.05, 40), title="in the plane")
+    right.set(xlabel="height above the Sun (kpc)", xlim=(0, 10), title="away from the plane")
+    left.axvline(8.3, color=INK, lw=0.6, ls=":")
+    left.legend(frameon=False, fontsize=8)
+    save(figure, "random-strengths")
 
 
 def gallery():
@@ -335,7 +377,7 @@ def joint():
 
 
 FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
-FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, accuracy, joint)}
+FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, strengths, accuracy, joint)}
 
 
 def main():
