@@ -287,7 +287,7 @@ def test_versions_have_names_of_one_kind():
         (lambda: Han18(b_zones=(1.0, 2.0)), ["r_zones", "b_zones", "8"]),
         (lambda: LocalBubble(variant="DCO"), ["variant", "'SCO'", "'DCO'"]),
         (lambda: LocalBubble(explosion=(0.5, 0.0, 0.0)), ["explosion", "0.5", "0.2167"]),
-        (lambda: LocalBubble(thickness=0.0), ["thickness", "positive"]),
+        (lambda: LocalBubble(thickness=0.0), ["thickness", "0"]),
         (lambda: LocalBubble(swept=True), ["swept", "outer"]),
         (lambda: LocalBubble(XH24(), swept=True, b0=2.0), ["swept", "b0"]),
     ],

@@ -38,8 +38,8 @@ class Alves18(eqx.Module):
     latitude: Scalar = parameter(
         math.radians(-16.0), "rad", "Galactic latitude that n_0 points to (-16 deg)"
     )
-    radius: Scalar = parameter(0.1, "kpc", "equatorial semi-axis a of the spheroid")
-    elongation: Scalar = parameter(2.7, "", "polar semi-axis over a")
+    radius: Scalar = parameter(0.1, "kpc", "equatorial semi-axis a of the spheroid", above=0.0)
+    elongation: Scalar = parameter(2.7, "", "polar semi-axis over a", above=0.0)
     centre: Float[Array, "3"] = parameter(
         (0.17, 0.56, 0.0), "", "centre of the spheroid from the Sun, over a"
     )

@@ -47,11 +47,12 @@ class Han18(AbstractVectorField):
         (3.0, 4.1, 4.9, 6.1, 7.5, 8.5, 10.5, 15.0),
         "kpc",
         "radii of the zones' walls at the Sun's azimuth",
+        above=0.0,
     )
     pitch: Scalar = parameter(math.radians(11.0), "rad", "pitch angle of walls and field (11 deg)")
-    l_r: Scalar = parameter(5.0, "kpc", "radial scale length, A")
-    l_z: Scalar = parameter(0.4, "kpc", "scale height, H")
-    r_min: Scalar = parameter(3.0, "kpc", "inner edge")
+    l_r: Scalar = parameter(5.0, "kpc", "radial scale length, A", above=0.0)
+    l_z: Scalar = parameter(0.4, "kpc", "scale height, H", above=0.0)
+    r_min: Scalar = parameter(3.0, "kpc", "inner edge", above=0.0)
     r_max: Scalar = parameter(15.0, "kpc", "outer edge")
 
     info: ClassVar[ModelInfo] = ModelInfo(

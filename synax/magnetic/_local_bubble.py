@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float
 from .._numerics._math import safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, as_parameter, holds, parameter
 from ..fields._domain import Sphere
-from ..fields._field import AbstractField, AbstractVectorField, check_rank
+from ..fields._field import AbstractField, AbstractVectorField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface
 from ._variants import check_choice, fill_defaults
 
@@ -72,8 +72,8 @@ class LocalBubble(AbstractVectorField):
     centre: Float[Array, "3"] = parameter(
         (-0.0248, -0.0326, -0.0233), "kpc", "centre of both spheres from the Sun"
     )
-    radius: Scalar = parameter(0.2167, "kpc", "radius of the cavity")
-    thickness: Scalar = parameter(0.035, "kpc", "thickness of the wall")
+    radius: Scalar = parameter(0.2167, "kpc", "radius of the cavity", above=0.0)
+    thickness: Scalar = parameter(0.035, "kpc", "thickness of the wall", above=0.0)
     sun: Float[Array, "3"] = parameter((-8.3, 0.0, 0.006), "kpc", "position of the Sun")
 
     info: ClassVar[ModelInfo] = ModelInfo(
@@ -100,11 +100,7 @@ class LocalBubble(AbstractVectorField):
     def __check_init__(self):
         if self.outer is not None:
             check_rank(self.outer, "vector", "LocalBubble: outer")
-        if not holds(self.radius, lambda a: a > 0) or not holds(self.thickness, lambda t: t > 0):
-            raise ValueError(
-                f"LocalBubble: radius and thickness must be positive, got {self.radius} and "
-                f"{self.thickness}"
-            )
+            check_unit(self.outer, "uG", "LocalBubble: outer")
         away = self._offset()
         if not holds(_dot(away, away) - self.radius**2, lambda d2: d2 < 0):
             raise ValueError(

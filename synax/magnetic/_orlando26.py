@@ -52,14 +52,14 @@ class Orlando26Strength(AbstractScalarField):
     halo: str = eqx.field(static=True, default="4kpc")
     """'4kpc' or '10kpc'; of no effect on the isotropic part."""
     b: Any = parameter(None, "uG", "isotropic rms in the plane at r_sun: 4.9")
-    l_r: Any = parameter(None, "kpc", "its radial scale length: 30")
-    l_z: Any = parameter(None, "kpc", "its scale height: 4")
+    l_r: Any = parameter(None, "kpc", "its radial scale length: 30", above=0.0)
+    l_z: Any = parameter(None, "kpc", "its scale height: 4", above=0.0)
     r_sun: Any = parameter(None, "kpc", "radius at which b is quoted: 8.5")
     b_ordered: Any = parameter(None, "uG", "ordered and regular strength: 4.3 (4kpc), 3.2 (10kpc)")
-    b_regular: Any = parameter(None, "uG", "strength of the regular toroid: 0.73")
-    z_0: Any = parameter(None, "kpc", "height of the toroid: 3")
+    b_regular: Any = parameter(None, "uG", "strength of the regular toroid: 0.73", above=0.0)
+    z_0: Any = parameter(None, "kpc", "height of the toroid: 3", above=0.0)
     r_0: Any = parameter(None, "kpc", "radius of the toroid: 7.97")
-    w_r: Any = parameter(None, "kpc", "radial width of the toroid: 5.31")
+    w_r: Any = parameter(None, "kpc", "radial width of the toroid: 5.31", above=0.0)
     r_max: Any = parameter(None, "kpc", "outer edge of the toroid: 20")
 
     info: ClassVar[ModelInfo] = ModelInfo(

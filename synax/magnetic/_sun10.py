@@ -39,8 +39,8 @@ class Sun10(AbstractVectorField):
     halo: bool = eqx.field(static=True, default=True)
     """Whether the halo is included."""
     b_disc: Scalar = parameter(2.0, "uG", "strength of the disc at r_sun, B_0")
-    l_r: Scalar = parameter(10.0, "kpc", "radial scale length of the disc, R_0")
-    l_z: Scalar = parameter(1.0, "kpc", "scale height of the disc, z_0")
+    l_r: Scalar = parameter(10.0, "kpc", "radial scale length of the disc, R_0", above=0.0)
+    l_z: Scalar = parameter(1.0, "kpc", "scale height of the disc, z_0", above=0.0)
     r_sun: Scalar = parameter(8.5, "kpc", "radius at which b_disc is quoted")
     r_core: Scalar = parameter(5.0, "kpc", "radius of the core, R_c")
     b_core: Scalar = parameter(2.0, "uG", "strength in the core, B_c")
@@ -49,10 +49,10 @@ class Sun10(AbstractVectorField):
     )
     pitch: Scalar = parameter(math.radians(-12.0), "rad", "pitch angle of the disc (-12 deg)")
     b_halo: Scalar = parameter(2.0, "uG", "largest strength of the halo")
-    r_halo: Scalar = parameter(4.0, "kpc", "radius of the strongest halo field")
+    r_halo: Scalar = parameter(4.0, "kpc", "radius of the strongest halo field", above=0.0)
     z_halo: Scalar = parameter(1.5, "kpc", "height of the strongest halo field")
-    w_inner: Scalar = parameter(0.2, "kpc", "vertical width of the halo towards the plane")
-    w_outer: Scalar = parameter(4.0, "kpc", "vertical width of the halo away from the plane")
+    w_inner: Scalar = parameter(0.2, "kpc", "halo's vertical width towards the plane", above=0.0)
+    w_outer: Scalar = parameter(4.0, "kpc", "halo's vertical width away from it", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Sun & Reich 2010, RAA 10, 1287; Sun et al. 2008, A&A 477, 573",
@@ -146,9 +146,9 @@ class Sun10bStrength(AbstractScalarField):
 
     b: Scalar = parameter(6.4, "uG", "rms in the plane at r_sun")
     r_sun: Scalar = parameter(8.5, "kpc", "radius at which b is quoted")
-    l_r: Scalar = parameter(30.0, "kpc", "radial scale length")
-    z_thick: Scalar = parameter(3.0, "kpc", "height of the thick part")
-    z_thin: Scalar = parameter(1.0, "kpc", "height of the thin part")
+    l_r: Scalar = parameter(30.0, "kpc", "radial scale length", above=0.0)
+    z_thick: Scalar = parameter(3.0, "kpc", "height of the thick part", above=0.0)
+    z_thin: Scalar = parameter(1.0, "kpc", "height of the thin part", above=0.0)
     f: Scalar = parameter(0.5, "", "fraction of the thick part in the plane")
 
     info: ClassVar[ModelInfo] = ModelInfo(

@@ -26,9 +26,9 @@ class SVT22(AbstractVectorField):
     """
 
     b: Scalar = parameter(3.96, "uG", "amplitude B_0 of the best fit")
-    z_min: Scalar = parameter(0.1, "kpc", "height below which the field fades (fixed)")
-    l_r: Scalar = parameter(5.0, "kpc", "radial scale length, r_c")
-    l_z: Scalar = parameter(6.0, "kpc", "scale height, z_c")
+    z_min: Scalar = parameter(0.1, "kpc", "height below which the field fades (fixed)", above=0.0)
+    l_r: Scalar = parameter(5.0, "kpc", "radial scale length, r_c", above=0.0)
+    l_z: Scalar = parameter(6.0, "kpc", "scale height, z_c", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Shaw, van Vliet & Taylor 2022, MNRAS 517, 2534",

@@ -45,15 +45,17 @@ class UF26Strength(AbstractScalarField):
     variant: str = eqx.field(static=True, default="expDisk")
     """'expDisk' or 'ringDisk'."""
     b_d: Scalar = parameter(None, "uG", "strength of the disc at r_sun (but for its outer edge)")
-    z_d: Scalar = parameter(None, "kpc", "height at which the disc has 1/e of its strength")
-    l_r: Scalar = parameter(None, "kpc", "radial scale length of the disc")
+    z_d: Scalar = parameter(
+        None, "kpc", "height at which the disc has 1/e of its strength", above=0.0
+    )
+    l_r: Scalar = parameter(None, "kpc", "radial scale length of the disc", above=0.0)
     r_c: Scalar = parameter(None, "kpc", "radius within which the disc flattens")
     b_g: Any = parameter(None, "uG", "strength of the ring (ringDisk only)")
     r_g: Any = parameter(None, "kpc", "radius of the ring and of the disc's hole (ringDisk only)")
-    w_g: Any = parameter(None, "kpc", "radial width of ring and hole's edge (ringDisk only)")
-    z_g: Any = parameter(None, "kpc", "height of the ring (ringDisk only)")
+    w_g: Any = parameter(None, "kpc", "width of ring and hole's edge (ringDisk only)", above=0.0)
+    z_g: Any = parameter(None, "kpc", "height of the ring (ringDisk only)", above=0.0)
     r_max: Scalar = parameter(18.0, "kpc", "outer edge")
-    w_max: Scalar = parameter(2.0, "kpc", "width of the outer edge")
+    w_max: Scalar = parameter(2.0, "kpc", "width of the outer edge", above=0.0)
     r_sun: Scalar = parameter(8.178, "kpc", "radius at which b_d is quoted")
 
     info: ClassVar[ModelInfo] = ModelInfo(
