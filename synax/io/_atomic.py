@@ -38,14 +38,16 @@ def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
     or a link to nothing, has no folder, or one that may not be written.
     """
     path = Path(path)
+    if "\0" in str(path):
+        raise CannotWrite(path, "the name has a null character")
     try:
         there = os.path.lexists(path)
         real = Path(os.path.realpath(path)) if there and path.is_symlink() else path
         mode = real.stat().st_mode if there else None
     except FileNotFoundError:
         raise FileNotFoundError(f"'{path}' is a link to a file that does not exist") from None
-    except (OSError, ValueError) as error:
-        raise CannotWrite(path, getattr(error, "strerror", None) or str(error)) from None
+    except OSError as error:
+        raise CannotWrite(path, error.strerror or str(error)) from None
     if mode is not None and stat.S_ISDIR(mode):
         raise IsADirectoryError(f"'{path}' is a folder; give the name of a file")
     if mode is not None and not stat.S_ISREG(mode):
@@ -67,13 +69,12 @@ def check_place(folder: str | os.PathLike) -> Path:
     """
     folder = Path(folder)
     there = folder
-    try:
-        while not os.path.lexists(there) and there != there.parent:
-            there = there.parent
-        if there.is_symlink() and not there.exists():
-            raise FileNotFoundError(f"'{there}' is a link to a folder that does not exist")
-    except ValueError as error:
-        raise CannotWrite(folder, str(error)) from None
+    if "\0" in str(folder):
+        raise CannotWrite(folder, "the name has a null character")
+    while not os.path.lexists(there) and there != there.parent:
+        there = there.parent
+    if there.is_symlink() and not os.path.exists(there):
+        raise FileNotFoundError(f"'{there}' is a link to a folder that does not exist")
     if not there.is_dir():
         raise NotADirectoryError(f"'{there}' is a file, not a folder")
     _probe(there)
@@ -90,9 +91,11 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     except CannotWrite as error:  # of a temporary name inside
         raise CannotWrite(path, error.why, error.errno) from None
     except OSError as error:
-        if error.errno not in _DISK:
+        if error.errno in _DISK:
+            raise CannotWrite(path, error.strerror or str(error), error.errno) from error
+        if type(error) is not OSError or error.errno is not None:
             raise
-        raise CannotWrite(path, error.strerror or str(error), error.errno) from error
+        raise CannotWrite(path, f"is the disk full? ({error})") from error  # NumPy's, for one
 
 
 @contextmanager
