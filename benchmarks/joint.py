@@ -211,7 +211,7 @@ def modes(posterior, tries, start=None):
     """The best mode from a start and from draws of the prior; all their heights."""
     starts = [posterior.current() if start is None else start]
     starts += [posterior.sample_prior(jax.random.key(100 + i)) for i in range(tries)]
-    found = [posterior.laplace(start) for start in starts]
+    found = [posterior.laplace(start, restarts=0) for start in starts]
     heights = [float(f.logdensity) for f in found]
     return found[int(np.argmax(heights))], heights
 
@@ -262,7 +262,7 @@ def settle(name, data, arguments):
             noise = {k: m.noise for k, m in missed.items()}
             posterior, _ = problem(name, data, arguments.steps, noise)
         posterior = with_noise(posterior, missed)
-        best = posterior.laplace({path: params[path] for path in posterior.paths})
+        best = posterior.laplace({path: params[path] for path in posterior.paths}, restarts=0)
         params, before, height = posterior.constrain(best.mode), height, float(best.logdensity)
         if abs(height - before) < 0.05:
             break
@@ -293,7 +293,7 @@ def trial(fit, count):
         for posterior, first in (
             (fit.posterior, fit.best), (fit.independent, fit.independent_best)
         ):  # fmt: skip
-            best = posterior.with_data(mock).laplace(first.mode)
+            best = posterior.with_data(mock).laplace(first.mode, restarts=0)
             pull = (best.mode[: fit.best.mode.size] - fit.best.mode) / jnp.sqrt(
                 jnp.diagonal(best.covariance)[: fit.best.mode.size]
             )
@@ -317,7 +317,7 @@ def regions(fit):
             whole = found.noise.cholesky @ found.noise.cholesky.T
             noise = synax.inference.CovarianceNoise(whole + jnp.diag(variance))
             cut[k] = found._replace(noise=noise)
-        best = with_noise(fit.posterior, cut).laplace(fit.best.mode)
+        best = with_noise(fit.posterior, cut).laplace(fit.best.mode, restarts=0)
         moves.append(np.asarray((best.mode - fit.best.mode) / deviation))
     return {path: [m[i] for m in moves] for i, path in enumerate(fit.posterior.paths)}
 

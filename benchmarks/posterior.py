@@ -108,7 +108,7 @@ def find_mode(posteriors, start, nside):
     """
     cost, chi2 = 0.0, np.inf
     for posterior in posteriors:
-        found = posterior.laplace(start)
+        found = posterior.laplace(start, restarts=0)
         start = posterior.constrain(found.mode)
         residual = posterior.residuals(start)
         chi2 = float(jnp.mean(residual**2))

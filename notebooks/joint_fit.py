@@ -124,7 +124,7 @@ scatter = {"brightness": 7.0, "polarisation": 1.2e-5, "rotation": 25.0}
 starts = [None]  # the published values, then draws of the prior: there are several maxima
 for _ in range(2):
     independent = problem({name: GaussianNoise(sigma[name], scatter[name]) for name in data})
-    found = [independent.laplace(start) for start in starts]
+    found = [independent.laplace(start, restarts=0) for start in starts]
     best = max(found, key=lambda f: float(f.logdensity))
     params = independent.constrain(best.mode)
     print("maxima:", np.round([float(f.logdensity) for f in found], 1))
@@ -136,7 +136,7 @@ for _ in range(ROUNDS):
     rest = residuals(posterior, params)
     missed = {n: synax.inference.fit_correlated_noise(rays, rest[n], sigma[n]) for n in data}
     posterior = problem({name: found.noise for name, found in missed.items()})
-    best = posterior.laplace(params)
+    best = posterior.laplace(params, restarts=0)
     params = posterior.constrain(best.mode)
 for name, found in missed.items():
     print(f"{name:<13} misses {found.rms:.3g}, alike over {np.degrees(found.length):.0f} degrees")

@@ -213,12 +213,12 @@ def test_restarts_leave_a_local_maximum():
     likelihood = Likelihood(wave, np.sin(20.0 * t), GaussianNoise(0.1))
     posterior = synax.Posterior(toy(), {"y": dist.Uniform(0.0, 40.0)}, likelihood)
     start = {"y": jnp.asarray(36.0)}
-    stuck = posterior.constrain(posterior.laplace(start).mode)["y"]
-    found = posterior.laplace(start, restarts=30, key=jax.random.key(0))
+    stuck = posterior.constrain(posterior.laplace(start, restarts=0).mode)["y"]
+    found = posterior.laplace(start)
     assert abs(float(stuck) - 20.0) > 3.0
     assert float(posterior.constrain(found.mode)["y"]) == pytest.approx(20.0, abs=0.05)
-    with pytest.raises(ValueError, match="restarts needs a key"):
-        posterior.laplace(start, restarts=3)
+    with pytest.raises(ValueError, match="restarts must be an integer"):
+        posterior.laplace(start, restarts=-1)
 
 
 def test_float32_stays_float32():

@@ -69,7 +69,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     "fit": {"optimizer": "gauss-newton", "rate": 0.02, "steps": 200, "tolerance": 1e-6,
             "patience": 5},
     "sample": {"method": "hmc", "chains": 4, "warmup": 100, "draws": 500, "chunk": 25,
-               "whiten": "fisher", "restarts": 0},
+               "whiten": "fisher", "restarts": 8},
     "run": {"directory": "synax-run", "every_minutes": 0.0},
 }  # fmt: skip
 DISTRIBUTIONS = ("uniform", "normal", "lognormal", "loguniform")

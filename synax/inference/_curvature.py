@@ -121,6 +121,10 @@ def precision_product(posterior: Any, latent: Latent) -> Callable[[Latent], Late
     return product
 
 
+class NotFinite(ValueError):
+    """The log density is not finite where a search starts."""
+
+
 class Mode(NamedTuple):
     """A maximum of the posterior density, found by `find_mode`."""
 
@@ -152,7 +156,10 @@ def find_mode(
     latent = start
     here = curvature(posterior, latent)
     if not bool(jnp.isfinite(here.logdensity)):
-        raise ValueError("the log density is not finite at the start; choose another start")
+        raise NotFinite(
+            "the log density is not finite at the start: the priors exclude it, or the model gives "
+            "no finite prediction there; choose another start"
+        )
     low, high = (np.asarray(x, np.float64) for x in bounds(posterior))
     damping, growth, steps, decrement = 1e-3, 2.0, 1, math.inf
     resolution = 8.0 * float(jnp.finfo(latent.dtype).eps)

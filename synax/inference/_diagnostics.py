@@ -1,5 +1,6 @@
 """Have the chains converged? Numbers, and plain words when they have not."""
 
+import json
 import math
 import warnings
 from typing import Any, NamedTuple
@@ -10,6 +11,8 @@ from jaxtyping import Float
 from ._results import arviz_module
 
 MOST = 2000
+APART = 4.0
+"""Chains whose means differ by more than so many of their standard deviations sit apart."""
 
 
 class ConvergenceWarning(UserWarning):
@@ -118,6 +121,7 @@ def assess(data: Any) -> Diagnosis:
         (),
     )
     complaints = _complaints(found, chains, draws)
+    complaints += _modes(attributes, labels, table, stats)
     chi2 = float(attributes.get("reduced_chi2", 1.0))
     if chi2 > 3.0:
         complaints.append(
@@ -125,6 +129,52 @@ def assess(data: Any) -> Diagnosis:
             "maximum, a model that cannot fit, or noise stated too small; try other starts"
         )
     return found._replace(warnings=tuple(complaints))
+
+
+def _modes(attributes: Any, labels: Any, table: np.ndarray, stats: Any) -> list[str]:
+    """Maxima that compete, by the search before the chains, and chains that sit apart."""
+    words = []
+    maxima = json.loads(attributes.get("maxima", "[]"))
+    rivals = [m for m in maxima if m["share"] > 1e-3]
+    chains = attributes.get("method") not in ("laplace", "nested")
+    if len(rivals) > 1 and chains:
+        top = rivals[0]["ln_density"]
+        heights = ", ".join(f"{m['ln_density'] - top:+.1f}" for m in rivals[1:])
+        shares = ", ".join(f"{m['share']:.2g}" for m in rivals)
+        places = ", ".join(str(m["chains"]) for m in rivals)
+        words.append(
+            f"{len(rivals)} maxima compete: ln p of the others is {heights} from the highest, and "
+            f"their Gaussians hold {shares} of the probability. They were given {places} chains, "
+            "which may never cross: how much each weighs among the draws is then not known from "
+            "the chains; method='laplace' weighs maxima, and so does 'nested'"
+        )
+    apart = _apart(table)
+    if apart is not None:
+        column, groups = apart
+        lp = np.asarray(stats["lp"]).mean(1) if "lp" in stats else None
+        said = " and ".join(
+            f"chains {', '.join(str(i) for i in g)} at {table[g][:, :, column].mean():.4g}"
+            + ("" if lp is None else f" (mean ln p {lp[g].mean():.1f})")
+            for g in groups
+        )
+        words.append(f"chains sit in different modes: {labels[column]} of {said}")
+    return words
+
+
+def _apart(table: Float[np.ndarray, "chains draws n"]) -> tuple[int, list[list[int]]] | None:
+    """The parameter that parts the chains most clearly and the groups that it makes, if any."""
+    if table.shape[0] < 2:
+        return None
+    means, spread = table.mean(1), np.sqrt(table.var(1).mean(0))
+    order = np.argsort(means, axis=0)
+    gaps = np.diff(np.take_along_axis(means, order, axis=0), axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        relative = np.where(spread > 0.0, gaps / spread, np.where(gaps > 0.0, np.inf, 0.0))
+    column = int(np.argmax(relative.max(0)))
+    cuts = np.flatnonzero(relative[:, column] > APART)
+    if not cuts.size:
+        return None
+    return column, [[int(i) for i in g] for g in np.split(order[:, column], cuts + 1)]
 
 
 def _complaints(found: Diagnosis, chains: int, draws: int) -> list[str]:

@@ -330,15 +330,18 @@ class Posterior(eqx.Module):
         start: Any = None,
         *,
         max_steps: int = 150,
-        restarts: int = 0,
+        restarts: int | None = None,
         key: PRNGKeyArray | None = None,
     ) -> Laplace:
-        """The Gaussian approximation at the mode found from `start`.
+        """The Gaussian approximation at the highest mode that is found.
 
-        **Arguments:** `start`: parameter values, a latent vector, or None for the values in the
-        model. `max_steps`: evaluations of value, gradient and curvature at most, for each start.
-        `restarts`: further starts, drawn from the prior with `key`, for as long as the best fit
-        misses the data by much more than the noise.
+        **Arguments:**
+
+        - `start`: parameter values, a latent vector, or None for the values in the model.
+        - `max_steps`: evaluations of value, gradient and curvature at most, for each climb.
+        - `restarts`: climbs from draws of the prior beside the one from `start`, at each stage of
+          the search; default 8 for up to 64 free numbers. 0: the mode above `start`.
+        - `key`: for the draws; default `jax.random.key(0)`.
         """
         return laplace(self, start, max_steps=max_steps, restarts=restarts, key=key)
 

@@ -27,7 +27,7 @@ def sample_into(
     draws: int = 500,
     *,
     start: Any = None,
-    restarts: int = 0,
+    restarts: int | None = None,
     whiten: str = "fisher",
     chunk: int = 50,
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
@@ -73,10 +73,14 @@ def sample_into(
 def _template(sampler: Sampler, key: PRNGKeyArray, whiten: str) -> SamplerState:
     """Structure, shapes and dtypes of the state; nothing is computed."""
     n, dtype = sampler.posterior.size, sampler.posterior.dtype
-    center, root = (jax.ShapeDtypeStruct(shape, dtype) for shape in ((n,), (n, n)))
+    chains = sampler.chains
+    shapes = ((chains, n), (chains, n, n))
+    center, root = (jax.ShapeDtypeStruct(shape, dtype) for shape in shapes)
+    group = jax.ShapeDtypeStruct((chains,), jnp.int32)
     bent = n if whiten == "fisher" and has_boxes(sampler.posterior) else 0
     soft = jax.ShapeDtypeStruct((bent,), dtype)
-    return eqx.filter_eval_shape(_begin, sampler, key, jax.random.key_data(key), center, root, soft)
+    data = jax.random.key_data(key)
+    return eqx.filter_eval_shape(_begin, sampler, key, data, center, root, group, soft)
 
 
 def _summary(part: Chunk, step: int, warmup: int, began: float) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """`sample`: draws from a posterior by any method, as ArviZ data."""
 
+import json
 import logging
 import time
 from collections.abc import Callable
@@ -13,10 +14,17 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._box import boxed
 from ._diagnostics import diagnose
-from ._laplace import Laplace, inverse_root, reduced_chi2, soft_laplace, start_latent
+from ._laplace import (
+    Laplace,
+    Whitening,
+    inverse_root,
+    reduced_chi2,
+    soft_laplace,
+    start_latent,
+)
 from ._nested import Nested, nested_draws
 from ._results import arviz_module, to_inference_data
-from ._sampler import Chunk, Sampler, SamplerState
+from ._sampler import Chunk, Sampler, SamplerState, place_chains
 
 LOG = logging.getLogger("synax")
 WORST_SHAPE = 0.7
@@ -32,7 +40,7 @@ def sample(
     draws: int = 500,
     *,
     start: Any = None,
-    restarts: int = 0,
+    restarts: int | None = None,
     whiten: str = "fisher",
     chunk: int = 50,
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
@@ -49,10 +57,10 @@ def sample(
       (nested sampling, with the evidence); or an object such as `synax.NUTS(target=0.9)`,
       `synax.HMC(target=0.9)`, `synax.Nested(live=1000)`.
     - `chains`, `warmup`, `draws`: chains, tuning transitions and draws of each chain.
-    - `start`: where the search for the mode begins (parameter values, a latent vector); default:
-      the values in the model.
-    - `restarts`: further starts, drawn from the prior, for as long as the best fit misses the data
-      by much more than the noise (posteriors with several maxima).
+    - `start`: where one of the searches for the mode begins (parameter values, a latent vector);
+      default: the values in the model.
+    - `restarts`: searches that begin at draws of the prior, in stages; default: 8 for up to 64
+      free numbers. 0: only the one from `start`. Chains start in every maximum that competes.
     - `whiten`: the coordinates of the chains: 'fisher' (mode, and Fisher matrix there),
       'pathfinder' (variational path; needs no mode), or 'prior' (the latents as they are).
     - `chunk`: transitions between calls of `callback(state, chunk)`, for progress and storage.
@@ -89,9 +97,10 @@ def sample(
     approximation = None
     if method == "laplace":
         approximation = soft_laplace(posterior, start, restarts=restarts, key=key)
-        found, soft = approximation
+        soft = approximation.soft
         bent = boxed(posterior, soft) if soft.size else posterior
-        latent, lp, attributes = importance_draws(bent, found, key, chains, draws)
+        latent, lp, attributes = importance_draws(bent, approximation.maxima, key, chains, draws)
+        attributes |= describe(posterior, approximation, np.zeros(0, int))
         enough = attributes["independent_ess"] >= LEAST_SHARE * chains * draws
         if attributes["pareto_k"] <= WORST_SHAPE and enough:
             attributes["seconds"] = time.perf_counter() - began
@@ -135,9 +144,9 @@ def begin(
     key: PRNGKeyArray,
     start: Any = None,
     whiten: str = "fisher",
-    approximation: tuple[Laplace, Array] | None = None,
+    approximation: Whitening | None = None,
     *,
-    restarts: int = 0,
+    restarts: int | None = None,
 ) -> tuple[SamplerState, dict[str, Any]]:
     """First state of a sampler, and what finding it cost.
 
@@ -149,14 +158,14 @@ def begin(
     value, gradient and curvature by forward mode counts as one gradient for every four parameters.
     """
     posterior = sampler.posterior
-    evaluations, cost, soft = 0, 0, None
+    evaluations, cost, soft, group, told = 0, 0, None, None, {}
     if whiten == "fisher":
         if approximation is None:
             approximation = soft_laplace(posterior, start, restarts=restarts, key=key)
-        found, soft = approximation
-        evaluations = found.evaluations
-        cost = mode_cost(evaluations, posterior.size)
-        center, root = found.mode, found.root
+        center, root, group, soft = place_chains(approximation, sampler.chains)
+        evaluations = approximation.maxima[0].evaluations
+        cost = mode_cost(evaluations, posterior.size) + approximation.found.predictions // 3
+        told = describe(posterior, approximation, np.asarray(group))
     elif whiten == "pathfinder":
         center, root, evaluations = pathfinder(posterior, key, start)
         cost = evaluations
@@ -165,30 +174,61 @@ def begin(
         root = jnp.eye(posterior.size, dtype=posterior.dtype)
     else:
         raise ValueError(f"whiten must be 'fisher', 'pathfinder' or 'prior', got {whiten!r}")
-    state = sampler.init_state(key, center=center, root=root, soft=soft)
+    state = sampler.init_state(key, center=center, root=root, group=group, soft=soft)
     spent = {
         "mode_evaluations": evaluations,
         "mode_gradients": cost,
         "warmup_gradients": cost + sampler.chains,
+        **told,
     }
-    if whiten == "fisher":
-        bent = boxed(posterior, soft) if soft.size else posterior
-        spent["reduced_chi2"] = reduced_chi2(bent, center)
     return state, spent
+
+
+def describe(posterior: Any, whitening: Whitening, group: np.ndarray) -> dict[str, Any]:
+    """What is stored of the search: 'reduced_chi2' at the best maximum, 'maxima' as JSON.
+
+    'maxima' lists the distinct maxima, the highest first: `ln_density` (of the parameters'
+    straight coordinates), `share` of the probability by their Gaussians, `chains` started there,
+    and `parameters` that are single numbers.
+    """
+    straight, found = boxed(posterior), whitening.found
+    heights = found.log_evidences
+    shares = np.exp(heights - heights.max())
+    shares /= shares.sum()
+    chains = {i: int(np.sum(group == k)) for k, i in enumerate(whitening.numbers)}
+    maxima = []
+    for i, mode in enumerate(found.modes):
+        params = straight.constrain(mode.latent) if hasattr(straight, "blocks") else {}
+        maxima.append({
+            "ln_density": float(mode.curvature.logdensity),
+            "share": float(shares[i]),
+            "chains": chains.get(i, 0),
+            "parameters": {k: float(v) for k, v in params.items() if jnp.size(v) == 1},
+        })  # fmt: skip
+    return {
+        "reduced_chi2": reduced_chi2(straight, found.modes[0].latent),
+        "maxima": json.dumps(maxima),
+    }
 
 
 @eqx.filter_jit
 def _log_ratios(
-    posterior: Any, approximation: Laplace, latents: Float[Array, "n n_latent"], batch: int
+    posterior: Any,
+    gaussians: tuple[Laplace, ...],
+    weights: Float[Array, " maxima"],
+    latents: Float[Array, "n n_latent"],
+    batch: int,
 ) -> tuple[Float[Array, " n"], Float[Array, " n"]]:
     lp = jax.lax.map(posterior.logdensity, latents, batch_size=batch)
-    return lp, lp - jax.vmap(approximation.logpdf)(latents)
+    each = jnp.stack([jax.vmap(g.logpdf)(latents) for g in gaussians])
+    mixture = jax.scipy.special.logsumexp(each + jnp.log(weights)[:, None], axis=0)
+    return lp, lp - mixture
 
 
 def importance_draws(
-    posterior: Any, approximation: Laplace, key: PRNGKeyArray, chains: int, draws: int
+    posterior: Any, gaussians: tuple[Laplace, ...], key: PRNGKeyArray, chains: int, draws: int
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
-    """Draws from the Laplace approximation, resampled with Pareto-smoothed weights.
+    """Draws from the Gaussians at the maxima, resampled with Pareto-smoothed weights.
 
     **Returns** latents (chains, draws, n), their log densities, and attributes: `pareto_k` (above
     0.7 the weights cannot be trusted), `independent_ess` (1 / sum of squared weights),
@@ -197,8 +237,16 @@ def importance_draws(
     **Reference:** Vehtari, Simpson, Gelman, Yao & Gabry 2024, JMLR 25, 72.
     """
     one, two = jax.random.split(key)
-    latents = approximation.sample(one, chains * draws)
-    lp, ratios = _log_ratios(posterior, approximation, latents, chains)
+    heights = np.array([float(g.log_evidence) for g in gaussians])
+    shares = np.exp(heights - heights.max())
+    shares /= shares.sum()
+    edges = np.round(np.cumsum([0.0, *shares]) * chains * draws).astype(int)
+    keys = jax.random.split(one, len(gaussians)) if len(gaussians) > 1 else [one]
+    counts = np.diff(edges)
+    parts = [g.sample(k, int(n)) for g, k, n in zip(gaussians, keys, counts, strict=True) if n]
+    latents, approximation = jnp.concatenate(parts), gaussians[0]
+    weights = jnp.asarray(np.maximum(counts / counts.sum(), 1e-300), latents.dtype)
+    lp, ratios = _log_ratios(posterior, gaussians, weights, latents, chains)
     lp, ratios = np.asarray(lp, np.float64), np.asarray(ratios, np.float64)
     finite = np.isfinite(ratios)
     floor = np.min(ratios[finite]) - 50.0 if np.any(finite) else 0.0

@@ -11,7 +11,7 @@ from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 
 from ._box import boxed, standard_latent
 from ._curvature import forward_only, pushed
-from ._laplace import soft_laplace
+from ._laplace import Whitening, soft_laplace
 from ._methods import AbstractMethod, Transition, as_method
 
 # up to so many parameters, that many tangents cost less than one reverse sweep (measured: 4
@@ -48,41 +48,62 @@ class StepSize(NamedTuple):
 
 
 class Moments(NamedTuple):
-    """Running sums over positions, for the covariance in whitened coordinates."""
+    """Running sums over the positions of each chain, for covariances in whitened coordinates."""
 
-    count: Float[Array, ""]
-    total: Float[Array, " n"]
-    square: Float[Array, "n n"]
-    fourth: Float[Array, ""]
+    count: Float[Array, " chains"]
+    total: Float[Array, "chains n"]
+    square: Float[Array, "chains n n"]
+    fourth: Float[Array, " chains"]
     """Sum of |xi|^4."""
+
+    @staticmethod
+    def start(like: Float[Array, "chains n"]) -> "Moments":
+        """Nothing added yet."""
+        chains, n = like.shape
+        zero = jnp.zeros((chains,), like.dtype)
+        return Moments(zero, jnp.zeros_like(like), jnp.zeros((chains, n, n), like.dtype), zero)
 
     def add(self, positions: Float[Array, "chains n"], use: Array) -> "Moments":
         """Add the positions of all chains if `use`."""
         on = use.astype(positions.dtype)
         radius = jnp.sum(positions * positions, axis=1)
         return Moments(
-            self.count + on * positions.shape[0],
-            self.total + on * jnp.sum(positions, axis=0),
-            self.square + on * positions.T @ positions,
-            self.fourth + on * jnp.sum(radius * radius),
+            self.count + on,
+            self.total + on * positions,
+            self.square + on * positions[:, :, None] * positions[:, None, :],
+            self.fourth + on * radius * radius,
         )
 
-    def covariance(self) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
+    def pooled(self, group: Int[Array, " chains"]) -> "Moments":
+        """The sums over all chains of the same group, for each chain."""
+        same = (group[:, None] == group[None, :]).astype(self.count.dtype)
+        return jax.tree.map(lambda x: jnp.tensordot(same, x, axes=1), self)
+
+    def covariance(self) -> tuple[Float[Array, "chains n"], Float[Array, "chains n n"]]:
         """Mean, and covariance shrunk toward a multiple of the identity.
 
         **Reference:** Ledoit & Wolf 2004, J. Multivar. Anal. 88, 365; warm-up draws are strongly
         correlated and counted as a tenth of their number.
         """
-        count = jnp.maximum(self.count, 2.0)
-        mean = self.total / count
-        sample = self.square / count - mean[:, None] * mean[None, :]
-        n = mean.size
-        eye = jnp.eye(n, dtype=sample.dtype)
-        level = jnp.trace(sample) / n
-        spread = jnp.sum((sample - level * eye) ** 2)
-        noise = jnp.maximum(self.fourth / count - jnp.sum(sample * sample), 0.0) / (0.1 * count)
-        weight = jnp.clip(noise / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), 0.0, 1.0)
-        return mean, weight * level * eye + (1.0 - weight) * sample
+        return jax.vmap(_shrunk)(*self)
+
+
+def _shrunk(
+    count: Float[Array, ""],
+    total: Float[Array, " n"],
+    square: Float[Array, "n n"],
+    fourth: Float[Array, ""],
+) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
+    count = jnp.maximum(count, 2.0)
+    mean = total / count
+    sample = square / count - mean[:, None] * mean[None, :]
+    n = mean.size
+    eye = jnp.eye(n, dtype=sample.dtype)
+    level = jnp.trace(sample) / n
+    spread = jnp.sum((sample - level * eye) ** 2)
+    noise = jnp.maximum(fourth / count - jnp.sum(sample * sample), 0.0) / (0.1 * count)
+    weight = jnp.clip(noise / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), 0.0, 1.0)
+    return mean, weight * level * eye + (1.0 - weight) * sample
 
 
 class SamplerState(eqx.Module):
@@ -94,8 +115,11 @@ class SamplerState(eqx.Module):
     """Key data; the key of step k is this one folded with k."""
     step: Int[Array, ""]
     """Transitions done, warm-up included."""
-    center: Float[Array, " n"]
-    root: Float[Array, "n n"]
+    center: Float[Array, "chains n"]
+    root: Float[Array, "chains n n"]
+    """Latents of chain i are center[i] + root[i] @ xi: each is whitened for its own maximum."""
+    group: Int[Array, " chains"]
+    """Number of the maximum where each chain starts."""
     soft: Float[Array, "_"]
     """How bounded parameters are bent (see `boxed`); empty where latents are used as they are."""
     step_size: StepSize
@@ -152,6 +176,7 @@ class Sampler(eqx.Module):
         start: Any = None,
         center: Any = None,
         root: Any = None,
+        group: Any = None,
         soft: Any = None,
     ) -> SamplerState:
         """Whiten the posterior and place the chains.
@@ -161,24 +186,31 @@ class Sampler(eqx.Module):
         - `start`: where to look for the mode (parameter values, latent vector, None for the
           model's values).
         - `center`, `root`: use latent = center + root @ xi instead of the mode and the Fisher
-          matrix there.
+          matrix there: (n,) and (n, n), or one for each chain.
+        - `group`: (chains,) number of the maximum of each chain; chains of one share what the
+          warm-up learns. Default: all of one.
         - `soft`: these are latents of `boxed(posterior, soft)`.
         """
         if (center is None) != (root is None):
             raise ValueError("center and root must be given together")
         if center is None:
-            found, soft = soft_laplace(self.posterior, start)
-            center, root = found.mode, found.root
+            center, root, group, soft = place_chains(
+                soft_laplace(self.posterior, start), self.chains
+            )
+        n, chains = self.posterior.size, self.chains
         center, root = jnp.asarray(center), jnp.asarray(root)
+        if center.ndim == 1 and root.ndim == 2:
+            center = jnp.broadcast_to(center, (chains, *center.shape))
+            root = jnp.broadcast_to(root, (chains, *root.shape))
         soft = jnp.zeros((0,), center.dtype) if soft is None else jnp.asarray(soft)
-        n = self.posterior.size
-        if center.shape != (n,) or root.shape != (n, n):
+        group = jnp.zeros((chains,), jnp.int32) if group is None else jnp.asarray(group, jnp.int32)
+        if center.shape != (chains, n) or root.shape != (chains, n, n):
             raise ValueError(
-                f"center and root must have shapes ({n},) and ({n}, {n}), "
-                f"got {center.shape} and {root.shape}"
+                f"center and root must have shapes ({n},) and ({n}, {n}), or these for each of "
+                f"{chains} chains, got {center.shape} and {root.shape}"
             )
         place, run = jax.random.split(key)
-        state = _begin(self, place, jax.random.key_data(run), center, root, soft)
+        state = _begin(self, place, jax.random.key_data(run), center, root, group, soft)
         if not bool(jnp.all(jnp.isfinite(state.kernel.logdensity))):
             raise ValueError("the log density is not finite where the chains start")
         return spread_chains(state, self.chains)
@@ -192,6 +224,26 @@ class Sampler(eqx.Module):
         state, (latent, stats) = _advance(self, state, jnp.asarray(n, jnp.int32), capacity)
         stats = {name: value[:n].T for name, value in stats.items()}
         return state, Chunk(jnp.swapaxes(latent[:n], 0, 1), stats, left > 0)
+
+
+def place_chains(
+    whitening: Whitening, chains: int
+) -> tuple[Float[Array, "chains n"], Float[Array, "chains n n"], Int[Array, " chains"], Array]:
+    """Centre, root and group of each chain, and `soft`: chains in every maximum that competes.
+
+    Each maximum gets a chain, the most probable first, for as long as there are chains; what is
+    left is shared out by probability.
+    """
+    weights = whitening.weights[:chains]
+    shares = np.maximum(1, np.floor(chains * weights / weights.sum()).astype(int))
+    while shares.sum() > chains:
+        shares[np.argmax(shares)] -= 1
+    while shares.sum() < chains:
+        shares[np.argmax(weights / weights.sum() - shares / chains)] += 1
+    group = np.repeat(np.arange(len(shares)), shares)
+    center = jnp.stack([whitening.maxima[i].mode for i in group])
+    root = jnp.stack([whitening.maxima[i].root for i in group])
+    return center, root, jnp.asarray(group, jnp.int32), whitening.soft
 
 
 def spread_chains(state: SamplerState, chains: int) -> SamplerState:
@@ -208,19 +260,36 @@ def spread_chains(state: SamplerState, chains: int) -> SamplerState:
     return eqx.tree_at(lambda s: (s.kernel, s.gradients), placed, (kernel, gradients))
 
 
-def _whitened(posterior: Any, center: Array, root: Array, soft: Array) -> Any:
+Coordinates = tuple[Array, Array]
+
+
+def _whitened(posterior: Any, soft: Array) -> Callable[[Array, Coordinates], Array]:
+    """The log density of xi in the coordinates (center, root) of a chain."""
     if soft.size:
         posterior = boxed(posterior, soft)
-    if center.size > FORWARD_LIMIT:
-        return lambda xi: posterior.logdensity(center + root @ xi)
-    forward = forward_only(posterior)
-    return _forward_gradient(lambda xi: forward.logdensity(center + root @ xi))
+    many = posterior.size > FORWARD_LIMIT
+    used = posterior if many else forward_only(posterior)
+
+    def logdensity(xi: Array, coordinates: Coordinates) -> Array:
+        center, root = coordinates
+        return used.logdensity(center + root @ xi)
+
+    return logdensity if many else _forward_gradient(logdensity)
 
 
-def _forward_gradient(function: Callable[[Array], Array]) -> Callable[[Array], Array]:
-    """The same function, whose reverse-mode gradient is computed by forward mode."""
+def _forward_gradient(function: Callable[[Array, Any], Array]) -> Callable[[Array, Any], Array]:
+    """The same function, whose reverse-mode gradient by its first argument is forward mode's."""
     wrapped = jax.custom_vjp(function)
-    wrapped.defvjp(lambda x: pushed(function, x), lambda slope, bar: (bar * slope,))
+
+    def forward(x: Array, other: Any) -> tuple[Array, tuple[Array, Any]]:
+        value, slope = pushed(lambda x: function(x, other), x)
+        return value, (slope, other)
+
+    def backward(kept: tuple[Array, Any], bar: Array) -> tuple[Array, Any]:
+        slope, other = kept
+        return bar * slope, jax.tree.map(jnp.zeros_like, other)
+
+    wrapped.defvjp(forward, backward)
     return wrapped
 
 
@@ -229,17 +298,21 @@ def _begin(
     sampler: Sampler,
     key: PRNGKeyArray,
     key_data: UInt32[Array, "_"],
-    center: Float[Array, " n"],
-    root: Float[Array, "n n"],
+    center: Float[Array, "chains n"],
+    root: Float[Array, "chains n n"],
+    group: Int[Array, " chains"],
     soft: Float[Array, "_"],
 ) -> SamplerState:
-    n = center.size
+    n = center.shape[1]
     place, start = jax.random.split(key)
-    positions = jax.random.normal(place, (sampler.chains, n), center.dtype)
-    logdensity = _whitened(sampler.posterior, center, root, soft)
+    positions = jax.random.normal(place, center.shape, center.dtype)
+    logdensity = _whitened(sampler.posterior, soft)
     keys = jax.random.split(start, sampler.chains)
-    kernel = jax.vmap(lambda x, k: sampler.method.init(logdensity, x, k))(positions, keys)
-    zero = jnp.zeros((), center.dtype)
+
+    def one(x: Array, key: Array, coordinates: Coordinates) -> Any:
+        return sampler.method.init(lambda xi: logdensity(xi, coordinates), x, key)
+
+    kernel = jax.vmap(one)(positions, keys, (center, root))
     first = jnp.asarray(sampler.method.first_step_size(n), center.dtype)
     return SamplerState(
         kernel,
@@ -247,27 +320,29 @@ def _begin(
         jnp.zeros((), jnp.int32),
         center,
         root,
+        group,
         soft,
         StepSize.start(first),
-        Moments(zero, jnp.zeros_like(center), jnp.zeros_like(root), zero),
+        Moments.start(center),
         jnp.ones((sampler.chains,), jnp.int32),
     )
 
 
 def _rewhiten(state: SamplerState) -> SamplerState:
     """Change coordinates so that the covariance of the warm-up draws becomes the identity."""
-    mean, covariance = state.moments.covariance()
+    mean, covariance = state.moments.pooled(state.group).covariance()
     factor = jnp.linalg.cholesky(covariance)
-    solve = lambda x: jax.scipy.linalg.solve_triangular(factor, x, lower=True)
-    kernel = state.kernel._replace(position=solve((state.kernel.position - mean).T).T)
+    solve = lambda f, x: jax.scipy.linalg.solve_triangular(f, x, lower=True)
+    kernel = state.kernel._replace(position=jax.vmap(solve)(factor, state.kernel.position - mean))
     if hasattr(kernel, "logdensity_grad"):
-        kernel = kernel._replace(logdensity_grad=kernel.logdensity_grad @ factor)
+        slope = jnp.einsum("ci,cij->cj", kernel.logdensity_grad, factor)
+        kernel = kernel._replace(logdensity_grad=slope)
     return eqx.tree_at(
         lambda s: (s.kernel, s.center, s.root, s.step_size),
         state,
         (
             kernel,
-            state.center + state.root @ mean,
+            state.center + jnp.einsum("cij,cj->ci", state.root, mean),
             state.root @ factor,
             StepSize.start(jnp.exp(state.step_size.log_average)),
         ),
@@ -295,12 +370,15 @@ def _transition(
 ) -> tuple[SamplerState, tuple[Array, dict[str, Array]]]:
     key = jax.random.wrap_key_data(state.key)
     keys = jax.random.split(jax.random.fold_in(key, state.step), sampler.chains)
-    logdensity = _whitened(sampler.posterior, state.center, state.root, state.soft)
+    logdensity = _whitened(sampler.posterior, state.soft)
     tuned, warm = state.step_size, state.step < sampler.warmup
     step_size = jnp.exp(jnp.where(warm, tuned.log_step, tuned.log_average))
-    move = lambda key, chain: sampler.method.step(logdensity, key, chain, step_size)
-    kernel, report = jax.vmap(move)(keys, state.kernel)
-    latent = state.center + kernel.position @ state.root.T
+
+    def move(key: PRNGKeyArray, chain: Any, coordinates: Coordinates) -> tuple[Any, Transition]:
+        return sampler.method.step(lambda xi: logdensity(xi, coordinates), key, chain, step_size)
+
+    kernel, report = jax.vmap(move)(keys, state.kernel, (state.center, state.root))
+    latent = state.center + jnp.einsum("cij,cj->ci", state.root, kernel.position)
     if state.soft.size:
         latent = jax.vmap(lambda z: standard_latent(sampler.posterior, state.soft, z))(latent)
     turn, first = sampler.warmup // 2, sampler.warmup // 10
@@ -314,6 +392,7 @@ def _transition(
         state.step + 1,
         state.center,
         state.root,
+        state.group,
         state.soft,
         tuned,
         moments,
