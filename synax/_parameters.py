@@ -32,6 +32,15 @@ class ModelInfo(NamedTuple):
     notes: str = ""
     variants: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
     """Versions that have names of their own, as arguments of the constructor."""
+    moved: Mapping[str, str] = MappingProxyType({})
+    """Names that the paper lists with the model and that are none of its numbers: where they go."""
+
+
+def hint_of_moved(model: Any, name: str) -> str:
+    """Where a name goes that is none of the model's (a class or an instance), or ''."""
+    info = getattr(model, "info", None)
+    moved = info.moved if isinstance(info, ModelInfo) else {}
+    return f"; '{name}' is {moved[name]}" if name in moved else ""
 
 
 def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
@@ -182,6 +191,7 @@ def get_path(tree: PyTree, path: str) -> Any:
                 allowed = []
             raise ValueError(
                 f"no parameter '{path}': '{where}' has no '{name}'; it has {allowed}"
+                f"{hint_of_moved(node, name)}"
             ) from None
     return node
 

@@ -21,6 +21,7 @@ BUILT = {
     "electrons.Uniform sphere": lambda: synax.electrons.Uniform(0.02, 4.0, (-8.3, 0.0, 0.0)),
     "electrons.ExponentialDisc radial": lambda: synax.electrons.ExponentialDisc(h_r=5.0),
     "cosmic_rays.Uniform sphere": lambda: synax.cosmic_rays.Uniform(4e-5, 3.0, 4.0),
+    "magnetic.StriatedStrength": lambda: synax.magnetic.StriatedStrength(synax.magnetic.WMAP()),
     "cosmic_rays.PowerLaw": lambda: synax.cosmic_rays.PowerLaw(
         synax.electrons.TwoDisc(), synax.cosmic_rays.LinearIndex()
     ),

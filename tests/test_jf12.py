@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
 
-from synax.magnetic import JF12, JF12b, JF12RandomStrength, JF12Solenoidal
+import synax
+from synax.magnetic import JF12, JF12b, JF12RandomStrength, JF12Solenoidal, StriatedStrength
 
 evaluate = jax.jit(lambda field, x: field(x))
 
@@ -77,7 +78,6 @@ def test_parts_add_up(model):
     total = sum(evaluate(one[n], x) for n in names)
     np.testing.assert_allclose(total, evaluate(model, x), rtol=1e-12, atol=1e-14)
     assert not np.any(evaluate(type(model)(**dict.fromkeys(names, False)), x))
-    assert float(model.striated_emissivity()) == pytest.approx(2.36)
 
 
 def test_changes_reach_the_variants():
@@ -87,6 +87,25 @@ def test_changes_reach_the_variants():
     assert float(JF12.hammurabi(r_south=17.0).r_south) == 17.0
     with pytest.raises(TypeError, match="b_bar"):
         JF12b(b_bar=1.0)
+
+
+def test_striation_is_a_strength_and_no_number_of_the_field():
+    for make in (JF12, JF12b, JF12.hammurabi, JF12Solenoidal):
+        assert not hasattr(make(), "striation")
+        with pytest.raises(TypeError, match=r"'striation'.*StriatedStrength"):
+            make(striation=2.0)
+    with pytest.raises(ValueError, match=r"striation.*StriatedStrength"):
+        synax.select(JF12(), "striation")
+    x = points(50)
+    strength = StriatedStrength(JF12())
+    expected = np.sqrt(1.36) * size(np.asarray(evaluate(JF12(), x)))
+    np.testing.assert_allclose(evaluate(strength, x), expected, rtol=1e-12)
+    assert float(strength.emissivity_factor()) == pytest.approx(2.36)
+    assert len(strength.surfaces()) == len(JF12().surfaces())
+    zero = jax.grad(lambda x: StriatedStrength(JF12())(x))(jnp.array([0.0, 0.0, 25.0]))
+    assert np.array_equal(zero, np.zeros(3))
+    with pytest.raises(TypeError, match="field must be a vector field"):
+        StriatedStrength(JF12RandomStrength())
 
 
 DISTINCT = ("JF12", "JF12Solenoidal", "random")

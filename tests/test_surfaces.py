@@ -5,7 +5,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from synax.fields._surfaces import Cylinder, FlaredCylinder, LogarithmicSpirals
+import synax
+from synax.fields._surfaces import (
+    Cylinder,
+    Ellipsoid,
+    FlaredCylinder,
+    LogarithmicSpirals,
+    Moved,
+    Plane,
+    Quadric,
+)
+from synax.simulators._standing import warn_of_surfaces
 
 cut = jax.jit(lambda surface, origin, direction: surface.crossings(origin, direction))
 RADII = (2.7, 3.3, 3.8, 4.4, 5.2, 6.0, 6.7, 8.2)
@@ -115,3 +125,79 @@ def test_a_vertical_ray_never_meets_a_cylinder():
     up = jnp.array([[0.0], [0.0], [1.0]])
     for radius in (1.0, 8.3):
         assert not np.any(np.isfinite(cut(Cylinder(radius), jnp.array([[-8.3], [0.0], [0.0]]), up)))
+
+
+CLOSE = {
+    "plane": (Plane(0.3), (4.0, 1.0, 0.3), (0.0, 0.0, 1.0)),
+    "cylinder": (Cylinder(5.0, (1.0, 0.0)), (4.0, 4.0, 2.0), (0.6, 0.8, 0.0)),
+    "cone": (FlaredCylinder(4.0, 1.0), (-6.0, 0.0, -2.0), (-(0.5**0.5), 0.0, 0.5**0.5)),
+    "ellipsoid": (
+        Ellipsoid((1.0, 0.0, 0.0), (3.0, 2.0, 1.0)), (1.0, 2.0, 0.0), (0.0, 1.0, 0.0)
+    ),
+    "quadric": (
+        Quadric((0.0, 0.0, 1.0), jnp.diag(jnp.array([0.25, 1.0, 0.0]))),
+        (-2.0, 0.0, 3.0),
+        (-1.0, 0.0, 0.0),
+    ),
+    "spirals": (
+        spirals(np.radians(11.5)),
+        (-RADII[4] * np.exp(np.pi * np.tan(np.radians(11.5))), 0.0, 1.0),
+        (-np.cos(np.radians(11.5)), np.sin(np.radians(11.5)), 0.0),
+    ),
+    "moved": (
+        Moved(Plane(), jnp.array([[1.0, 0, 0], [0, 0, -1.0], [0, 1.0, 0]]), jnp.array([0, 2.0, 0])),
+        (3.0, 2.0, 5.0),
+        (0.0, 1.0, 0.0),
+    ),
+    "sphere": (synax.Sphere(3.0, (1.0, 1.0, 0.0)), (1.0, 4.0, 0.0), (0.0, 1.0, 0.0)),
+    "box": (synax.Box((3.0, 2.0, 1.0)), (1.0, -2.0, 0.5), (0.0, -1.0, 0.0)),
+    "part of two": (
+        synax.Box((3.0, 2.0, 1.0)) & synax.Sphere(9.0), (1.0, -2.0, 0.5), (0.0, -1.0, 0.0)
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CLOSE)
+def test_the_gap_to_a_surface_is_the_distance_along_its_normal(name):
+    surface, foot, normal = CLOSE[name]
+    foot, normal = np.array(foot, float), np.array(normal, float)
+    assert surface.gap(foot) < 1e-14
+    for h in (1e-6, -1e-6):
+        np.testing.assert_allclose(surface.gap(foot + h * normal), 1e-6, rtol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("magnetic", "observer", "surface"),
+    [
+        (synax.magnetic.JF12(), (-8.3, 0.0, 0.006), "LogarithmicSpirals"),
+        (2.0 * synax.magnetic.JF12() + synax.magnetic.WMAP(), (-8.3, 0.0, 0.0), "JF12 jumps"),
+        (synax.magnetic.WMAP(), (0.0, 20.0, 0.1), "Cylinder"),
+    ],
+)
+def test_an_observer_on_a_surface_is_told_so(magnetic, observer, surface):
+    look = lambda place, **more: synax.Sightlines.from_lonlat([10.0], [5.0], observer=place, **more)
+    moved = 0.99 * np.array(observer)
+    with pytest.warns(synax.SynaxWarning, match=surface):
+        warn_of_surfaces((synax.electrons.TwoDisc(), magnetic), look(observer))
+    for place in (moved, *([] if magnetic.sun is None else [magnetic.sun])):
+        warn_of_surfaces((synax.electrons.TwoDisc(), magnetic), look(place))
+    # nothing is said of rays that begin elsewhere, and while JAX traces
+    warn_of_surfaces((magnetic,), look(observer, minimum_distance=1.0))
+    jax.eval_shape(lambda b: warn_of_surfaces((b,), look(observer)), magnetic)
+
+
+def test_simulators_tell_the_observer_on_a_surface():
+    rays = synax.Sightlines.from_lonlat([10.0], [5.0], observer=(3.0, 4.0, 0.0))
+    disc = lambda radius: synax.electrons.Uniform(0.1, radius)
+    with pytest.warns(synax.SynaxWarning, match="Sphere"):
+        synax.DispersionMeasure(disc(5.0), steps=2)(rays)
+    synax.DispersionMeasure(disc(5.0), steps=2, faces=False)(rays)
+    synax.DispersionMeasure(disc(5.1), steps=2)(rays)
+
+
+def test_models_know_their_sun():
+    jf12 = synax.magnetic.JF12()
+    assert jf12.sun == synax.magnetic.JF12b().sun == (-8.5, 0.0, 0.0)
+    assert (synax.magnetic.Uniform((1.0, 0.0, 0.0)) + 2.0 * jf12).sun == jf12.sun
+    assert synax.magnetic.UF23("spur").sun == (-8.2, 0.0, 0.0)
+    assert synax.magnetic.Uniform((1.0, 0.0, 0.0)).sun is None

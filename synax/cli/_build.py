@@ -11,7 +11,7 @@ import equinox as eqx
 import numpy as np
 
 from .. import _catalogue
-from .._parameters import as_parameter
+from .._parameters import as_parameter, hint_of_moved
 from ..cosmic_rays import AbstractPowerLaw
 from ..fields._field import AbstractField, check_rank
 from . import _values as v
@@ -119,7 +119,7 @@ def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], see
         if key not in allowed:
             raise BadInput(
                 f"unknown parameter {name}.{key} = {value!r}: {cls.__name__} has "
-                f"{', '.join(allowed)}{suggestion(key, allowed)}"
+                f"{', '.join(allowed)}{hint_of_moved(cls, key) or suggestion(key, allowed)}"
             )
         if entries[key].kind in ("part", "field") and _is_change(value):
             changes[key] = value

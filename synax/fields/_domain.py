@@ -5,12 +5,13 @@ import functools
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._parameters import parameter
-from ._surfaces import AbstractSurface, Distances, Ellipsoid, Rays, _column
+from ._surfaces import AbstractSurface, Distances, Ellipsoid, Place, Rays, _column
 
 Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
 
@@ -60,6 +61,10 @@ class Box(AbstractDomain):
         far = smaller(smaller(high[0], high[1]), high[2])
         return jnp.where(near < far, jnp.stack([near, far]), jnp.inf)
 
+    def gap(self, place: Place) -> float:
+        offset = np.abs(place - np.asarray(self.center)) - np.asarray(self.half_lengths)
+        return abs(float(np.max(offset)))
+
 
 class Sphere(AbstractDomain):
     """The ball |x - center| <= radius (kpc)."""
@@ -77,6 +82,9 @@ class Sphere(AbstractDomain):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         axes = self.radius * jnp.ones(3, dtype=self.radius.dtype)
         return Ellipsoid(self.center, axes).crossings(origin, direction)
+
+    def gap(self, place: Place) -> float:
+        return abs(float(np.linalg.norm(place - np.asarray(self.center)) - self.radius))
 
 
 class Intersection(AbstractDomain):
@@ -98,6 +106,9 @@ class Intersection(AbstractDomain):
         near = functools.reduce(larger, pairs[:, 0])
         far = functools.reduce(smaller, pairs[:, 1])
         return jnp.where(missed | (near >= far), jnp.inf, jnp.stack([near, far]))
+
+    def gap(self, place: Place) -> float:
+        return min(part.gap(place) for part in self.parts)
 
 
 def _check(owner: str, center: Array, **lengths: Array) -> None:

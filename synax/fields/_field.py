@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
-from .._parameters import as_parameter, parameter
+from .._parameters import as_parameter, hint_of_moved, parameter
 from ._surfaces import AbstractSurface, Moved
 
 Value = Float[Array, "..."]
@@ -42,6 +42,12 @@ class AbstractField(eqx.Module):
         if "__call__" in vars(cls):
             type.__setattr__(cls, "__call__", _gated(vars(cls)["__call__"]))
 
+    def __new__(cls, *_: Any, **given: Any) -> "AbstractField":
+        for name in given:
+            if hint := hint_of_moved(cls, name):
+                raise TypeError(f"{cls.__name__} has no parameter '{name}'{hint}")
+        return super().__new__(cls)
+
     @abc.abstractmethod
     def __call__(self, position: Position) -> Value:
         """Value at `position` (Galactocentric, kpc, components first)."""
@@ -49,6 +55,20 @@ class AbstractField(eqx.Module):
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         """Surfaces where the field is discontinuous or bends sharply (none by default)."""
         return ()
+
+    @property
+    def sun(self) -> tuple[float, float, float] | None:
+        """Position of the Sun (kpc) that the model was made with: `Sightlines(observer=B.sun)`.
+
+        Of a combination of fields: that of the first model in it that has one. None where the
+        model has none.
+        """
+        info = getattr(self, "info", None)
+        if info is not None:
+            return info.sun
+        parts = getattr(self, "parts", (getattr(self, "field", None),))
+        known = [part.sun for part in parts if isinstance(part, AbstractField)]
+        return next((sun for sun in known if sun is not None), None)
 
     def prepare(self) -> "AbstractField":
         """An equivalent field whose parameter-only work is done (the field itself by default).

@@ -22,6 +22,7 @@ from .._parameters import parameter
 
 Rays = Float[Array, "3 *#rays"]
 Distances = Float[Array, "n_crossings *rays"]
+Place = Float[np.ndarray, "3"]
 
 
 class AbstractSurface(eqx.Module):
@@ -33,6 +34,14 @@ class AbstractSurface(eqx.Module):
 
         **Arguments:** `origin`: (3, *rays) kpc. `direction`: unit vectors (3, *rays).
         """
+
+    def gap(self, place: Place) -> float:
+        """Distance (kpc, to first order) from a place to the surface; inf where it is not known.
+
+        Computed by NumPy, for surfaces whose numbers are known.
+        """
+        del place
+        return math.inf
 
 
 def distinct(surfaces: Sequence[AbstractSurface]) -> tuple[int, ...]:
@@ -87,6 +96,9 @@ class Plane(AbstractSurface):
         t = (self.height - origin[2]) / jnp.where(parallel, 1.0, slope)
         return jnp.where(parallel, jnp.inf, t)[None]
 
+    def gap(self, place: Place) -> float:
+        return abs(float(place[2] - self.height))
+
 
 class Cylinder(AbstractSurface):
     """The infinite cylinder of `radius` (kpc) about the z axis through `centre` (x, y)."""
@@ -98,6 +110,9 @@ class Cylinder(AbstractSurface):
         x, y = origin[0] - self.centre[0], origin[1] - self.centre[1]
         u, v = direction[0], direction[1]
         return _quadratic(u * u + v * v, x * u + y * v, x * x + y * y - self.radius**2)
+
+    def gap(self, place: Place) -> float:
+        return abs(float(np.hypot(*(place[:2] - np.asarray(self.centre))) - self.radius))
 
 
 class FlaredCylinder(AbstractSurface):
@@ -121,6 +136,11 @@ class FlaredCylinder(AbstractSurface):
             halves.append(jnp.where(slope * there >= 0, t, jnp.inf))
         return jnp.concatenate(halves)
 
+    def gap(self, place: Place) -> float:
+        slope = float(self.slope)
+        across = np.hypot(*place[:2]) - float(self.radius) - slope * abs(place[2])
+        return abs(float(across)) / math.hypot(1.0, slope)
+
 
 class Ellipsoid(AbstractSurface):
     """An ellipsoid with axes along x, y, z."""
@@ -132,6 +152,10 @@ class Ellipsoid(AbstractSurface):
         axes = _column(self.semi_axes, origin)
         p, d = (origin - _column(self.centre, origin)) / axes, direction / axes
         return _quadratic(jnp.sum(d * d, 0), jnp.sum(p * d, 0), jnp.sum(p * p, 0) - 1.0)
+
+    def gap(self, place: Place) -> float:
+        axes = np.asarray(self.semi_axes)
+        return _gap_of_quadric(place - np.asarray(self.centre), np.diag(1.0 / axes**2))
 
 
 class Quadric(AbstractSurface):
@@ -145,6 +169,14 @@ class Quadric(AbstractSurface):
         p = origin - _column(self.centre, origin)
         ap, ad = (jnp.einsum("ij,j...->i...", matrix, v) for v in (p, direction))
         return _quadratic(jnp.sum(direction * ad, 0), jnp.sum(p * ad, 0), jnp.sum(p * ap, 0) - 1.0)
+
+    def gap(self, place: Place) -> float:
+        return _gap_of_quadric(place - np.asarray(self.centre), np.asarray(self.matrix))
+
+
+def _gap_of_quadric(offset: Place, matrix: Float[np.ndarray, "3 3"]) -> float:
+    value, slope = offset @ matrix @ offset - 1.0, 2.0 * np.linalg.norm(matrix @ offset)
+    return float(abs(value) / slope) if slope > 0 else math.inf
 
 
 class LogarithmicSpirals(AbstractSurface):
@@ -205,6 +237,17 @@ class LogarithmicSpirals(AbstractSurface):
         valid = jnp.isfinite(t) & (radius2 > self.r_min**2) & (radius2 < self.r_max**2)
         return jnp.where(valid, (closest + t) / norm, jnp.inf)
 
+    def gap(self, place: Place) -> float:
+        x, y, _ = place
+        r = float(np.hypot(x, y))
+        if not float(self.r_min) < r < float(self.r_max):
+            return math.inf
+        k = math.tan(float(self.pitch))
+        windings = (math.log(r) - np.log(np.asarray(self.radii)) - k * np.arctan2(y, x)) / k
+        turns = windings / (2.0 * math.pi)
+        nearest = float(np.min(np.abs(turns - np.round(turns))))
+        return nearest * 2.0 * math.pi * r * abs(math.sin(float(self.pitch)))
+
     def _solve(
         self,
         phase: Any,
@@ -251,3 +294,7 @@ class Moved(AbstractSurface):
         shifted = origin - _column(self.offset, origin)
         turn = lambda v: jnp.einsum("ij,j...->i...", back, v)
         return self.surface.crossings(turn(shifted), turn(direction))
+
+    def gap(self, place: Place) -> float:
+        back = np.asarray(self.rotation).T
+        return self.surface.gap(back @ (place - np.asarray(self.offset)))

@@ -15,6 +15,7 @@ from ._logarithmic_spiral import LogarithmicSpiral as LogarithmicSpiral
 from ._orlando26 import Orlando26Strength as Orlando26Strength
 from ._pt11 import PT11 as PT11
 from ._random import ExponentialStrength as ExponentialStrength, GaussianRandom as GaussianRandom
+from ._striated import StriatedStrength as StriatedStrength
 from ._sun10 import (
     Sun08 as Sun08,
     Sun10 as Sun10,

@@ -9,12 +9,12 @@ from jaxtyping import Array, Float
 from .._numerics._math import safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._domain import Sphere
-from ..fields._field import AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
+from ._jf12_base import MOVED, AbstractJF12
 
 
-class JF12(AbstractVectorField):
+class JF12(AbstractJF12):
     """The regular field of JF12: a disk of eight spiral arms, a toroidal and an X-shaped halo.
 
     Cylindrical r, phi, z; L(x; x0, w) = 1 / (1 + exp(-2 (x - x0) / w)):
@@ -34,39 +34,16 @@ class JF12(AbstractVectorField):
     **Returns** microgauss, (3, *points). On the plane z = 0 inside r_x_core the X field is
     vertical, as in the published programs, while its limits from both sides are tilted.
 
-    **Reference:** Jansson & Farrar 2012, ApJ 757, 14 (JF12a), eqs. 5-10, table 1; striated
-    strength: Jansson & Farrar 2012, ApJ 761, L11 (JF12b). The conventions that the papers leave
-    open (spherical outer edge, r_south = 17 kpc, b_8 = 2.7 rounded) follow CRPropa3.
+    **Reference:** Jansson & Farrar 2012, ApJ 757, 14 (JF12a), eqs. 5-10, table 1. The
+    conventions that the paper leaves open (spherical outer edge, r_south = 17 kpc, b_8 = 2.7
+    rounded) follow CRPropa3. Random parts: `JF12RandomStrength`, `StriatedStrength`.
     """
 
     b_arms: Float[Array, "8"] = parameter(
         (0.1, 3.0, -0.9, -0.8, -2.0, -4.2, 0.0, 2.7), "uG", "arm strengths at 5 kpc, b_1..b_8"
     )
     b_ring: Scalar = parameter(0.1, "uG", "molecular ring, 3 to 5 kpc")
-    h_disk: Scalar = parameter(0.40, "kpc", "height of the disk-halo transition")
-    w_disk: Scalar = parameter(0.27, "kpc", "width of the disk-halo transition")
-    r_arms: Float[Array, "8"] = parameter(
-        parts.R_ARMS, "kpc", "radii of the arms' outer walls on the negative x axis"
-    )
-    pitch: Scalar = parameter(parts.PITCH, "rad", "pitch angle of the arms, i (11.5 deg)")
     r_ring: Scalar = parameter(3.0, "kpc", "inner edge of the molecular ring")
-    r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the arms")
-    b_north: Scalar = parameter(1.4, "uG", "northern toroidal halo, B_n")
-    b_south: Scalar = parameter(-1.1, "uG", "southern toroidal halo, B_s")
-    r_north: Scalar = parameter(9.22, "kpc", "northern transition radius, r_n")
-    r_south: Scalar = parameter(17.0, "kpc", "southern transition radius, r_s (> 16.7)")
-    w_halo: Scalar = parameter(0.20, "kpc", "width of the radial transition, w_h")
-    z_halo: Scalar = parameter(5.3, "kpc", "vertical scale, z_0")
-    b_x: Scalar = parameter(4.6, "uG", "X field at the origin, B_X")
-    theta_x: Scalar = parameter(parts.THETA_X, "rad", "elevation of the X field (49 deg)")
-    r_x_core: Scalar = parameter(4.8, "kpc", "radius where the elevation turns constant, r_X^c")
-    r_x: Scalar = parameter(2.9, "kpc", "exponential scale of the X field, r_X")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
-    r_hole: Scalar = parameter(1.0, "kpc", "radius of the empty sphere")
-    striation: Scalar = parameter(1.36, "", "striated energy over regular energy, beta (JF12b)")
-    disk: bool = eqx.field(static=True, default=True)
-    toroidal: bool = eqx.field(static=True, default=True)
-    x_field: bool = eqx.field(static=True, default=True)
     cylindrical: bool = eqx.field(static=True, default=False)
     """Outer edge: the sphere rho = r_max (default), or the cylinder r = r_max."""
 
@@ -79,6 +56,7 @@ class JF12(AbstractVectorField):
             "rounding in each region and across the arm walls and the plane; flux ends on the "
             "cylinder r = 5 kpc, the 1-kpc sphere and the outer edge"
         ),
+        moved=MOVED,
     )
 
     @classmethod
@@ -92,16 +70,6 @@ class JF12(AbstractVectorField):
         b_arms = (0.1, 3.0, -0.9, -0.8, -2.0, -4.2, 0.0, 2.755128205128205)
         return cls(**{"b_arms": b_arms, "r_south": 16.7, "cylindrical": True, **changes})
 
-    def striated_emissivity(self) -> Scalar:
-        """Factor 1 + beta on the synchrotron emissivity from the striated field, for p = 3.
-
-        The striated field is aligned with the regular one, of random sign and strength
-        sqrt(beta) |B|, so <B> = B (Faraday rotation sees no change) and <B_perp^2>, to which
-        the emissivity is proportional for the electron index p = 3, grows by 1 + beta in total
-        and in polarised intensity alike. Multiply the cosmic rays by it.
-        """
-        return 1.0 + self.striation
-
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         x, y, z = position
         height = jnp.abs(z)
@@ -114,15 +82,7 @@ class JF12(AbstractVectorField):
         halo = rho2 > self.r_hole**2
         r = safe_sqrt(r2)
         if self.toroidal:
-            strength = parts.toroidal_strength(
-                r,
-                z,
-                outside_disk,
-                (self.b_north, self.r_north),
-                (self.b_south, self.r_south),
-                self.w_halo,
-                self.z_halo,
-            )
+            strength = self.toroidal_strength(r, z, outside_disk)
             around = around + jnp.where(halo, safe_divide(strength, r), 0.0)
         if self.x_field:
             radial, vertical, inside = parts.x_strength(

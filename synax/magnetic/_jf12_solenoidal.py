@@ -3,19 +3,18 @@
 import math
 from typing import ClassVar
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import kept, larger, safe_divide, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._domain import Sphere
-from ..fields._field import AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
+from ._jf12_base import MOVED, AbstractJF12
 
 
-class JF12Solenoidal(AbstractVectorField):
+class JF12Solenoidal(AbstractJF12):
     """JF12 made solenoidal: disk flux returned in rings, X field smooth through the plane.
 
     - Disk (`disk`): B_r = p(r) b_j sin i, B_phi = p(r) b_j cos i - q(r) H sin i, with p = 5 kpc / r
@@ -36,31 +35,8 @@ class JF12Solenoidal(AbstractVectorField):
     b_arms: Float[Array, "7"] = parameter(
         (0.1, 3.0, -0.9, -0.8, -2.0, -4.2, 0.0), "uG", "arm strengths at 5 kpc, b_1..b_7"
     )
-    h_disk: Scalar = parameter(0.40, "kpc", "height of the disk-halo transition")
-    w_disk: Scalar = parameter(0.27, "kpc", "width of the disk-halo transition")
-    r_arms: Float[Array, "8"] = parameter(
-        parts.R_ARMS, "kpc", "radii of the arms' outer walls on the negative x axis"
-    )
-    pitch: Scalar = parameter(parts.PITCH, "rad", "pitch angle of the arms, i (11.5 deg)")
-    r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the disk")
     delta: Scalar = parameter(3.0, "kpc", "width of the rings that return the disk's flux")
-    b_north: Scalar = parameter(1.4, "uG", "northern toroidal halo, B_n")
-    b_south: Scalar = parameter(-1.1, "uG", "southern toroidal halo, B_s")
-    r_north: Scalar = parameter(9.22, "kpc", "northern transition radius, r_n")
-    r_south: Scalar = parameter(17.0, "kpc", "southern transition radius, r_s")
-    w_halo: Scalar = parameter(0.20, "kpc", "width of the radial transition, w_h")
-    z_halo: Scalar = parameter(5.3, "kpc", "vertical scale, z_0")
-    b_x: Scalar = parameter(4.6, "uG", "X field on the axis at z_x = 0, B_X")
-    theta_x: Scalar = parameter(parts.THETA_X, "rad", "elevation of the X field (49 deg)")
-    r_x_core: Scalar = parameter(4.8, "kpc", "radius where the elevation turns constant, r_X^c")
-    r_x: Scalar = parameter(2.9, "kpc", "exponential scale of the X field, r_X")
     z_x: Scalar = parameter(0.5, "kpc", "height below which the X field lines are parabolas, z_s")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge of the disk and of the field")
-    r_hole: Scalar = parameter(1.0, "kpc", "radius of the sphere without toroidal field")
-    striation: Scalar = parameter(1.36, "", "striated energy over regular energy, beta (JF12b)")
-    disk: bool = eqx.field(static=True, default=True)
-    toroidal: bool = eqx.field(static=True, default=True)
-    x_field: bool = eqx.field(static=True, default=True)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Kleimann et al. 2019, ApJ 877, 76",
@@ -69,11 +45,8 @@ class JF12Solenoidal(AbstractVectorField):
             "defaults of CRPropa3; div B = 0 to rounding inside and across every wall; field lines "
             "end on the outer sphere only"
         ),
+        moved=MOVED,
     )
-
-    def striated_emissivity(self) -> Scalar:
-        """Factor 1 + beta on the synchrotron emissivity for p = 3: see `JF12`."""
-        return 1.0 + self.striation
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         x, y, z = position
@@ -86,15 +59,7 @@ class JF12Solenoidal(AbstractVectorField):
         outward = jnp.zeros_like(x)  # B_r / r
         upward = jnp.zeros_like(x)
         if self.toroidal:
-            strength = parts.toroidal_strength(
-                r,
-                z,
-                outside_disk,
-                (self.b_north, self.r_north),
-                (self.b_south, self.r_south),
-                self.w_halo,
-                self.z_halo,
-            )
+            strength = self.toroidal_strength(r, z, outside_disk)
             around = around + jnp.where(rho2 > self.r_hole**2, safe_divide(strength, r), 0.0)
         if self.x_field:
             radial, upward = self._x_field(r, z)

@@ -15,14 +15,13 @@ from .._numerics._math import (
     larger,
     log,
     safe_divide,
-    safe_sqrt,
     sincos,
     smaller,
     vector,
 )
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
-from ..fields._surfaces import AbstractSurface, Cylinder, Distances, Ellipsoid, Plane, Rays
+from ..fields._surfaces import AbstractSurface, Cylinder, Ellipsoid, FlaredCylinder, Plane
 
 PerArm = Float[Array, "5"]
 
@@ -220,35 +219,10 @@ class KST24(AbstractVectorField):
         if self.x_field:
             named += [Plane(), Plane(self.x_z_max), Plane(-self.x_z_max)]
             slope = jnp.tan(self.x_theta)
-            named += [_Funnel(self.x_r_min, slope), _Funnel(self.x_r_max, slope)]
+            named += [FlaredCylinder(self.x_r_min, slope), FlaredCylinder(self.x_r_max, slope)]
         if self.bubble:
             for radius in (self.bubble_radius, self.bubble_radius + self.bubble_width):
                 named.append(
                     Ellipsoid(self.bubble_center, radius * jnp.ones_like(self.bubble_center))
                 )
         return tuple(named)
-
-
-class _Funnel(AbstractSurface):
-    """The surface r = radius + slope |z|."""
-
-    radius: Scalar
-    slope: Scalar
-
-    def crossings(self, origin: Rays, direction: Rays) -> Distances:
-        (x, y, z), (u, v, w) = origin, direction
-        found = []
-        for side in (1.0, -1.0):
-            edge, growth = self.radius + side * self.slope * z, side * self.slope * w
-            a = u * u + v * v - growth * growth
-            b = x * u + y * v - edge * growth
-            c = x * x + y * y - edge * edge
-            discriminant = b * b - a * c
-            hit = discriminant > 0
-            root = safe_sqrt(discriminant)
-            q = -b - jnp.where(b < 0, -root, root)
-            for above, below in ((q, a), (c, q)):
-                exists = hit & (jnp.abs(below) > 1e-12)
-                t = above / jnp.where(exists, below, 1.0)
-                found.append(jnp.where(exists & (side * (z + t * w) >= 0), t, jnp.inf))
-        return jnp.sort(jnp.stack(found), axis=0)

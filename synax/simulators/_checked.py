@@ -16,6 +16,7 @@ from ..fields._domain import AbstractDomain, Box
 from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface, Moved
 from ..sightlines._sightlines import Sightlines
+from ._standing import warn_of_surfaces
 
 
 def check_simulator(simulator: Any) -> None:
@@ -49,17 +50,22 @@ def check_call(simulator: Any, rays: Any) -> None:
     """Raise unless `rays` are sightlines along which the emission is defined.
 
     **Raises** `TypeError` for other rays, `ValueError` for a spectral index that falls to 1/3 on
-    them. **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts.
+    them. **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, and of
+    an observer on a surface at which a field jumps.
     """
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
     if any(map(checks.is_traced, known)):
         return
     _check_index(getattr(simulator, "cosmic_rays", None), rays)
-    for name in ("magnetic", "electrons", "cosmic_rays"):
-        field = getattr(simulator, name, None)
-        if field is not None:
-            _check_boxes(name, field, rays.domain)
+    given = {
+        name: getattr(simulator, name, None) for name in ("magnetic", "electrons", "cosmic_rays")
+    }
+    fields = {name: field for name, field in given.items() if field is not None}
+    for name, field in fields.items():
+        _check_boxes(name, field, rays.domain)
+    if getattr(simulator, "faces", True) is not False:
+        warn_of_surfaces(tuple(fields.values()), rays)
 
 
 def check_frequency(frequency: Any) -> Float[Array, "*freq"]:

@@ -1,0 +1,63 @@
+"""Whether the observer stands on a surface at which a field jumps."""
+
+from collections.abc import Sequence
+
+import equinox as eqx
+import jax
+import numpy as np
+
+from .._checks import warn
+from ..fields._field import AbstractField
+from ..fields._surfaces import AbstractSurface, Plane
+from ..sightlines._sightlines import Sightlines
+
+
+def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
+    """Warn if rays begin, within rounding, on a surface at which one of the fields jumps.
+
+    Seen from there the maps are right, but the field at the observer is that of either side, and
+    derivatives by the observer and by the surface are one-sided, ray by ray. The plane z = 0 is
+    left out: it has no parameter, and many models put the Sun there. Nothing is done for what is
+    being traced.
+    """
+    inputs = jax.tree.leaves((tuple(fields), rays.observer, rays.minimum_distance))
+    if any(isinstance(leaf, jax.core.Tracer) for leaf in inputs) or rays.observer.ndim != 1:
+        return
+    if np.all(np.asarray(rays.minimum_distance) > 0):
+        return
+    place = np.asarray(rays.observer, float)
+    rounding = max(1e-9, 100.0 * float(np.finfo(rays.observer.dtype).eps))
+    for field in fields:
+        for number, surface in enumerate(_known(field)):
+            if not surface.gap(place) < rounding:
+                continue
+            if isinstance(surface, Plane) and float(surface.height) == 0.0:
+                continue
+            _warn(_owners(field)[number], surface, place)
+            return
+
+
+@eqx.filter_jit
+def _known(field: AbstractField) -> tuple[AbstractSurface, ...]:
+    """The surfaces of a field, with their numbers."""
+    return field.surfaces()
+
+
+def _warn(owner: AbstractField, surface: AbstractSurface, place: np.ndarray) -> None:
+    here, own = ", ".join(f"{x:.6g}" for x in place), owner.sun
+    sun = "" if own is None else f", or put it at the model's own Sun, observer={tuple(own)}"
+    warn(
+        f"the observer ({here}) kpc stands on a surface ({type(surface).__name__}) at which "
+        f"{type(owner).__name__} jumps, within {surface.gap(place):.1g} kpc: the field at the "
+        "observer is that of either side by rounding, and derivatives by the observer and by the "
+        f"surface's parameters are one-sided. Move the observer by a parsec{sun}"
+    )
+
+
+def _owners(field: AbstractField) -> list[AbstractField]:
+    """The model that each surface of a field belongs to, in the order of `surfaces`."""
+    inner = [v if isinstance(v, tuple) else (v,) for v in vars(field).values()]
+    parts = [p for group in inner for p in group if isinstance(p, AbstractField)]
+    # a combination names the surfaces of its parts, in their order, then its own
+    found = [owner for part in parts for owner in _owners(part)]
+    return found + [field] * (len(field.surfaces()) - len(found))
