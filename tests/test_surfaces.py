@@ -183,7 +183,8 @@ def test_an_observer_on_a_surface_is_told_so(magnetic, observer, surface):
         warn_of_surfaces((synax.electrons.TwoDisc(), magnetic), look(place))
     # nothing is said of rays that begin elsewhere, and while JAX traces
     warn_of_surfaces((magnetic,), look(observer, minimum_distance=1.0))
-    jax.eval_shape(lambda b: warn_of_surfaces((b,), look(observer)), magnetic)
+    here = look(observer)
+    jax.eval_shape(lambda b: warn_of_surfaces((b,), here), magnetic)
 
 
 def test_simulators_tell_the_observer_on_a_surface():

@@ -64,7 +64,7 @@ def check_call(simulator: Any, rays: Any) -> None:
     fields = {name: field for name, field in given.items() if field is not None}
     for name, field in fields.items():
         _check_boxes(name, field, rays.domain)
-    if getattr(simulator, "faces", True) is not False:
+    if simulator.integration.faces:
         warn_of_surfaces(tuple(fields.values()), rays)
 
 
