@@ -310,6 +310,18 @@ def test_precomputed_fields_are_interchangeable(rays):
     np.testing.assert_allclose(alone.values, fixed.electrons.values, rtol=1e-13)
     with pytest.raises(ValueError, match="48 sightlines"):
         fixed(synax.Sightlines.healpix(1), 2.4)
+    turned = synax.Sightlines.from_lonlat(np.arange(48.0), np.zeros(48), domain=rays.domain)
+    with pytest.raises(ValueError, match="these run or end elsewhere"):
+        fixed(turned, 2.4)
+    shorter = synax.Sightlines.healpix(2, (-8.3, 0.4, 0.1), synax.Box((12.0, 12.0, 3.0)))
+    with pytest.raises(ValueError, match="these run or end elsewhere"):
+        fixed(shorter, 2.4)
+    graded = [
+        synax.sample_along(f, rays, synax.GradedSteps(7, scale))
+        for f, scale in ((sky.magnetic, 0.1), (sky.electrons, 0.2))
+    ]
+    with pytest.raises(ValueError, match="must be sampled with the same"):
+        synax.Synchrotron(*graded, sky.cosmic_rays)(rays, 2.4)
     with pytest.raises(ValueError, match="precompute takes names"):
         sky.precompute(rays, "magnetism")
     with pytest.raises(TypeError, match="only along its own sightlines"):

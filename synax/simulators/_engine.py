@@ -32,7 +32,7 @@ from ._checked import check_call
 from ._sampled import (
     as_steps,
     cells_along,
-    check_same_cells,
+    check_samples,
     crossings_along,
     localise,
     per_ray,
@@ -145,6 +145,7 @@ class Plan(eqx.Module):
 def resolved(simulator: AbstractSimulator, rays: Sightlines) -> AbstractSimulator:
     """The simulator with a known number of steps, after a check of what it was given."""
     check_call(simulator, rays)
+    check_samples(sampled_fields(simulator), rays)
     steps = simulator.steps.resolve(rays)
     return eqx.tree_at(lambda s: s.integration.steps, simulator, steps)
 
@@ -288,12 +289,13 @@ def _run_here(
     block: int,
 ) -> Light:
     medium = _prepared(medium, integration.precision)
-    sample = check_same_cells(sampled_fields(medium), rays)
-    if sample is None:
+    samples = sampled_fields(medium)
+    if not samples:
         steps, rule = integration.steps, integration.quadrature
         lines = _Lines(rays, surfaces, None)
         n_cells = steps.n + crossings_along(rays, surfaces)
     else:
+        sample = samples[0]
         steps, rule = sample.steps, sample.quadrature
         lines = _Lines(rays, (), sample.cells)
         n_cells = sample.values.shape[0]

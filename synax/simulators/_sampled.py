@@ -5,15 +5,18 @@ every step of a fit.
 """
 
 import dataclasses
+import hashlib
 from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
+from .._checks import is_traced
 from ..cosmic_rays import AbstractPowerLaw, PowerLaw
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface
@@ -49,6 +52,8 @@ class SampledField(AbstractField):
     cells: Cells | None
     steps: AbstractSteps
     quadrature: AbstractQuadrature
+    fingerprint: str | None = eqx.field(static=True, default=None)
+    """Of the sightlines it was made with; None where they were being traced."""
 
     @property
     def rank(self) -> str:
@@ -100,30 +105,59 @@ def per_ray(tree: Any) -> Any:
     return jax.tree.map(mark, tree, is_leaf=knows)
 
 
-def check_same_cells(samples: list[SampledField], rays: Sightlines) -> SampledField | None:
-    """The first sample, after checking that all fit the sightlines and each other."""
-    if not samples:
+def fingerprint(rays: Sightlines) -> str | None:
+    """A digest of where rays run and end; None where that is not known while tracing."""
+    arrays = jax.tree.leaves((rays.observer, rays.direction, rays.span()))
+    known = all(not is_traced(x) and getattr(x, "is_fully_addressable", True) for x in arrays)
+    if not known:
         return None
+    digest = hashlib.blake2b(digest_size=16)
+    for x in arrays:
+        digest.update(np.ascontiguousarray(x).tobytes())
+    return digest.hexdigest()
+
+
+def check_samples(samples: list[SampledField], rays: Sightlines) -> None:
+    """Raise `ValueError` unless sampled fields fit the sightlines and each other."""
+    if not samples:
+        return
     first = samples[0]
     if first.values.shape[-1] != rays.n_rays:
         raise ValueError(
             f"a SampledField with {first.values.shape[-1]} sightlines was given to a simulator "
             f"called with {rays.n_rays}"
         )
+    marks = {mark for mark in (*(s.fingerprint for s in samples), fingerprint(rays)) if mark}
+    if len(marks) > 1:
+        raise ValueError(
+            "a SampledField holds values along its own sightlines, and these run or end "
+            "elsewhere: call precompute (or sample_along) again with the new sightlines"
+        )
     for other in samples[1:]:
         same = (
             other.values.shape[0] == first.values.shape[0]
             and other.values.shape[-2:] == first.values.shape[-2:]
-            and type(other.steps) is type(first.steps)
             and type(other.quadrature) is type(first.quadrature)
             and other.cells.first.shape == first.cells.first.shape
+            and _alike((other.steps, other.cells), (first.steps, first.cells))
         )
         if not same:
             raise ValueError(
                 "the SampledFields in one simulator must be sampled with the same sightlines, "
                 "steps, quadrature and surfaces: use Synchrotron.precompute for all of them at once"
             )
-    return first
+
+
+def _alike(a: Any, b: Any) -> bool:
+    """Whether two trees are equal, as far as their values are known."""
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    unknown = lambda x: is_traced(x) or not getattr(x, "is_fully_addressable", True)
+    return all(
+        x is y or unknown(x) or unknown(y) or np.array_equal(np.asarray(x), np.asarray(y))
+        for x, y in pairs
+    )
 
 
 def cells_along(
@@ -181,13 +215,14 @@ def sample_along(
     steps = as_steps(steps).resolve(rays)
     quadrature = GaussLegendre() if quadrature is None else quadrature
     surfaces = field.surfaces() if surfaces is None else surfaces
+    mark = fingerprint(rays)
     if isinstance(field, AbstractPowerLaw):
         index = field.spectral_index
         if isinstance(index, AbstractField):
-            index = _sample(index, rays, steps, quadrature, tuple(surfaces))
-        normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces))
+            index = _sample(index, rays, steps, quadrature, tuple(surfaces), mark)
+        normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
         return PowerLaw(normalisation, index)
-    return _sample(field, rays, steps, quadrature, tuple(surfaces))
+    return _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
 
 
 @eqx.filter_jit
@@ -197,6 +232,7 @@ def _sample(
     steps: AbstractSteps,
     quadrature: AbstractQuadrature,
     surfaces: tuple[AbstractSurface, ...],
+    mark: str | None,
 ) -> SampledField:
     cells, n_cells = cells_along(rays, surfaces, steps)
     field = field.prepare()
@@ -208,4 +244,4 @@ def _sample(
         return field(rays.origin[:, None] + distance * rays.direction[:, None])
 
     values = jax.lax.map(one, jnp.arange(n_cells, dtype=jnp.int32))
-    return SampledField(values, cells, steps, quadrature)
+    return SampledField(values, cells, steps, quadrature, mark)
