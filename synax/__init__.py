@@ -11,6 +11,7 @@ from ._checks import SynaxWarning as SynaxWarning
 from ._numerics._cores import use_cores as use_cores
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
 from ._version import __version__ as __version__
+from .emission import FreeFree as FreeFree, Turbulence as Turbulence
 from .faraday import rm_synthesis as rm_synthesis
 from .fields import (
     AbstractDomain as AbstractDomain,
@@ -81,6 +82,7 @@ from .simulators import (
     with_tolerance as with_tolerance,
 )
 from .transfer import (
+    Absorbing as Absorbing,
     AbstractAdjoint as AbstractAdjoint,
     DirectAdjoint as DirectAdjoint,
     ForwardMode as ForwardMode,
@@ -88,6 +90,7 @@ from .transfer import (
     GradedSteps as GradedSteps,
     MaximumStep as MaximumStep,
     Midpoint as Midpoint,
+    Polarised as Polarised,
     RecomputeAdjoint as RecomputeAdjoint,
     ReversibleAdjoint as ReversibleAdjoint,
     Thin as Thin,

@@ -24,6 +24,10 @@ class Plasma(NamedTuple):
     density: Array | None
     position: Float[Array, "3 n_nodes n_rays"]
 
+    def b_perp_squared(self) -> Array:
+        """B_perp^2 of the regular field, microgauss^2."""
+        return self.b_l * self.b_l + self.b_b * self.b_b
+
 
 class AbstractProcess(eqx.Module):
     """Emission, absorption or rotation by one mechanism."""

@@ -11,18 +11,19 @@ from ..cosmic_rays import AbstractPowerLaw
 from ..transfer._base import Coefficients
 from ._power_law import field_power, polarised_fraction, spectral_factor
 from ._process import AbstractProcess, Plasma
+from ._turbulence import striated_square, turbulent_powers
+from ._turbulence_model import Turbulence
 
 
 class AbstractEmissivity(eqx.Module):
-    """How strongly cosmic rays emit in a field of given B_perp."""
+    """How strongly cosmic rays emit where they are."""
 
     @abc.abstractmethod
-    def __call__(
-        self, plasma: Plasma, b_perp_squared: Array, frequency: Float[Array, " n_freq"]
-    ) -> tuple[Array, Array]:
-        """j_I and j_P over B_perp^2 (microgauss^2), K/kpc: (rows, n_nodes, n_rays).
+    def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"]) -> tuple[Array, Array]:
+        """j_I, and j_P over B_perp^2: (rows, n_nodes, n_rays), K/kpc and K/kpc/microgauss^2.
 
-        Over B_perp^2, so that Q and U follow from the components of B without an angle.
+        The second over B_perp^2 of the regular field, so that Q and U follow from the components
+        of B without an angle.
         """
 
     @abc.abstractmethod
@@ -31,25 +32,48 @@ class AbstractEmissivity(eqx.Module):
 
 
 class ClosedForm(AbstractEmissivity):
-    """A power law: C B_perp^((p + 1)/2) times a factor of frequency and p."""
+    """A power law: C B_perp^((p + 1)/2) times a factor of frequency and p.
+
+    With turbulence, the means over the unresolved field stand in place of the powers of B_perp.
+    """
 
     cosmic_rays: AbstractPowerLaw
+    turbulence: Turbulence | None
     index_is_three: bool = eqx.field(static=True)
     """Known while tracing: then no power of B_perp is needed."""
     deferred: bool = eqx.field(static=True)
     """Whether the factor is put in at the end: all frequencies then share one row."""
 
-    def __call__(
-        self, plasma: Plasma, b_perp_squared: Array, frequency: Float[Array, " n_freq"]
-    ) -> tuple[Array, Array]:
+    def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"]) -> tuple[Array, Array]:
         index = self.cosmic_rays.index(plasma.position)
         strength = self.cosmic_rays(plasma.position)
-        if not self.index_is_three:
-            strength = strength * field_power(b_perp_squared, index)
+        total, polarised = self._powers(plasma, index)
+        total = (strength * total)[None]
+        polarised = (strength if polarised is None else strength * polarised)[None]
         if self.deferred:
-            return strength[None], strength[None]
-        total = spectral_factor(frequency[:, None, None], index) * strength
-        return total, polarised_fraction(index) * total
+            return total, polarised
+        factor = spectral_factor(frequency[:, None, None], index)
+        return factor * total, (polarised_fraction(index) * factor) * polarised
+
+    def _powers(self, plasma: Plasma, index: Array) -> tuple[Array, Array | None]:
+        """B_perp^((p+1)/2) and B_perp^((p-3)/2), or their means; None for one."""
+        squared, cubic = plasma.b_perp_squared(), self.index_is_three
+        if self.turbulence is None:
+            if cubic:
+                return squared, None
+            power = field_power(squared, index)
+            return squared * power, power
+        isotropic, striation = self.turbulence.variances(plasma)
+        boost = 1.0
+        if striation is not None:
+            enlarged = striated_square(squared, striation * squared, index, cubic)
+            positive = squared > 0
+            safe = jax.numpy.where(positive, squared, 1.0)
+            boost = jax.numpy.where(positive, enlarged, 1.0) / safe
+            boost = jax.numpy.where(positive, boost, 1.0)
+            squared = enlarged
+        total, polarised = turbulent_powers(squared, isotropic, index, cubic)
+        return total, polarised * boost
 
     def factors(self, frequency: Float[Array, " n_freq"]) -> tuple[Array, Array] | None:
         if not self.deferred:
@@ -73,12 +97,7 @@ class SynchrotronEmission(AbstractProcess):
 
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
         b_l, b_b = plasma.b_l, plasma.b_b
-        b_perp_squared = b_l * b_l + b_b * b_b
-        total, polarised = self.emissivity(plasma, b_perp_squared, frequency)
-        emission = (
-            total * b_perp_squared,
-            polarised * ((b_l - b_b) * (b_l + b_b)),
-            polarised * (-2.0 * b_b * b_l),
-            None,
-        )
-        return Coefficients(emission=emission)
+        total, polarised = self.emissivity(plasma, frequency)
+        q = polarised * ((b_l - b_b) * (b_l + b_b))
+        u = polarised * (-2.0 * b_b * b_l)
+        return Coefficients(emission=(total, q, u, None))

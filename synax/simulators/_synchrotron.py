@@ -1,18 +1,31 @@
 """Synchrotron emission of the Galaxy, and everything else one march can show."""
 
+import dataclasses
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import _constants as const
+from .. import _checks as checks, _constants as const
 from ..cosmic_rays import AbstractPowerLaw
-from ..emission import ClosedForm, Columns, FaradayRotation, SynchrotronEmission
+from ..emission import (
+    AbstractBackground,
+    AbstractProcess,
+    ClosedForm,
+    Columns,
+    Constant,
+    FaradayDispersion,
+    FaradayRotation,
+    FreeFree,
+    SynchrotronEmission,
+    Turbulence,
+)
 from ..emission._synchrotron import index_is_three
 from ..fields._field import AbstractField
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
-from ..transfer import Thin
+from ..transfer import Absorbing, AbstractTransfer, Polarised, Thin
 from ._checked import check_frequency, check_simulator
 from ._engine import (
     AbstractSimulator,
@@ -28,7 +41,7 @@ from ._sampled import sample_along
 
 
 class Observation(eqx.Module):
-    """What one march shows; a column is None where the simulator has no electrons."""
+    """What one march shows; None for what the simulator does not have."""
 
     stokes: Stokes
     """K (Rayleigh-Jeans), IAU, each (*freq, n_rays)."""
@@ -38,6 +51,10 @@ class Observation(eqx.Module):
     """pc cm^-3."""
     emission_measure: Float[Array, " n_rays"] | None
     """pc cm^-6, for a filling factor of one."""
+    optical_depth: Float[Array, "*freq n_rays"] | None
+    """Of I, with absorption."""
+    rotation_measure_variance: Float[Array, " n_rays"] | None
+    """By turbulence, rad^2 m^-4."""
 
 
 class Synchrotron(AbstractSimulator):
@@ -45,13 +62,25 @@ class Synchrotron(AbstractSimulator):
 
     I = int j_I ds,  Q + iU = int j_P exp(2i chi_0) exp(2i lambda^2 RM(s)) ds
 
+    and with more physics the law of light that it asks for, see `transfer`.
+
     **Arguments:**
 
     - `magnetic`: vector field (microgauss).
     - `electrons`: thermal-electron density (cm^-3), or None for no Faraday rotation.
     - `cosmic_rays`: power-law electrons (normalisation in cm^-3, and index).
+    - `turbulence`: a `synax.Turbulence`, an unresolved random field: maps become ensemble means.
+    - `free_free`: a `synax.FreeFree`, emission and absorption by the thermal electrons.
+    - `self_absorption`: synchrotron absorption, Faraday conversion and circular polarisation.
+    - `background`: light behind the Galaxy: a number or an array (n_rays,) of K (Rayleigh-Jeans)
+      for all frequencies, or an `emission.AbstractBackground`.
+    - `transfer`: the law of light: `Thin()` without absorption, `Absorbing()`, `Polarised()`.
+      Default: the simplest that carries what is given.
     - `steps`, `quadrature`, `adjoint`, `faces`, `block`, `precision`: see
-      `synax.simulators.Integration`.
+      `synax.Integration`.
+
+    **Raises** `TypeError` or `ValueError` naming the argument; for a law that cannot carry what is
+    given, naming the law that can.
 
     **Reference:** Rybicki & Lightman 1979, ch. 6; Burn 1966, MNRAS 133, 67.
     """
@@ -59,6 +88,11 @@ class Synchrotron(AbstractSimulator):
     magnetic: AbstractField
     electrons: AbstractField | None
     cosmic_rays: AbstractPowerLaw
+    turbulence: Turbulence | None
+    free_free: FreeFree | None
+    background: AbstractBackground | None
+    transfer: AbstractTransfer | None
+    self_absorption: bool = eqx.field(static=True)
     integration: Integration
 
     def __init__(
@@ -67,18 +101,51 @@ class Synchrotron(AbstractSimulator):
         electrons: AbstractField | None,
         cosmic_rays: AbstractPowerLaw,
         *,
+        turbulence: Turbulence | None = None,
+        free_free: FreeFree | None = None,
+        self_absorption: bool = False,
+        background: Any = None,
+        transfer: AbstractTransfer | None = None,
         integration: Integration | None = None,
         **settings: Any,
     ):
         self.magnetic, self.electrons, self.cosmic_rays = magnetic, electrons, cosmic_rays
+        self.turbulence, self.free_free = turbulence, free_free
+        self.self_absorption, self.transfer = self_absorption, transfer
+        if background is not None and not isinstance(background, AbstractBackground):
+            background = Constant(background)
+        self.background = background
         self.integration = as_integration(integration, settings)
 
     def __check_init__(self):
         check_simulator(self)
+        for name, kind in (("turbulence", Turbulence), ("free_free", FreeFree)):
+            if getattr(self, name) is not None:
+                checks.instance(name, getattr(self, name), kind, f"such as synax.{kind.__name__}()")
+        if self.transfer is not None:
+            checks.instance("transfer", self.transfer, AbstractTransfer, "such as synax.Thin()")
+        if not isinstance(self.self_absorption, bool):
+            raise TypeError(f"self_absorption must be True or False, got {self.self_absorption!r}")
+        if self.free_free is not None and self.electrons is None:
+            raise ValueError("free_free needs electrons, got electrons=None")
 
     def fields(self) -> tuple[AbstractField, ...]:
         electrons = () if self.electrons is None else (self.electrons,)
-        return (self.magnetic, *electrons, self.cosmic_rays)
+        more = [x.fields() for x in (self.turbulence, self.free_free) if x is not None]
+        return (self.magnetic, *electrons, self.cosmic_rays, *(f for some in more for f in some))
+
+    def law(self, frequency: Float[Array, " n_freq"]) -> AbstractTransfer:
+        """The law of light at some frequencies (GHz)."""
+        law = self.transfer
+        if law is None:
+            disperses = self.turbulence is not None and self.electrons is not None
+            absorbs = self.free_free is not None or disperses
+            law = Polarised() if self.self_absorption else Absorbing() if absorbs else Thin()
+        behind = None if self.background is None else self.background(frequency)
+        changes = {"frequency": frequency}
+        if behind is not None:
+            changes["background"] = behind
+        return dataclasses.replace(law, **changes)
 
     def __call__(self, rays: Any, frequency: Any) -> Stokes:
         """Brightness temperatures along `rays`.
@@ -99,7 +166,8 @@ class Synchrotron(AbstractSimulator):
         **Arguments** and errors as for a call of the simulator.
 
         **Returns** an `Observation`: `stokes`, `rotation_measure`, `dispersion_measure`,
-        `emission_measure`; columns are None without electrons.
+        `emission_measure`, `optical_depth`, `rotation_measure_variance`; None without electrons,
+        absorption or turbulence.
         """
         powers = () if self.electrons is None else (1, 2)
         return self._observe(rays, frequency, powers)
@@ -144,18 +212,35 @@ def _simulate(
 ) -> Observation:
     shape = (*frequency.shape, rays.n_rays)
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
+    law = sky.law(flat)
     constant_index = not isinstance(sky.cosmic_rays.spectral_index, AbstractField)
-    emissivity = ClosedForm(sky.cosmic_rays, cubic, deferred=constant_index)
-    processes = (SynchrotronEmission(emissivity),)
-    if sky.electrons is not None:
-        columns = (Columns(powers),) if powers else ()
-        processes = (*processes, FaradayRotation(), *columns)
-    medium = Medium(sky.magnetic, sky.electrons, processes)
-    light = run(sky, plan, medium, Thin(flat), rays)
-    i, q, u, _ = light.stokes
+    # alone, a constant index leaves one factor for the whole map
+    alone = sky.free_free is None and not sky.self_absorption and sky.background is None
+    emissivity = ClosedForm(sky.cosmic_rays, sky.turbulence, cubic, constant_index and alone)
+    medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, powers))
+    light = run(sky, plan, medium, law, rays)
     factors = emissivity.factors(flat)
+    i, q, u, v = light.stokes
     if factors is not None:
         i, q, u = factors[0] * i, factors[1] * q, factors[1] * u
-    stokes = Stokes(*(x.reshape(shape) for x in (i, q, u)))
+    whole = lambda x: jnp.broadcast_to(x, (flat.size, rays.n_rays)).reshape(shape)
+    stokes = Stokes(*(None if x is None else whole(x) for x in (i, q, u)))
+    depth = None if light.optical_depth is None else whole(light.optical_depth)
     dm, em = (const.PC_PER_KPC * x[0] for x in light.columns) if powers else (None, None)
-    return Observation(stokes, light.rotation_measure, dm, em)
+    return Observation(stokes, light.rotation_measure, dm, em, depth, light.dispersion)
+
+
+def _processes(
+    sky: Synchrotron, emissivity: ClosedForm, powers: tuple[int, ...]
+) -> tuple[AbstractProcess, ...]:
+    """What happens in the plasma of a simulator."""
+    processes: list[AbstractProcess] = [SynchrotronEmission(emissivity)]
+    if sky.electrons is not None:
+        processes.append(FaradayRotation())
+        if powers:
+            processes.append(Columns(powers))
+        if sky.free_free is not None:
+            processes.append(sky.free_free)
+        if sky.turbulence is not None:
+            processes.append(FaradayDispersion(sky.turbulence))
+    return tuple(processes)

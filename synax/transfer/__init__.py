@@ -1,5 +1,6 @@
 """Radiative transfer along rays: cells, quadrature, laws of light, the march and its adjoints."""
 
+from ._absorbing import Absorbing as Absorbing
 from ._adjoint import (
     AbstractAdjoint as AbstractAdjoint,
     DirectAdjoint as DirectAdjoint,
@@ -20,6 +21,7 @@ from ._cells import (
     MaximumStep as MaximumStep,
     UniformSteps as UniformSteps,
 )
+from ._polarised import Polarised as Polarised
 from ._polarised_cell import polarised_cell as polarised_cell
 from ._quadrature import (
     AbstractQuadrature as AbstractQuadrature,

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._numerics._math import sincos
 from ._base import AbstractReversibleTransfer, Cell, Coefficients, Light, needs, zeros_like
 from ._quadrature import Line
-from ._thin import Sums, integral, wavelength_squared
+from ._thin import Sums, composed, integral, wavelength_squared
 
 
 class Path(NamedTuple):
@@ -111,7 +111,10 @@ class Absorbing(AbstractReversibleTransfer):
         if self.background is not None:
             depth = path.optical_depth
             i = i + (self.background if depth is None else self.background * jnp.exp(-depth))
-        return Light((i, q, u, v), sums.columns, path.rotation_measure, path.optical_depth)
+        return Light((i, q, u, v), sums.columns, *path)
+
+    def compose(self, near: Light, far: Light) -> Light:
+        return composed(self, near, far)
 
 
 class Loss(NamedTuple):

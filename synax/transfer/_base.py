@@ -109,6 +109,8 @@ class Light(NamedTuple):
     rotation_measure: Float[Array, " n_rays"] | None = None
     """rad m^-2."""
     optical_depth: Float[Array, "_ n_rays"] | None = None
+    dispersion: Float[Array, " n_rays"] | None = None
+    """Variance of the rotation measure by unresolved fields, rad^2 m^-4."""
 
 
 class AbstractTransfer(eqx.Module):
@@ -144,6 +146,10 @@ class AbstractReversibleTransfer(AbstractTransfer):
     @abc.abstractmethod
     def undo(self, path: Any, cell: Cell) -> Any:
         """The path in front of a cell, from the path behind it."""
+
+    @abc.abstractmethod
+    def compose(self, near: Light, far: Light) -> Light:
+        """What a ray shows whose near and far parts show these."""
 
 
 def zeros_like(line: Any) -> Array | None:

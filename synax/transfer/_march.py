@@ -127,6 +127,7 @@ class March:
     def _begin(self, problem: Problem) -> State:
         """The state before the first cell."""
         shapes = self._shapes(problem)
+        problem.law.check(shapes.lines)
         path = problem.law.init(shapes)
         sums = eqx.filter_eval_shape(lambda law, *x: law.step(*x)[1], problem.law, path, shapes)
         return State(path, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums))

@@ -44,6 +44,8 @@ class Thin(AbstractReversibleTransfer):
     """
 
     frequency: Float[Array, " n_freq"] | None = None
+    background: Float[Array, "n_freq #n_rays"] | None = None
+    """Brightness temperature behind the last cell, K."""
 
     inward: ClassVar[bool] = False
 
@@ -91,7 +93,43 @@ class Thin(AbstractReversibleTransfer):
         return None if path is None else path - cell.length * cell.lines.rotation.mean
 
     def finish(self, path: Array | None, sums: Sums) -> Light:
-        return Light(sums.stokes, sums.columns, path, None)
+        i, q, u, v = sums.stokes
+        if self.background is not None:
+            i = self.background if i is None else i + self.background
+        return Light((i, q, u, v), sums.columns, path)
+
+    def compose(self, near: Light, far: Light) -> Light:
+        return composed(self, near, far)
+
+
+def composed(law: AbstractReversibleTransfer, near: Light, far: Light) -> Light:
+    """The near part's light, and the far part's dimmed and rotated by the near part."""
+    together = lambda a, b: None if a is None else a + b
+    i, q, u, v = near.stokes
+    dim = dim_p = 1.0
+    if near.optical_depth is not None:
+        dim = dim_p = jnp.exp(-near.optical_depth)
+    if getattr(law, "background", None) is not None:  # it stands behind the far part
+        i = i - law.background * dim
+    square = None if law.frequency is None else wavelength_squared(law.frequency)
+    if near.dispersion is not None:
+        dim_p = dim_p * jnp.exp(-2.0 * square * square * near.dispersion)
+    far_i, far_q, far_u, far_v = far.stokes
+    if near.rotation_measure is not None and far_q is not None:
+        s, c = sincos(2.0 * square * near.rotation_measure)
+        far_q, far_u = far_q * c - far_u * s, far_q * s + far_u * c
+    stokes = (
+        together(i, dim * far_i),
+        *(together(x, None if y is None else dim_p * y) for x, y in ((q, far_q), (u, far_u))),
+        together(v, None if far_v is None else dim * far_v),
+    )
+    return Light(
+        stokes,
+        tuple(a + b for a, b in zip(near.columns, far.columns, strict=True)),
+        together(near.rotation_measure, far.rotation_measure),
+        together(near.optical_depth, far.optical_depth),
+        together(near.dispersion, far.dispersion),
+    )
 
 
 def sinc_moments(x: Array) -> tuple[Array, Array]:

@@ -1,0 +1,70 @@
+"""Light from behind the Galaxy."""
+
+import abc
+
+import equinox as eqx
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from .. import _constants as const
+from .._parameters import parameter
+
+
+class AbstractBackground(eqx.Module):
+    """Unpolarised brightness behind the last cell of every ray."""
+
+    @abc.abstractmethod
+    def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
+        """Brightness temperature (K, Rayleigh-Jeans), a column or one value a ray."""
+
+    def __add__(self, other: "AbstractBackground") -> "Backgrounds":
+        if not isinstance(other, AbstractBackground):
+            return NotImplemented
+        return Backgrounds((self, other))
+
+
+class Backgrounds(AbstractBackground):
+    """Several backgrounds together."""
+
+    parts: tuple[AbstractBackground, ...]
+
+    def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
+        return sum(part(frequency) for part in self.parts)
+
+
+class Constant(AbstractBackground):
+    """The same brightness temperature at all frequencies, for all rays or one for each."""
+
+    temperature: Float[Array, "*n_rays"] = parameter(..., "K", "brightness temperature")
+
+    def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
+        return jnp.ones_like(frequency)[:, None] * jnp.atleast_1d(self.temperature)
+
+
+class PowerLawBackground(AbstractBackground):
+    """T (nu / nu_0)^-beta; the default is the extragalactic background of unresolved sources.
+
+    **Reference:** Gervasi et al. 2008, ApJ 682, 223: 0.88 K at 0.61 GHz, index 2.707.
+    """
+
+    temperature: Float[Array, "*n_rays"] = parameter(0.88, "K", "brightness temperature at nu_0")
+    index: Float[Array, ""] = parameter(2.707, "", "temperature spectral index beta")
+    reference: Float[Array, ""] = parameter(0.61, "GHz", "nu_0", above=0.0)
+
+    def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
+        spectrum = (frequency / self.reference) ** -self.index
+        return spectrum[:, None] * jnp.atleast_1d(self.temperature)
+
+
+class CMB(AbstractBackground):
+    """The microwave background as Rayleigh-Jeans temperature, T x / (e^x - 1), x = h nu / k T.
+
+    **Reference:** Fixsen 2009, ApJ 707, 916.
+    """
+
+    temperature: Float[Array, ""] = parameter(2.7255, "K", "thermodynamic temperature", above=0.0)
+
+    def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
+        ratio = const.PLANCK * const.GHZ / const.BOLTZMANN
+        x = ratio * frequency / self.temperature
+        return (self.temperature * x / jnp.expm1(x))[:, None]
