@@ -101,11 +101,11 @@ class Synchrotron(AbstractSimulator):
         electrons: AbstractField | None,
         cosmic_rays: AbstractPowerLaw,
         *,
-        turbulence: Turbulence | None = None,
-        free_free: FreeFree | None = None,
-        self_absorption: bool = False,
+        turbulence: Any = None,
+        free_free: Any = None,
+        self_absorption: Any = False,
         background: Any = None,
-        transfer: AbstractTransfer | None = None,
+        transfer: Any = None,
         integration: Integration | None = None,
         **settings: Any,
     ):
@@ -220,7 +220,7 @@ def _simulate(
     medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, powers))
     light = run(sky, plan, medium, law, rays)
     factors = emissivity.factors(flat)
-    i, q, u, v = light.stokes
+    i, q, u, _ = light.stokes
     if factors is not None:
         i, q, u = factors[0] * i, factors[1] * q, factors[1] * u
     whole = lambda x: jnp.broadcast_to(x, (flat.size, rays.n_rays)).reshape(shape)

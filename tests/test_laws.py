@@ -1,0 +1,247 @@
+"""Laws of light: closed forms, each against the others, order, adjoints, and a law of one's own."""
+
+from typing import ClassVar
+
+import equinox as eqx
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jaxtyping import Array, Float
+
+import synax
+from synax.emission import CMB, AbstractProcess, PowerLawBackground
+from synax.simulators._engine import Medium, Plan, run
+from synax.transfer import AbstractReversibleTransfer, Cell, Coefficients, Light, Line
+
+FREQUENCY = jnp.array([0.3, 1.0])
+NOTHING = (None, None, None)
+
+
+class Smooth(synax.AbstractScalarField):
+    """A density without edges."""
+
+    n0: Array
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        x, y, z = position
+        return self.n0 * jnp.exp(-0.03 * ((x + 4.0) ** 2 + y * y) - 0.3 * z * z)
+
+
+class Swirl(synax.AbstractVectorField):
+    """A magnetic field without edges."""
+
+    b0: Array
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
+        x, y, z = position
+        return self.b0 * jnp.stack([jnp.cos(0.3 * y), jnp.sin(0.4 * x) + 0.5, 0.3 * z])
+
+
+@pytest.fixture(scope="module")
+def rays():
+    l, b = np.array([30.0, 77.0, 141.0, 250.0, 20.0, 300.0]), np.array([2.0, 9, -5, 30, -70, 5])
+    return synax.Sightlines.from_lonlat(l, b, domain=synax.Box((12.0, 12.0, 4.0)))
+
+
+def sky(steps=24, density=0.003, **kwargs):
+    fields = (Swirl(jnp.asarray(3.0)), Smooth(jnp.asarray(density)))
+    cosmic_rays = synax.cosmic_rays.WMAP(r0=8.0, z0=3.0)
+    return synax.Synchrotron(*fields, cosmic_rays, steps=steps, **kwargs)
+
+
+THERMAL = synax.FreeFree(8000.0, 1e-7)  # thick for so thin a plasma
+
+
+def test_slabs_in_closed_form(table):
+    """Stacks of uniform slabs with absorption, rotation and a background, 1 to 408 MHz."""
+    t = table("slab_dev")
+    nu = t["nu_MHz"] * 1e-3
+    assert np.unique(nu).size == 6
+    for k, frequency in enumerate(np.unique(nu)):
+        rows = np.flatnonzero(nu == frequency)
+        column = lambda name, rows=rows: jnp.asarray(t[name][rows])
+        law = synax.Absorbing(jnp.asarray([frequency]))
+        path, sums = None, None
+        lines = lambda x: Line(x[None], None)
+        kappa, p, chi = (column(n) for n in ("kappa_per_kpc", "jP_K_per_kpc", "chi0_rad"))
+        j = column("jI_K_per_kpc") + kappa * column("Te_K")
+        for s in range(kappa.shape[1]):
+            emission = (j[:, s], p[:, s] * jnp.cos(2 * chi[:, s]), p[:, s] * jnp.sin(2 * chi[:, s]))
+            there = jnp.arange(kappa.shape[1])[s] < column("n_slabs")
+            length = jnp.where(there, column("L_kpc")[:, s], 0.0)
+            value = lambda x, there=there: jnp.where(there, x, 0.0)
+            coefficients = Coefficients(
+                emission=(*(lines(value(e)) for e in emission), None),
+                absorption=(lines(value(kappa[:, s])), *NOTHING),
+                rotation=Line(value(column("rm_per_kpc")[:, s]), None),
+            )
+            cell = Cell(length, coefficients)
+            path = law.init(cell) if path is None else path
+            path, new = law.step(path, cell)
+            sums = new if sums is None else jax.tree.map(jnp.add, sums, new)
+        law = eqx.tree_at(
+            lambda x: x.background, law, column("bg_I_K")[None], is_leaf=lambda x: x is None
+        )
+        light = law.finish(path, sums)
+        i, q, u, _ = light.stokes
+        # the table's background is polarised; ours is not, so it is added here
+        turn = 2.0 * (
+            column("bg_chi_rad") + light.rotation_measure * (0.299792458 / frequency) ** 2
+        )
+        behind = column("bg_P_K") * jnp.exp(-light.optical_depth[0])
+        q, u = q + behind * jnp.cos(turn), u + behind * jnp.sin(turn)
+        tolerance = 1e-13 * np.asarray(column("I_K")) * (1.0 + column("faraday_rotation_rad"))
+        for ours, name in ((i, "I_K"), (q, "Q_K"), (u, "U_K")):
+            assert np.all(np.abs(ours[0] - column(name)) <= 4 * tolerance), (k, name)
+        np.testing.assert_allclose(light.optical_depth[0], column("tau"), rtol=1e-13)
+
+
+def test_laws_agree_where_all_hold(rays):
+    thin = sky()(rays, FREQUENCY)
+    for law in (synax.Absorbing(), synax.Polarised()):
+        other = sky(transfer=law)(rays, FREQUENCY)
+        for a, b in zip((thin.I, thin.Q, thin.U), (other.I, other.Q, other.U), strict=True):
+            np.testing.assert_allclose(a, b, rtol=0, atol=2e-12 * float(jnp.max(jnp.abs(thin.I))))
+    absorbing = sky(free_free=THERMAL)(rays, FREQUENCY)
+    polarised = sky(free_free=THERMAL, transfer=synax.Polarised())(rays, FREQUENCY)
+    for name in "IQU":
+        a, b = getattr(absorbing, name), getattr(polarised, name)
+        np.testing.assert_allclose(a, b, rtol=0, atol=1e-11 * float(jnp.max(jnp.abs(absorbing.I))))
+
+
+@pytest.mark.parametrize("law", [synax.Absorbing(), synax.Polarised()])
+def test_order_four_with_absorption(rays, law):
+    counts = np.array([16, 32, 64])
+    run = lambda n: sky(int(n), free_free=THERMAL, transfer=law)(rays, FREQUENCY)
+    exact = run(512)
+    errors = [
+        max(
+            float(jnp.max(jnp.abs(getattr(s, k) - getattr(exact, k))) / jnp.max(exact.I))
+            for k in "IQU"
+        )
+        for s in map(run, counts)
+    ]
+    assert -np.polyfit(np.log(counts), np.log(errors), 1)[0] > 3.6, errors
+
+
+def test_a_thick_thermal_slab_shines_with_its_temperature(rays):
+    """Whatever the cells: source function times 1 - exp(-tau), also where a cell is opaque."""
+    hot = synax.FreeFree(7000.0, 1e-3)
+    dark = synax.cosmic_rays.Uniform(1e-30)
+    for steps in (3, 40):
+        fields = (Swirl(jnp.asarray(3.0)), Smooth(jnp.asarray(0.5)))
+        seen = synax.Synchrotron(*fields, dark, free_free=hot, steps=steps).observe(rays, 0.02)
+        assert float(seen.optical_depth.max()) > 100
+        ratio = seen.stokes.I / 7000.0
+        assert float(ratio.min()) > 0
+        expected = -np.expm1(-np.asarray(seen.optical_depth))
+        np.testing.assert_allclose(ratio, expected, rtol=0.05 if steps == 3 else 1e-3)
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"free_free": THERMAL},
+        {"turbulence": synax.Turbulence(2.0, 0.4)},
+        {"free_free": THERMAL, "background": CMB() + PowerLawBackground()},
+        {"free_free": THERMAL, "background": 5.0, "transfer": synax.Polarised()},
+    ],
+)
+def test_adjoints_agree(rays, kwargs):
+    def loss(sky, frequency):
+        s = sky(rays, frequency)
+        return jnp.sum(s.Q * jnp.arange(6.0)) + 2.0 * jnp.sum(s.U) + 1e-3 * jnp.sum(s.I)
+
+    def gradients(adjoint):
+        model = sky(7, block=4, **kwargs).integrate_with(adjoint=adjoint)
+        free, fixed = eqx.partition((model, FREQUENCY), eqx.is_inexact_array)
+        return jax.jit(jax.grad(lambda f: loss(*eqx.combine(f, fixed))))(free)
+
+    ours, plain = map(gradients, (synax.ReversibleAdjoint(), synax.DirectAdjoint()))
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(plain), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9 * float(jnp.max(jnp.abs(b))))
+
+
+def test_near_and_far_halves_compose(rays):
+    model = sky(64, free_free=THERMAL, background=CMB())
+    whole = model(rays, FREQUENCY)
+    law = model.law(FREQUENCY)
+    middle = 6.0
+    near = eqx.tree_at(lambda r: r.distance, rays, jnp.full(6, middle), is_leaf=lambda x: x is None)
+    far = eqx.tree_at(lambda r: r.minimum_distance, rays, jnp.asarray(middle))
+
+    def light(part):
+        seen = model.observe(part, FREQUENCY)
+        s = seen.stokes
+        return Light((s.I, s.Q, s.U, None), (), seen.rotation_measure, seen.optical_depth)
+
+    joined = law.compose(light(near), light(far)).stokes
+    for k, name in enumerate("IQU"):
+        scale = float(jnp.max(whole.I))
+        np.testing.assert_allclose(joined[k], getattr(whole, name), rtol=0, atol=2e-4 * scale)
+
+
+def test_a_law_refuses_what_it_cannot_carry(rays):
+    with pytest.raises(ValueError, match=r"Thin\(\) cannot carry absorption; use .*Absorbing\(\)"):
+        sky(free_free=THERMAL, transfer=synax.Thin())(rays, 0.1)
+    with pytest.raises(ValueError, match="Faraday dispersion"):
+        sky(turbulence=synax.Turbulence(1.0), transfer=synax.Polarised())(rays, 0.1)
+    with pytest.raises(TypeError, match="transfer must be"):
+        sky(transfer="thin")
+    with pytest.raises(ValueError, match="filling_factor"):
+        synax.FreeFree(8000.0, 1.5)
+    with pytest.raises(ValueError, match="free_free needs electrons"):
+        synax.Synchrotron(
+            Swirl(jnp.asarray(1.0)), None, synax.cosmic_rays.WMAP(), free_free=THERMAL
+        )
+
+
+class Clumps(AbstractProcess):
+    """A process of one's own: emission as the square of the density."""
+
+    def __call__(self, plasma, frequency):
+        return Coefficients(emission=((plasma.density**2)[None], *NOTHING))
+
+
+class Distance(AbstractReversibleTransfer):
+    """A law of one's own: emission weighted with the distance it has come, int s j ds."""
+
+    frequency: Array | None = None
+    inward: ClassVar[bool] = False
+
+    def check(self, coefficients):
+        pass
+
+    def init(self, cell):
+        return jnp.zeros(cell.length.shape)
+
+    def step(self, path, cell):
+        j, length = cell.lines.emission[0], cell.length
+        middle = path + 0.5 * length
+        return path + length, length * (j.mean * middle + j.slope * length / 12.0)
+
+    def undo(self, path, cell):
+        return path - cell.length
+
+    def finish(self, path, sums):
+        return Light((sums, *NOTHING))
+
+    def compose(self, near, far):
+        raise NotImplementedError
+
+
+def test_a_law_and_a_process_of_ones_own():
+    """In a uniform sphere about the observer: n^2 R^2 / 2 and its derivative."""
+    rays = synax.Sightlines.from_lonlat([10.0, 200.0], [3.0, -40.0], domain=synax.Sphere(20.0))
+
+    def mean(n):
+        model = synax.DispersionMeasure(
+            synax.electrons.Uniform(n, radius=4.0, center=rays.observer)
+        )
+        medium = Medium(None, model.electrons, (Clumps(),))
+        return jnp.mean(run(model, Plan((0,)), medium, Distance(), rays).stokes[0])
+
+    value, slope = jax.value_and_grad(mean)(jnp.asarray(0.3))
+    np.testing.assert_allclose(value, 0.3**2 * 8.0, rtol=1e-12)
+    np.testing.assert_allclose(slope, 2 * 0.3 * 8.0, rtol=1e-12)
