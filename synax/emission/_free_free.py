@@ -52,6 +52,7 @@ class FreeFree(AbstractProcess):
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
         temperature = at(self.temperature, plasma.position)
         filling = at(self.filling_factor, plasma.position)
+        assert frequency is not None  # the simulator's law has one
         nu = frequency[:, None, None]
         absorption, emission = free_free(plasma.density, temperature, nu, filling)
         nothing = (None, None, None)
