@@ -1,6 +1,7 @@
 """One process at a time in a folder: a file that names it, locked for as long as it lives."""
 
 import contextlib
+import errno
 import json
 import os
 import platform
@@ -55,7 +56,7 @@ class FolderLock:
             temporary = _temporary(self.path)
             try:
                 handle = os.open(temporary, os.O_RDWR)
-                os.write(handle, json.dumps(about).encode() + b"\n")
+                _write(handle, json.dumps(about).encode() + b"\n")
                 _flock(handle)
                 try:
                     os.link(temporary, self.path)
@@ -74,7 +75,7 @@ class FolderLock:
             handle = os.open(self.path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o666)
         except FileExistsError:
             return None
-        os.write(handle, content)
+        _write(handle, content)
         _flock(handle)
         return handle
 
@@ -102,6 +103,11 @@ class FolderLock:
                     self.dead = who
         finally:
             os.close(handle)
+
+
+def _write(handle: int, content: bytes) -> None:
+    if os.write(handle, content) < len(content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _flock(handle: int) -> bool | None:
