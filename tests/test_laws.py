@@ -245,3 +245,16 @@ def test_a_law_and_a_process_of_ones_own():
     value, slope = jax.value_and_grad(mean)(jnp.asarray(0.3))
     np.testing.assert_allclose(value, 0.3**2 * 8.0, rtol=1e-12)
     np.testing.assert_allclose(slope, 2 * 0.3 * 8.0, rtol=1e-12)
+
+
+def test_physics_left_out_is_told(rays):
+    model = sky(4, density=0.3)
+    with pytest.warns(synax.SynaxWarning, match=r"optical depth .* free_free=synax.FreeFree"):
+        model(rays, 0.01)
+    with pytest.warns(synax.SynaxWarning, match="divide hertz by 1e9"):
+        model(rays, 2.4e9)
+    dense = sky(4, density=0.3, free_free=synax.FreeFree())
+    with pytest.warns(synax.SynaxWarning, match="Razin"):
+        dense(rays, 1e-4)
+    dense(rays, 0.01)  # nothing left out: no warning, which would be an error here
+    model(rays, 2.4)

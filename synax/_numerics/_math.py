@@ -4,10 +4,11 @@ All are elementwise, keep the dtype of their argument, and are differentiable to
 """
 
 import math
+from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, PyTree
 
 from ._stored import stored as stored
 
@@ -293,6 +294,16 @@ def kept(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 @kept.defjvp
 def _kept_jvp(primals, tangents):
     return primals[0], stored(tangents[0])
+
+
+def where_near(near: Bool[Array, "*points"], function: Callable[[], PyTree]) -> PyTree:
+    """`function()`, or zeros without computing it if no point is near.
+
+    For structure that fills little of space: `function` must vanish at every point that is not
+    near. Under `vmap` both are computed.
+    """
+    zeros = lambda: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(function))
+    return jax.lax.cond(jnp.any(near), function, zeros)
 
 
 def vector(

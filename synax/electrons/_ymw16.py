@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import kept, larger
+from .._numerics._math import kept, larger, where_near
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface
@@ -147,7 +147,10 @@ class YMW16(AbstractYMW16):
         n = kept(parts.thin_disc(self, disc, taper)) if self.thin_disc else 0.0 * taper
         if self.arms:
             n = larger(n, kept(parts.spiral_arms(self, disc, taper)))
-        gum = kept(parts.gum_nebula(self, position)) if self.gum else 0.0 * taper
+        gum = 0.0 * taper
+        if self.gum:
+            near = parts.near_gum(self, position)
+            gum = kept(where_near(near, lambda: parts.gum_nebula(self, position)))
         if self.local_bubble:
             wall, inside = parts.local_bubble(self, position)
             wall = kept(wall)
@@ -157,9 +160,11 @@ class YMW16(AbstractYMW16):
             n = n + thick
         result = n
         if self.galactic_center:
-            result = n + kept(parts.galactic_center(self, position))
+            near = parts.near_center(self, position)
+            result = n + kept(where_near(near, lambda: parts.galactic_center(self, position)))
         if self.loop_i:
-            loop = kept(parts.loop_i(self, position))
+            near = parts.near_loop(self, position)
+            loop = kept(where_near(near, lambda: parts.loop_i(self, position)))
             result = jnp.where(loop > n, loop, result)
         if self.gum:
             result = jnp.where(gum > n, gum, result)

@@ -16,10 +16,12 @@ from .._numerics._math import (
     atan2,
     cylindrical_radius,
     kept,
+    larger,
     safe_divide,
     safe_sqrt,
     smaller,
     stored,
+    where_near,
 )
 from ..fields._surfaces import AbstractSurface, Ellipsoid, Quadric
 
@@ -172,8 +174,16 @@ def bubble_gap(p: Any, position: Position) -> Points:
 def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     """The two walls of the Local Bubble, n6, and where a point is inside the bubble."""
     x, y, z = position
-    a, c = p.bubble_tilt
     gap = bubble_gap(p, position)
+    widest = _CUT * larger(p.bubble_width[0], p.bubble_width[1])
+    highest = _CUT * larger(p.bubble_height[0], p.bubble_height[1])
+    near = (gap <= widest) & (jnp.abs(z) <= highest)
+    return where_near(near, lambda: _bubble_walls(p, position, gap)), gap <= 0
+
+
+def _bubble_walls(p: Any, position: Position, gap: Points) -> Points:
+    x, y, z = position
+    a, c = p.bubble_tilt
     to_sun = p.sun[0] - x
     longitude = atan2(y, -to_sun)
     longitude = jnp.where(longitude < 0, longitude + _TURN, longitude)
@@ -193,7 +203,7 @@ def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     dot = y * y + to_sun * to_axis
     norm2 = (y * y + to_sun * to_sun) * (y * y + to_axis * to_axis)
     narrow = (dot >= 0) & (dot * dot >= 0.5 * norm2)
-    return jnp.where(narrow, first, 0.0) + second, gap <= 0
+    return jnp.where(narrow, first, 0.0) + second
 
 
 def loop_i(p: Any, position: Position, cut: float = _CUT) -> Points:
@@ -209,6 +219,29 @@ def loop_i(p: Any, position: Position, cut: float = _CUT) -> Points:
     u = kept((safe_sqrt(s2) - p.loop_radius) / p.loop_width)
     density = p.loop_density * jnp.exp(-(u * u + angle * angle))
     return jnp.where(jnp.abs(u) <= cut, density, 0.0)
+
+
+def near_gum(p: Any, position: Position) -> Mask:
+    """Where the Gum nebula may be: a ball about it."""
+    ratio = p.gum_axis_ratio
+    reach = p.gum_radius * ratio + _CUT * p.gum_width * larger(ratio, 1.0)
+    return _within(position, p.gum_position, reach / smaller(ratio, 1.0))
+
+
+def near_center(p: Any, position: Position) -> Mask:
+    """Where the Galactic Centre's gas may be: a ball about it."""
+    size = _CUT * (p.center_radius + p.center_height + jnp.abs(p.center_position[2]))
+    return _within(position, p.center_position, size)
+
+
+def near_loop(p: Any, position: Position) -> Mask:
+    """Where Loop I may be: a ball about it."""
+    return _within(position, p.loop_position, p.loop_radius + _CUT * p.loop_width)
+
+
+def _within(position: Position, center: Array, reach: Array) -> Mask:
+    dx, dy, dz = (jax.lax.stop_gradient(x - c) for x, c in zip(position, center, strict=True))
+    return dx * dx + dy * dy + dz * dz <= jax.lax.stop_gradient(1.0001 * reach) ** 2
 
 
 def shells(p: Any, bubble: bool = True, gum: bool = True) -> tuple[AbstractSurface, ...]:

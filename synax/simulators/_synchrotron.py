@@ -38,6 +38,7 @@ from ._engine import (
     run,
 )
 from ._sampled import sample_along
+from ._validity import check_validity
 
 
 class Observation(eqx.Module):
@@ -175,6 +176,7 @@ class Synchrotron(AbstractSimulator):
     def _observe(self, rays: Any, frequency: Any, powers: tuple[int, ...]) -> Observation:
         frequency = check_frequency(frequency)
         sky = resolved(self, rays)
+        check_validity(self, rays, frequency)
         return _simulate(sky, rays, frequency, plan(sky), index_is_three(self.cosmic_rays), powers)
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":

@@ -1,0 +1,114 @@
+"""Cost of the models people use, in the march: forward, gradients, compilation.
+
+    python benchmarks/models_on_sky.py [--combinations JF12+YMW16 ...] [--json FILE]
+
+Every combination runs in a process of its own: NSIDE 8, default steps, float64, 2.4 GHz, the sum of
+Q^2 and U^2 as a loss. Times are CPU seconds of the process (best of some repeats) over points, that is,
+rays x cells x nodes. Compilation is cold (no cache), CPU seconds of the first call less a later one.
+A WMAP + TwoDisc run in the same process gives the relative cost.
+"""
+
+import argparse
+import itertools
+import json
+import os
+import subprocess
+import sys
+import time
+
+MAGNETIC = ("WMAP", "JF12", "JF12Solenoidal", "UF23", "KST24", "TF17", "PT11", "Jaffe13")
+ELECTRONS = ("TwoDisc", "YMW16", "NE2001", "NE2025")
+
+
+def measure(combination, nside=8, repeats=4):
+    """The row of one combination; in a fresh process."""
+    import equinox as eqx
+    import jax
+    import jax.numpy as jnp
+
+    import synax
+
+    jax.config.update("jax_enable_x64", True)
+    rays = synax.Sightlines.healpix(nside)
+
+    def loss(sky, rays):
+        stokes = sky(rays, 2.4)
+        return jnp.sum(stokes.Q**2) + jnp.sum(stokes.U**2)
+
+    def seconds(function, *arguments):
+        start = time.process_time()
+        jax.block_until_ready(jax.tree.leaves(function(*arguments)))
+        return time.process_time() - start
+
+    def timed(function, *arguments):
+        """CPU seconds: of the compilation, and the best of the runs after it."""
+        first = seconds(function, *arguments)
+        best = min(seconds(function, *arguments) for _ in range(repeats))
+        return first - best, best
+
+    def sky_of(magnetic, electrons):
+        make = lambda module, name: getattr(module, name)()
+        b, n_e = make(synax.magnetic, magnetic), make(synax.electrons, electrons)
+        return synax.Synchrotron(b, n_e, synax.cosmic_rays.WMAP())
+
+    def points(sky):
+        return rays.n_rays * sky.cells(synax.Sightlines.healpix(1))[1] * len(sky.quadrature.nodes)
+
+    simple = sky_of("WMAP", "TwoDisc")
+    unit = timed(eqx.filter_jit(loss), simple, rays)[1] / points(simple)
+    sky = sky_of(*combination.split("+"))
+    n = points(sky)
+    compile_forward, forward = timed(eqx.filter_jit(loss), sky, rays)
+    compile_all, every = timed(eqx.filter_jit(eqx.filter_value_and_grad(loss)), sky, rays)
+    spec = jax.tree.map(lambda _: False, sky)
+    spec = eqx.tree_at(lambda s: s.magnetic, spec, jax.tree.map(eqx.is_inexact_array, sky.magnetic))
+    free, fixed = eqx.partition(sky, spec)
+    magnetic = eqx.filter_jit(
+        lambda free, rays: eqx.filter_value_and_grad(lambda f: loss(eqx.combine(f, fixed), rays))(
+            free
+        )
+    )
+    compile_magnetic, field = timed(magnetic, free, rays)
+    return {
+        "combination": combination,
+        "cells": n // rays.n_rays // 2,
+        "forward_ns_per_point": 1e9 * forward / n,
+        "relative_to_WMAP_TwoDisc": forward / n / unit,
+        "gradient_all_over_forward": every / forward,
+        "gradient_magnetic_over_forward": field / forward,
+        "compile_forward_s": compile_forward,
+        "compile_gradient_all_s": compile_all,
+        "compile_gradient_magnetic_s": compile_magnetic,
+    }
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    every = ["+".join(pair) for pair in itertools.product(MAGNETIC, ELECTRONS)]
+    parser.add_argument("--combinations", nargs="+", default=every, help="as JF12+YMW16")
+    parser.add_argument("--json", help="write the rows to this file")
+    parser.add_argument("--one", help=argparse.SUPPRESS)
+    args = parser.parse_args()
+    if args.one:
+        print(json.dumps(measure(args.one)))
+        return
+    rows = []
+    environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
+    for combination in args.combinations:
+        command = [sys.executable, __file__, "--one", combination]
+        out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
+        if out.returncode:
+            print(f"{combination}: failed", flush=True)
+            continue
+        rows.append(json.loads(out.stdout.splitlines()[-1]))
+        if len(rows) == 1:
+            print(" ".join(rows[0]))
+        shown = (v if isinstance(v, str) else f"{v:.3g}" for v in rows[-1].values())
+        print(" ".join(shown), flush=True)
+        if args.json:
+            with open(args.json, "w") as file:
+                json.dump(rows, file, indent=1)
+
+
+if __name__ == "__main__":
+    main()
