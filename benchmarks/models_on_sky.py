@@ -2,10 +2,10 @@
 
     python benchmarks/models_on_sky.py [--combinations JF12+YMW16 ...] [--json FILE]
 
-Every combination runs in a process of its own: NSIDE 8, default steps, float64, 2.4 GHz, the sum of
-Q^2 and U^2 as a loss. Times are CPU seconds of the process (best of some repeats) over points, that is,
-rays x cells x nodes. Compilation is cold (no cache), CPU seconds of the first call less a later one.
-A WMAP + TwoDisc run in the same process gives the relative cost.
+Every combination runs in a process of its own: NSIDE 8, default steps, float64, 2.4 GHz, the sum
+of Q^2 and U^2 as a loss. Times are CPU seconds of the process (best of some repeats) over points,
+that is, rays x cells x nodes. Compilation is cold (no cache), CPU seconds of the first call less a
+later one. A WMAP + TwoDisc run in the same process gives the relative cost.
 """
 
 import argparse

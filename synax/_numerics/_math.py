@@ -303,7 +303,8 @@ def where_near(near: Bool[Array, "*points"], function: Callable[[], PyTree]) -> 
     near. Under `vmap` both are computed.
     """
     zeros = lambda: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(function))
-    return jax.lax.cond(jnp.any(near), function, zeros)
+    # without stored intermediates: both branches would have to write all of them
+    return jax.lax.cond(jnp.any(near), jax.checkpoint(function, prevent_cse=False), zeros)
 
 
 def vector(
