@@ -173,11 +173,10 @@ def bubble_gap(p: Any, position: Position) -> Points:
 
 def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     """The two walls of the Local Bubble, n6, and where a point is inside the bubble."""
-    x, y, z = position
     gap = bubble_gap(p, position)
     widest = _CUT * larger(p.bubble_width[0], p.bubble_width[1])
     highest = _CUT * larger(p.bubble_height[0], p.bubble_height[1])
-    near = (gap <= widest) & (jnp.abs(z) <= highest)
+    near = (gap <= widest) & (jnp.abs(position[2]) <= highest)
     return where_near(near, lambda: _bubble_walls(p, position, gap)), gap <= 0
 
 
