@@ -50,6 +50,7 @@ from .inference import (
     mgvi as mgvi,
     sample as sample,
 )
+from .io import load_map as load_map
 from .maps import (
     SkyMap as SkyMap,
     Stokes as Stokes,

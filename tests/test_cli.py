@@ -147,7 +147,7 @@ def test_a_configuration_file_changes_every_part(tmp_path):
         "[domain]\nradius = 15\n"
         '[integration]\nsteps = 8\nspacing = "graded"\nquadrature = "midpoint"\n'
         'precision = "float32"\n'
-        f'[output]\ndirectory = "{tmp_path / "out"}"\nunit = "MJy/sr"\nconvention = "COSMO"\n'
+        f'[output]\ndirectory = "{tmp_path / "out"}"\nunit = "MJy/sr"\nconvention = "IAU"\n'
         "figure = false\n"
     )
     result = call("simulate", tmp_path / "galaxy.toml", "--json")
@@ -156,7 +156,10 @@ def test_a_configuration_file_changes_every_part(tmp_path):
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"stokes_0.408GHz.fits", "EM.fits", "record.json"}
     sky = load_map(tmp_path / "out" / "stokes_0.408GHz.fits")
-    assert (sky.unit, sky.convention, sky.ordering) == ("MJy/sr", "COSMO", "NEST")
+    assert (sky.unit, sky.convention, sky.ordering) == ("MJy/sr", "IAU", "NEST")
+    header = fits.getheader(tmp_path / "out" / "stokes_0.408GHz.fits", 1)
+    assert header["POLCCONV"] == "IAU" and header["SEED"] == 0
+    assert "WMAP" in header["COSMICRA"] and header["VERSION"] == synax.__version__
     assert sky.values.dtype == np.float32
     pixels = np.sort(healpy.ring2nest(2, [3, 20, 41]))
     np.testing.assert_array_equal(np.sort(sky.pixels), pixels)
@@ -304,7 +307,7 @@ def test_every_default_model_builds_and_is_complete():
 
 def test_info_explains_maps_records_and_grids(folder, tmp_path):
     found = json.loads(call("info", folder / "stokes_23GHz.fits", "--json").stdout)
-    assert (found["unit"], found["frequency_GHz"], found["convention"]) == ("K_RJ", 23.0, "IAU")
+    assert (found["unit"], found["frequency_GHz"], found["convention"]) == ("K_RJ", 23.0, "COSMO")
     assert found["I"]["minimum"] > 0
     assert "record of a simulation" in call("info", folder / "record.json").stdout
     box = synax.Box((1.0, 1.0, 1.0))
@@ -330,12 +333,17 @@ def test_info_explains_maps_records_and_grids(folder, tmp_path):
 
 def test_convert_maps_and_grids(folder, tmp_path):
     source, target = folder / "stokes_23GHz.fits", tmp_path / "k.fits"
-    flags = ["--unit", "uK_CMB", "--convention", "COSMO", "--ordering", "NEST", "--nside", "1"]
+    flags = ["--unit", "uKcmb", "--convention", "IAU", "--ordering", "NEST", "--nside", "1"]
     assert call("convert", source, target, *flags, "--quiet").stdout == ""
     made = load_map(target)
-    assert (made.unit, made.convention, made.ordering, made.nside) == ("uK_CMB", "COSMO", "NEST", 1)
+    assert (made.unit, made.ordering, made.nside) == ("uK_CMB", "NEST", 1)
     expected = load_map(source).to_unit("uK_CMB").degrade(1)
-    np.testing.assert_allclose(made.to_ordering("RING").U, -expected.U, rtol=1e-12)
+    np.testing.assert_allclose(made.to_ordering("RING").U, expected.U, rtol=1e-12)
+    assert json.loads(call("info", target, "--json").stdout)["convention"] == "IAU"
+    shown = call("convert", target, tmp_path / "healpy.fits").stdout
+    assert "sign of U: COSMO" in shown
+    signs = [healpy.read_map(path, field=2) for path in (target, tmp_path / "healpy.fits")]
+    np.testing.assert_array_equal(signs[0], -signs[1])
     assert "exists" in refused("convert", source, target)
     assert "must be one of" in refused("convert", source, tmp_path / "b.fits", "--unit", "K")
     assert "must divide that of the map" in refused(

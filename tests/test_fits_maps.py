@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from astropy.io import fits
 
+import synax
 from synax.io import load_map, save_map
 from synax.maps._skymap import SkyMap
 
@@ -42,7 +43,7 @@ def make(kind="IQU", freq=(23.0,), dtype=np.float64, **kwargs):
 )
 def test_round_trip_keeps_everything(tmp_path, sky):
     save_map(tmp_path / "map.fits", sky)
-    back = load_map(tmp_path / "map.fits")
+    back, sky = load_map(tmp_path / "map.fits"), sky.to_convention("IAU")
     assert [getattr(back, f) for f in FIELDS] == [getattr(sky, f) for f in FIELDS]
     assert back.values.dtype == sky.values.dtype
     np.testing.assert_array_equal(back.values, sky.values)
@@ -55,10 +56,15 @@ def test_round_trip_keeps_everything(tmp_path, sky):
 @pytest.mark.parametrize("ordering", ["RING", "NEST"])
 def test_healpy_opens_it_without_options(tmp_path, ordering):
     sky = make()
-    save_map(tmp_path / "map.fits", sky.to_ordering(ordering))
+    sky.to_ordering(ordering).save(tmp_path / "map.fits")
     np.testing.assert_array_equal(healpy.read_map(tmp_path / "map.fits"), sky.I)
     iqu = healpy.read_map(tmp_path / "map.fits", field=(0, 1, 2))
-    np.testing.assert_array_equal(iqu, sky.values)
+    np.testing.assert_array_equal(iqu, sky.to_convention("COSMO").values)
+    np.testing.assert_array_equal(iqu, sky.to_healpy())
+    sky.save(tmp_path / "iau.fits", convention="IAU")
+    assert fits.getval(tmp_path / "iau.fits", "POLCCONV", 1) == "IAU"
+    np.testing.assert_array_equal(healpy.read_map(tmp_path / "iau.fits", field=2), sky.U)
+    np.testing.assert_array_equal(load_map(tmp_path / "iau.fits").values, sky.values)
 
 
 def test_healpy_opens_a_partial_sky(tmp_path):
@@ -70,12 +76,17 @@ def test_healpy_opens_a_partial_sky(tmp_path):
 
 
 def test_header(tmp_path):
-    sky = make(unit="uK_RJ", convention="COSMO", ordering="NEST")
-    save_map(tmp_path / "map.fits", sky)
+    sky = make(unit="uK_RJ", ordering="NEST")
+    save_map(tmp_path / "map.fits", sky, facts={"MODEL": "JF12", "SEED": 3})
+    for facts in ({"NSIDE": 3}, {"model": "x"}, {"MODEL": "a\nb"}):
+        with pytest.raises(ValueError, match="facts: "):
+            save_map(tmp_path / "none.fits", sky, facts=facts)
     header = fits.getheader(tmp_path / "map.fits", 1)
     expected = dict(
-        NSIDE=NSIDE, ORDERING="NESTED", COORDSYS="G", POLCCONV="COSMO", FREQ=23.0, TUNIT1="uK_RJ"
-    )
+        NSIDE=NSIDE, ORDERING="NESTED", COORDSYS="G", POLCCONV="COSMO", FREQ=23.0, TUNIT1="uK_RJ",
+        MODEL="JF12", SEED=3, VERSION=synax.__version__,
+    )  # fmt: skip
+    assert header["DATE"].startswith("20")
     assert {key: header[key] for key in expected} == expected
 
 
@@ -87,14 +98,15 @@ def test_missing_pixels_are_unseen_in_the_file_and_nan_here(tmp_path):
     assert np.flatnonzero(np.isnan(load_map(tmp_path / "map.fits").values)).tolist() == [7]
 
 
-def test_files_of_healpy_are_read_with_the_healpix_default(tmp_path):
+def test_files_of_healpy_are_read_with_the_healpix_default(tmp_path, caplog):
     values = np.random.default_rng(0).normal(size=(3, N))
     healpy.write_map(tmp_path / "h.fits", values, dtype=np.float64, column_units="K_CMB", coord="G")
     with pytest.raises(ValueError, match="no FREQ keyword"):
         load_map(tmp_path / "h.fits")
     sky = load_map(tmp_path / "h.fits", frequency=61.0)
-    assert (sky.convention, sky.unit, sky.frequency) == ("COSMO", "K_CMB", 61.0)
-    np.testing.assert_array_equal(sky.to_convention("IAU").U, -values[2])
+    assert (sky.convention, sky.unit, sky.frequency) == ("IAU", "K_CMB", 61.0)
+    np.testing.assert_array_equal(sky.U, -values[2])
+    assert "U taken as COSMO" in caplog.text
     healpy.write_map(tmp_path / "bare.fits", values[0], dtype=np.float64)
     with pytest.raises(ValueError, match="has unit ''; give one of K_RJ"):
         load_map(tmp_path / "bare.fits", frequency=1.0)

@@ -34,7 +34,9 @@ def convert(
     source: Annotated[Path, typer.Argument(help="Map, grid or hammurabiX XML to read.")],
     target: Annotated[Path, typer.Argument(help="File to write; a grid's format is its ending.")],
     unit: Annotated[str | None, typer.Option(help="Unit of the new map.")] = None,
-    convention: Annotated[str | None, typer.Option(help="IAU or COSMO.")] = None,
+    convention: Annotated[
+        str | None, typer.Option(help="COSMO (healpy's; the default) or IAU.")
+    ] = None,
     ordering: Annotated[str | None, typer.Option(help="RING or NEST.")] = None,
     nside: Annotated[int | None, typer.Option(help="Coarser resolution to average to.")] = None,
     input_unit: Annotated[
@@ -43,9 +45,25 @@ def convert(
     input_convention: Annotated[
         str | None, typer.Option(help="Convention of the source, if its header lacks it.")
     ] = None,
-    frequency: Annotated[
-        float | None, typer.Option(help="GHz, if the source's header lacks it.")
+    input_ordering: Annotated[
+        str | None, typer.Option(help="RING or NEST, if the source's header lacks it.")
     ] = None,
+    input_frame: Annotated[
+        str | None, typer.Option(help="galactic, equatorial or ecliptic, if the header lacks it.")
+    ] = None,
+    frequency: Annotated[
+        str | None, typer.Option(help="GHz or with a unit, if the source's header lacks it.")
+    ] = None,
+    column: Annotated[
+        list[str] | None,
+        typer.Option("--column", help="Column by component: I=UNKNOWN1, RM=faraday_sky_mean."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="Extension of a FITS file, by number or name.")
+    ] = None,
+    override: Annotated[
+        bool, typer.Option("--override", help="Options win over what the source's header says.")
+    ] = False,
     shape: Annotated[
         tuple[int, int, int] | None, typer.Option(help="Nodes along x y z of a .bin grid.")
     ] = None,
@@ -71,7 +89,15 @@ def convert(
     except OSError as error:
         raise BadInput(f"TARGET: {error}") from None
     changes = {"unit": unit, "convention": convention, "ordering": ordering, "nside": nside}
-    given = {"unit": input_unit, "convention": input_convention, "frequency": frequency}
+    given: dict[str, Any] = {
+        "unit": input_unit,
+        "convention": input_convention,
+        "ordering": input_ordering,
+        "frame": input_frame,
+        "frequency": frequency,
+        "columns": column or None,
+        "table": table,
+    }
     raw = {"shape": shape, "half_lengths": half_lengths}
     if source.suffix.lower() != ".bin":
         _no_options(source, raw, "a raw binary grid")
@@ -81,8 +107,9 @@ def convert(
 
     note = ""
     with precision("float64"):  # what is stored in float32 stays so
-        if source.suffix.lower() != ".xml" and is_map(source):
-            _map(source, target, changes, given, overwrite)
+        if source.suffix.lower() != ".xml" and is_map(source, "SOURCE"):
+            written = _map(source, target, changes, given, override, overwrite)
+            note = f"; sign of U: {written}" if written else ""
         else:
             _no_options(source, changes, "a sky map")
             _no_options(source, {f"input {k}": x for k, x in given.items()}, "a sky map")
@@ -118,28 +145,43 @@ def _configuration(source: Path, target: Path, overwrite: bool) -> None:
 
 
 def _map(
-    source: Path, target: Path, changes: dict[str, Any], given: dict[str, Any], overwrite: bool
-) -> None:
+    source: Path,
+    target: Path,
+    changes: dict[str, Any],
+    given: dict[str, Any],
+    override: bool,
+    overwrite: bool,
+) -> str:
+    """Write the converted map; the convention of its U, or nothing where there is none."""
     from ..io import load_map, save_map
-    from ..maps._skymap import UNITS
+    from ..maps._kinds import FRAMES, UNITS
+    from ..maps._units import spelled
 
     for option, key, allowed in (
         ("--convention", changes["convention"], ("IAU", "COSMO")),
         ("--input-convention", given["convention"], ("IAU", "COSMO")),
         ("--ordering", changes["ordering"], ("RING", "NEST")),
+        ("--input-ordering", given["ordering"], ("RING", "NEST")),
+        ("--input-frame", given["frame"], FRAMES),
     ):
         if key is not None:
             v.choice(*allowed)(option, key)
     if given["frequency"] is not None:
-        v.quantity("GHz", positive=True)("--frequency", given["frequency"])
+        given["frequency"] = _frequency(given["frequency"])
+    if given["columns"] is not None:
+        given["columns"] = dict(_pair(text) for text in given["columns"])
+    if given["table"] is not None and given["table"].isdecimal():
+        given["table"] = int(given["table"])
     try:
-        sky = load_map(source, **given)
-    except ValueError as error:
+        sky = load_map(source, override=override, **given)
+    except (ValueError, TypeError) as error:
         raise BadInput(f"SOURCE: {error}") from None
     if changes["unit"] is not None:
-        sky = sky.to_unit(v.choice(*UNITS[sky.kind])("--unit", changes["unit"]))
-    if changes["convention"] is not None:
-        sky = sky.to_convention(changes["convention"])
+        unit = v.choice(*UNITS[sky.kind])("--unit", spelled(changes["unit"]))
+        try:
+            sky = sky.to_unit(unit)
+        except ValueError as error:
+            raise BadInput(f"--unit = '{unit}': {error}") from None
     if changes["nside"] is not None:
         wanted = v.nside("--nside", changes["nside"])
         if sky.nside % wanted:
@@ -150,7 +192,27 @@ def _map(
         sky = sky.to_ordering(changes["ordering"])
     if target.suffix not in (".fits", ".fit"):
         raise BadInput(f"TARGET = '{target}': a sky map is written as .fits")
-    save_map(target, sky, overwrite=overwrite)
+    convention = changes["convention"] or "COSMO"
+    try:
+        save_map(target, sky, overwrite=overwrite, convention=convention)
+    except ValueError as error:
+        raise BadInput(f"SOURCE = '{source}': {error}, so nothing was written") from None
+    return convention if "U" in sky.columns else ""
+
+
+def _frequency(text: str) -> float:
+    try:
+        value: float | str = float(text)
+    except ValueError:
+        value = text
+    return v.quantity("GHz", positive=True)("--frequency", value)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    component, equals, name = text.partition("=")
+    if not equals:
+        raise BadInput(f"--column = '{text}': must be a component and a column, as in I=UNKNOWN1")
+    return component, name
 
 
 def _grid(source: Path, target: Path, overwrite: bool, raw: dict[str, Any]) -> None:

@@ -33,15 +33,16 @@ def _explain(file: Path) -> dict[str, Any]:
     return {"file": str(file), **_grid(file)}
 
 
-def is_map(file: Path) -> bool:
-    """Whether a file is FITS with a binary table, as HEALPix maps are."""
-    from astropy.io import fits
+def is_map(file: Path, what: str = "FILE") -> bool:
+    """Whether a file is FITS with a binary table, as HEALPix maps are; `BadInput` for damage."""
+    from ..io._fits_size import checked_tables, is_fits
 
-    try:
-        with fits.open(file) as hdus:
-            return any(isinstance(hdu, fits.BinTableHDU) for hdu in hdus)
-    except OSError:
+    if not is_fits(file):
         return False
+    try:
+        return checked_tables(file) > 0
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{what}: {error}") from None
 
 
 def _refuse(file: Path, why: str) -> BadInput:
@@ -100,13 +101,13 @@ def _npz(file: Path) -> dict[str, Any]:
 
     _check_seal(file, file.name.startswith("checkpoint"))
     try:
-        with np.load(file, allow_pickle=False) as arrays:
+        with open(file, "rb") as opened, np.load(opened, allow_pickle=False) as arrays:
             names = {name: arrays[name].shape for name in arrays.files}
             note = json.loads(str(arrays["note"])) if "note" in names else None
             values = {
                 n: arrays[n].item() for n, shape in names.items() if shape == () and n != "note"
             }
-    except (ValueError, OSError, KeyError):
+    except Exception:  # whatever numpy and zip make of a damaged archive
         return _grid(file)
     if note is not None:
         return {"holds": "checkpoint of a run", "arrays": len(names) - 1, "note": from_exact(note)}
@@ -213,11 +214,11 @@ def _folder(folder: Path) -> dict[str, Any]:
 def _map(file: Path) -> dict[str, Any]:
     import numpy as np
 
-    from ..io import load_map
+    from ..io._fits_maps import read_map
 
     try:
-        sky = load_map(file)
-    except ValueError as error:
+        sky, notes = read_map(file)
+    except (OSError, ValueError) as error:
         raise BadInput(f"FILE: {error}") from None
     found: dict[str, Any] = {
         "holds": f"HEALPix map of {', '.join(sky.columns)}",
@@ -227,7 +228,9 @@ def _map(file: Path) -> dict[str, Any]:
         "ordering": sky.ordering,
         "frame": sky.frame,
         "convention": sky.convention if "U" in sky.columns else None,
+        "assumed": notes or None,
         "pixels": f"{sky.values.shape[-1]} of {12 * sky.nside**2}",
+        "missing": int((~np.asarray(sky.mask)).sum()) or None,
         "precision": str(sky.values.dtype),
     }
     for name in sky.columns:
@@ -249,7 +252,7 @@ def _grid(file: Path) -> dict[str, Any]:
 
     try:
         grid = load_grid(file)
-    except (ValueError, OSError, KeyError, ImportError) as error:
+    except Exception as error:  # whatever a library makes of a foreign file
         text = " ".join(str(error).split())
         raise _refuse(file, f"not a map, grid or record of this program ({text})") from None
     values = np.asarray(grid.values, dtype=float)

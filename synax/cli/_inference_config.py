@@ -8,6 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from ..maps._kinds import FRAMES
+from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
 from . import _config, _values as v
 from ._console import BadInput, suggestion
 
@@ -18,7 +20,10 @@ DATA: dict[str, Any] = {
     "kind": v.choice("stokes", "RM", "DM"),
     "file": v.text,
     "columns": lambda key, value: _table_of(v.text, key, value),
-    "unit": v.choice("K", "mK", "uK"),
+    "unit": lambda key, value: _unit(key, value),
+    "table": lambda key, value: value if type(value) is int else v.text(key, value),
+    "ordering": v.choice("RING", "NEST"),
+    "frame": v.choice(*FRAMES),
     "convention": v.choice("IAU", "COSMO"),
     "frequency": v.quantity("GHz", positive=True),
     "stokes": v.list_of(v.choice("I", "Q", "U"), "Stokes parameter"),
@@ -97,6 +102,12 @@ def load(path: Path, overrides: list[_config.Override]) -> dict[str, Any]:
     checked["data"] = _data(own.get("data"), path.parent)
     checked["priors"] = _priors(own.get("priors", {}), "random_field" in checked)
     return checked
+
+
+def _unit(key: str, value: Any) -> str:
+    return v.choice(*BRIGHTNESS_UNITS, *BARE_KELVIN, "rad/m2", "pc/cm3")(
+        key, spelled(v.text(key, value))
+    )
 
 
 def _section(name: str, value: Any, schema: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """From a checked configuration to a posterior, and to the data that are held out."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,6 +19,7 @@ from ..sightlines._sightlines import Sightlines
 from ..simulators import Synchrotron
 from . import _run
 from ._console import BadInput
+from ._data import read_data
 
 
 class Problem(NamedTuple):
@@ -52,6 +52,11 @@ def build(settings: dict[str, Any]) -> Problem:
     for k, part in enumerate(settings["data"]):
         values = _values(part, model, rays, settings, k)
         used = _used(values, part["held_out"], settings["seed"] + k)
+        if not used.any():
+            there = int(np.isfinite(values).any(axis=0).sum()) if values.ndim > 1 else values.size
+            raise BadInput(
+                f"data.{k}.held_out = {part['held_out']:g} leaves no pixel of {there} to fit"
+            )
         make = lambda mask, part=part, values=values: _likelihood(part, values, rays, mask)
         sets[part["name"]], masks[part["name"]] = make(used), used
         rest = ~used & np.isfinite(values)
@@ -100,7 +105,8 @@ def _values(
 ) -> np.ndarray:
     """Data (n_stokes, n_rays) K or (n_rays,), NaN where there are none; a mock without a file."""
     if "file" in part:
-        return _read(part, rays)
+        names = _stokes(part) if part["kind"] == "stokes" else [part["kind"]]
+        return read_data(part, names, rays)
     shape = _shape(part, rays)
     empty = _likelihood(part, np.zeros(shape), rays, None)
     return np.asarray(empty.mock(jax.random.key(settings["seed"] + 1000 + k), model))
@@ -112,54 +118,6 @@ def _shape(part: dict[str, Any], rays: Sightlines) -> tuple[int, ...]:
 
 def _stokes(part: dict[str, Any]) -> list[str]:
     return part.get("stokes", ["Q", "U"])
-
-
-def _read(part: dict[str, Any], rays: Sightlines) -> np.ndarray:
-    import healpy
-
-    path, where = Path(part["file"]), f"data '{part['name']}'"
-    if not path.is_file():
-        raise BadInput(f"{where}: there is no file '{path}'")
-    names = _stokes(part) if part["kind"] == "stokes" else [part["kind"]]
-    if path.suffix == ".npz":
-        columns = part.get("columns", {name: name for name in names})
-        with np.load(path, allow_pickle=False) as archive:
-            lacking = [n for n in names if columns.get(n) not in archive.files]
-            if lacking:
-                raise BadInput(
-                    f"{where}: '{path}' has no array for {lacking[0]}; say it in columns"
-                )
-            maps = {n: np.asarray(archive[columns[n]], float) for n in names}
-        scale = {"K": 1.0, "mK": 1e-3, "uK": 1e-6}[part.get("unit", "K")]
-        maps = {n: scale * m for n, m in maps.items()} if part["kind"] == "stokes" else maps
-        if "U" in maps and part.get("convention", "IAU") == "COSMO":
-            maps["U"] = -maps["U"]
-    else:
-        from ..io import load_map
-
-        sky = load_map(path)
-        if part["kind"] == "stokes":
-            sky = sky.to_unit("K_RJ").to_convention("IAU")
-        sky = sky.to_ordering("RING")
-        maps = {n: np.asarray(sky.component(n), float).reshape(-1) for n in names}
-    ring = []
-    for name in names:
-        one = maps[name]
-        if one.ndim != 1 or not healpy.isnpixok(one.size):
-            raise BadInput(f"{where}: {name} in '{path}' is not a whole HEALPix map")
-        own = healpy.npix2nside(one.size)
-        if (own, "RING") != (rays.nside, rays.ordering):
-            if any(n & (n - 1) for n in (own, rays.nside)):
-                raise BadInput(
-                    f"{where}: nside is {own} in '{path}' and {rays.nside} in [sightlines]; only "
-                    "powers of two can be converted"
-                )
-            # healpy leaves out of its averages what is UNSEEN, not what is no number
-            one = np.where(np.isfinite(one), one, healpy.UNSEEN)
-            one = healpy.ud_grade(one, rays.nside, order_in="RING", order_out=rays.ordering)
-        ring.append(one if rays.pixels is None else one[np.asarray(rays.pixels)])
-    values = np.stack(ring) if part["kind"] == "stokes" else ring[0]
-    return np.where(np.abs(values) < 1e29, values, np.nan)
 
 
 def _used(values: np.ndarray, held_out: float, seed: int) -> np.ndarray:

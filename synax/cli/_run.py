@@ -13,6 +13,8 @@ import numpy as np
 
 from .. import _constants as const
 from .._parameters import as_parameter
+from ..maps._kinds import STOKES
+from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
 from ..simulators._engine import BLOCKS
@@ -179,9 +181,9 @@ def _joined(near: Outputs, far: Outputs, frequency: np.ndarray) -> Outputs:
     whole = {name: near[name] + far[name] for name in near}
     if "stokes" in near:
         angle = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency[:, None] ** 2 * near["RM"]
-        i, q, u = far["stokes"]
+        i, q, u, *rest = far["stokes"]
         rotated = (q + 1j * u) * np.exp(1j * angle)
-        whole["stokes"] = near["stokes"] + np.stack([i, rotated.real, rotated.imag])
+        whole["stokes"] = near["stokes"] + np.stack([i, rotated.real, rotated.imag, *rest])
     return whole
 
 
@@ -195,17 +197,18 @@ def _errors(
         if name != "stokes":
             report[name] = _difference(coarse[name], values)
             continue
-        for i, letter in enumerate("IQU"):
+        for i, letter in enumerate(STOKES[: len(values)]):
             for k, nu in enumerate(sky.frequency):
                 found = _difference(coarse[name][i, k], values[i, k])
-                report[f"{letter} {nu:g} GHz"] = found
+                report[f"{letter} {label(nu)} GHz"] = found
     return report
 
 
 def _difference(coarse: np.ndarray, fine: np.ndarray) -> dict[str, float]:
-    difference = np.asarray(coarse, float) - np.asarray(fine, float)
-    rms = float(np.sqrt(np.mean(difference**2)))
-    size = float(np.sqrt(np.mean(np.asarray(fine, float) ** 2)))
+    with np.errstate(over="ignore", invalid="ignore"):  # maps that overflow are refused later
+        difference = np.asarray(coarse, float) - np.asarray(fine, float)
+        rms = float(np.sqrt(np.mean(difference**2)))
+        size = float(np.sqrt(np.mean(np.asarray(fine, float) ** 2)))
     return {
         "rms": rms,
         "largest": float(np.max(np.abs(difference))),

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ..io._atomic import check_place, check_target, together
+from ..maps._units import label
 from . import _config, _record
 from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
 
@@ -115,7 +116,7 @@ def file_names(settings: dict[str, Any]) -> dict[str, str]:
     names = {}
     if "stokes" in settings["outputs"]:
         for nu in settings["frequency"]:
-            names[f"stokes {nu:g} GHz"] = f"stokes_{nu:g}GHz.fits"
+            names[f"stokes {label(nu)} GHz"] = f"stokes_{label(nu)}GHz.fits"
     names.update({kind: f"{kind}.fits" for kind in settings["outputs"] if kind != "stokes"})
     if settings["output"]["figure"]:
         names["figure"] = "sky.png"
@@ -159,8 +160,10 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
     computed = time.perf_counter()
+    _write.check_finite(sky, results)
+    made = _write.sky_maps(sky, results, settings)
     with together(folder, options["overwrite"]) as stage:
-        _write.maps(sky, results, settings, stage, names)
+        _write.maps(made, settings, stage, names)
         written = time.perf_counter()
         record = {
             **_record.start("simulation"),
@@ -206,3 +209,7 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
         ", ".join(record["files"].values()),
         soft_wrap=True,
     )
+    if "stokes" in record["configuration"]["outputs"]:
+        convention = record["configuration"]["output"]["convention"]
+        own = {"COSMO": "HEALPix's and healpy's own", "IAU": "not that of healpy"}[convention]
+        console.print(f"sign of U in the files: {convention}, {own} (POLCCONV)")

@@ -8,9 +8,15 @@ import numpy as np
 from .. import _catalogue
 from ..io import save_map
 from ..io._atomic import Stage
+from ..maps._kinds import STOKES, stokes_kind
 from ..maps._skymap import SkyMap
+from ..maps._units import label
+from ._console import BadInput
 from ._record import version
 from ._run import Sky
+
+_CARDS = {"magnetic": "MAGNETIC", "electrons": "ELECTRON", "cosmic_rays": "COSMICRA"}
+_SOURCES = ("model", "class", "grid")
 
 
 def png_facts(title: str) -> dict[str, str]:
@@ -25,30 +31,65 @@ def describe(sky: Sky) -> dict[str, Any]:
 
 
 def sky_maps(sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any]) -> dict:
-    """The results as `SkyMap`s in the wanted unit and convention, by name of output file."""
+    """The results as `SkyMap`s in the wanted unit (IAU), by name of output file."""
     whole = len(sky.pixels) == 12 * sky.nside**2 and "pixels" not in settings["sightlines"]
     common = {"ordering": sky.ordering, "pixels": None if whole else sky.pixels}
-    unit, convention = settings["output"]["unit"], settings["output"]["convention"]
+    unit = settings["output"]["unit"]
     maps = {}
     for kind, values in results.items():
         if kind != "stokes":
             maps[kind] = SkyMap(jnp.asarray(values), kind, sky.nside, **common)
             continue
+        which = stokes_kind(len(values))
         for k, nu in enumerate(sky.frequency):
-            made = SkyMap(jnp.asarray(values[:, k]), "IQU", sky.nside, frequency=nu, **common)
-            maps[f"stokes {nu:g} GHz"] = made.to_unit(unit).to_convention(convention)
+            made = SkyMap(jnp.asarray(values[:, k]), which, sky.nside, frequency=nu, **common)
+            try:
+                maps[f"stokes {label(nu)} GHz"] = made.to_unit(unit)
+            except ValueError as error:
+                raise BadInput(f"output.unit = '{unit}': {error}") from None
     return maps
 
 
+def check_finite(sky: Sky, results: dict[str, np.ndarray]) -> None:
+    """Raise `BadInput` if a computed number is NaN or infinite: a computed map lacks no pixel."""
+    for kind, values in results.items():
+        planes = {kind: values}
+        if kind == "stokes":
+            planes = {
+                f"{name} at {label(nu)} GHz": values[i, k]
+                for i, name in enumerate(STOKES[: len(values)])
+                for k, nu in enumerate(sky.frequency)
+            }
+        for name, plane in planes.items():
+            bad = ~np.isfinite(plane)
+            if bad.any():
+                raise BadInput(
+                    f"{name} is not a finite number in {bad.sum()} of {bad.size} pixels, so "
+                    "nothing was written: look for extreme values among the parameters of the "
+                    "models, or in their grids"
+                )
+
+
+def facts(settings: dict[str, Any]) -> dict[str, str | int]:
+    """What the header of a map says of the run: its models by name, and the seed."""
+    found: dict[str, str | int] = {}
+    for group, key in _CARDS.items():
+        tables = settings[group] if isinstance(settings[group], list) else [settings[group]]
+        names = [str(next((t[s] for s in _SOURCES if s in t), "?")) for t in tables]
+        text = " + ".join(names)
+        if text.isascii() and text.isprintable():
+            found[key] = text[:60]
+    return {**found, "SEED": settings["seed"]}
+
+
 def maps(
-    sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any], stage: Stage,
-    names: dict[str, str],
-) -> None:  # fmt: skip
+    made: dict[str, SkyMap], settings: dict[str, Any], stage: Stage, names: dict[str, str]
+) -> None:
     """Write every map and the figure where `stage` (of `together`) says."""
-    made = sky_maps(sky, results, settings)
+    convention, known = settings["output"]["convention"], facts(settings)
     for name, one in made.items():
         with stage(names[name]) as temporary:
-            save_map(temporary, one, overwrite=True)
+            save_map(temporary, one, overwrite=True, convention=convention, facts=known)
     if "figure" in names:
         from .. import plot
 

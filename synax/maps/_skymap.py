@@ -1,60 +1,41 @@
 """A HEALPix sky map that knows what it is: unit, frequency, frame, ordering and convention."""
 
+import math
+import os
+import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
+from ._arithmetic import addend, as_factor, factors
+from ._given import UNSEEN, as_nside, as_pixels, as_values
+from ._kinds import (
+    COMPONENTS,
+    CONVENTIONS,
+    FRAMES,
+    ORDERINGS,
+    UNITS,
+    check_unit,
+    choose,
+    stokes_kind,
+)
+from ._resolution import averaged, order_of_whole_sky, power_of_two, renumbered
+from ._shown import as_html, as_text
+from ._smoothing import smoothed
 from ._stokes import Stokes
-from ._units import BRIGHTNESS_UNITS, conversion_factor
+from ._units import BRIGHTNESS_UNITS, as_frequency, label, spelled
 
-COMPONENTS = {
-    "IQU": ("I", "Q", "U"),
-    "QU": ("Q", "U"),
-    "I": ("I",),
-    "RM": ("RM",),
-    "DM": ("DM",),
-    "EM": ("EM",),
-}
-"""Kinds of map and the columns each one has."""
-
-UNITS = {
-    **dict.fromkeys(("IQU", "QU", "I"), BRIGHTNESS_UNITS),
-    "RM": ("rad/m2",),
-    "DM": ("pc/cm3",),
-    "EM": ("pc/cm6",),
-}
-"""Units each kind may have; the first is its default."""
-
-ORDERINGS = ("RING", "NEST")
-CONVENTIONS = ("IAU", "COSMO")
-FRAMES = ("galactic", "equatorial", "ecliptic")
-
-
-def _as_frequency(value: Any) -> float | tuple[float, ...] | None:
-    if value is None:
-        return None
-    value = value.to_value("GHz") if hasattr(value, "to_value") else value
-    array = np.asarray(value, dtype=float)
-    return float(array) if array.ndim == 0 else tuple(array.tolist())
+_FACTS = ("kind", "nside", "unit", "frequency", "ordering", "frame", "convention", "pixels")
 
 
 def _as_given(values: Any) -> Any:
-    """A Quantity passes: its unit can only be converted once that of the map is known."""
+    """Values pass: they can only be converted once the unit of the map is known."""
     return values
-
-
-def _choose(name: str, value: Any, allowed: tuple[str, ...]) -> None:
-    if value not in allowed:
-        raise ValueError(f"{name} must be one of {', '.join(allowed)}, got '{value}'")
-
-
-def _power_of_two(nside: int) -> None:
-    if nside & (nside - 1):
-        raise ValueError(f"nside must be a power of two in NEST ordering, got {nside}")
 
 
 class SkyMap(eqx.Module):
@@ -62,16 +43,18 @@ class SkyMap(eqx.Module):
 
     **Arguments:**
 
-    - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU';
-      an astropy Quantity is converted to `unit`.
-    - `kind`: 'IQU', 'QU', 'I', 'RM', 'DM' or 'EM'.
+    - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU',
+      'IQUV'. An astropy Quantity, or a table's column with a unit, is converted to `unit`. NaN,
+      HEALPix's UNSEEN and the mask of a masked array all mean a missing pixel, NaN inside.
+    - `kind`: 'IQU', 'IQUV', 'QU', 'I', 'V', 'RM', 'DM' or 'EM'.
     - `nside`: HEALPix resolution; a power of two in NEST.
     - `unit`: K_RJ, K_CMB (also m, u), Jy/sr or MJy/sr for brightness; rad/m2, pc/cm3 and pc/cm6
-      for RM, DM and EM, which is also the default.
-    - `frequency`: GHz, a number or a sequence, or a Quantity; for brightness only.
+      for RM, DM and EM, which is also the default. Spellings of archives (uKcmb, rad m-2) pass.
+    - `frequency`: GHz, a positive number or a sequence, or a Quantity; for brightness only.
     - `ordering`: 'RING' or 'NEST'. `frame`: 'galactic', 'equatorial' or 'ecliptic'.
     - `convention`: sign of U: 'IAU' (angles from north through east) or 'COSMO' (U reversed).
-    - `pixels`: numbers of the pixels present, for a part of the sky; None: all of it.
+      V > 0 is right-handed (IEEE) in both.
+    - `pixels`: numbers of the pixels present, each once, for a part of the sky; None: all of it.
 
     The values are the only differentiable leaf; the rest is static, so that adding maps that do
     not belong together is refused also inside `jit`.
@@ -86,37 +69,31 @@ class SkyMap(eqx.Module):
 
     values: Float[Array, "*shape"] = eqx.field(converter=_as_given)
     kind: str = eqx.field(static=True)
-    nside: int = eqx.field(static=True)
-    unit: str = eqx.field(static=True, default="")
+    nside: int = eqx.field(static=True, converter=as_nside)
+    unit: str = eqx.field(static=True, default="", converter=spelled)
     frequency: float | tuple[float, ...] | None = eqx.field(
-        static=True, default=None, converter=_as_frequency
+        static=True, default=None, converter=as_frequency
     )
     ordering: str = eqx.field(static=True, default="RING")
     frame: str = eqx.field(static=True, default="galactic")
     convention: str = eqx.field(static=True, default="IAU")
     pixels: Any = None
 
+    __array_ufunc__ = None  # arrays leave arithmetic with a map to the map
+
     def __post_init__(self):
-        _choose("kind", self.kind, tuple(COMPONENTS))
-        if not self.unit:
-            self.unit = UNITS[self.kind][0]
-        if hasattr(self.values, "to_value") and self.unit in UNITS[self.kind]:
-            plain = self.unit.removesuffix("_RJ").removesuffix("_CMB")
-            self.values = jnp.asarray(self.values.to_value(plain))
-        if self.pixels is not None and not isinstance(self.pixels, jax.Array):
-            self.pixels = np.asarray(self.pixels, dtype=np.int64)
+        choose("kind", self.kind, tuple(COMPONENTS))
+        self.unit = spelled(self.unit) or UNITS[self.kind][0]
+        check_unit(self.kind, self.unit)
+        self.values = as_values(self.values, self.unit)
+        self.pixels = as_pixels(self.pixels, as_nside(self.nside))
 
     def __check_init__(self):
-        if self.unit not in UNITS[self.kind]:
-            allowed = ", ".join(UNITS[self.kind])
-            raise ValueError(f"unit of a map of {self.kind} must be {allowed}, got '{self.unit}'")
-        _choose("ordering", self.ordering, ORDERINGS)
-        _choose("frame", self.frame, FRAMES)
-        _choose("convention", self.convention, CONVENTIONS)
-        if self.nside < 1:
-            raise ValueError(f"nside must be at least 1, got {self.nside}")
+        choose("ordering", self.ordering, ORDERINGS)
+        choose("frame", self.frame, FRAMES)
+        choose("convention", self.convention, CONVENTIONS)
         if self.ordering == "NEST":
-            _power_of_two(self.nside)
+            power_of_two(self.nside)
         brightness = self.unit in BRIGHTNESS_UNITS
         if brightness != (self.frequency is not None):
             need = "needs a frequency (GHz)" if brightness else "has no frequency"
@@ -136,23 +113,29 @@ class SkyMap(eqx.Module):
     def from_stokes(stokes: Stokes, rays: Any, frequency: Any) -> "SkyMap":
         """The map of a simulator's output on the rays of `synax.Sightlines.healpix`.
 
-        **Arguments:** `stokes`: I, Q, U (K_RJ, IAU). `rays`: the sightlines they were computed
-        on. `frequency`: GHz, as given to the simulator.
+        **Arguments:** `stokes`: I, Q, U and, where it was computed, V (K_RJ, IAU). `rays`: the
+        sightlines they were computed on. `frequency`: GHz, as given to the simulator.
 
-        **Raises** `ValueError` if the rays are not HEALPix pixels.
+        **Raises** `ValueError` if the rays are not HEALPix pixels, or a value is not finite.
         """
-        values = jnp.stack([stokes.I, stokes.Q, stokes.U])
-        return SkyMap.on_rays(values, rays, "IQU", frequency)
+        parts = [getattr(stokes, name) for name in stokes.components]
+        return SkyMap.on_rays(jnp.stack(parts), rays, stokes_kind(len(parts)), frequency)
 
     @staticmethod
     def on_rays(values: Array, rays: Any, kind: str, frequency: Any = None) -> "SkyMap":
-        """A map of any kind, in its default unit, on the pixels of HEALPix sightlines."""
+        """A map of any kind, in its default unit, on the pixels of HEALPix sightlines.
+
+        **Raises** `ValueError` if the rays are not HEALPix pixels; or if a value is not finite,
+        since a computed map has no missing pixels.
+        """
         if getattr(rays, "nside", None) is None:
             raise ValueError("rays must come from Sightlines.healpix; these have no nside")
         pixels = None if rays.pixels is None else np.asarray(rays.pixels)
-        return SkyMap(
+        sky = SkyMap(
             values, kind, rays.nside, frequency=frequency, ordering=rays.ordering, pixels=pixels
         )
+        sky.check_finite()
+        return sky
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -161,7 +144,7 @@ class SkyMap(eqx.Module):
 
     def component(self, name: str) -> Float[Array, "*shape"]:
         """One component, (*freq, n_pix). Raises `ValueError` if the map has no such column."""
-        _choose(f"component of a map of {self.kind}", name, self.columns)
+        choose(f"component of a map of {self.kind}", name, self.columns)
         return self.values[self.columns.index(name)] if len(self.columns) > 1 else self.values
 
     @property
@@ -180,76 +163,153 @@ class SkyMap(eqx.Module):
         return self.component("U")
 
     @property
+    def V(self) -> Float[Array, "*shape"]:
+        """Stokes V, (*freq, n_pix), in the map's unit; positive: right-handed (IEEE)."""
+        return self.component("V")
+
+    @property
+    def mask(self) -> Bool[Array, "*shape"]:
+        """True where a value is there, False where it is missing; in the shape of `values`."""
+        return ~jnp.isnan(self.values)
+
+    def check_finite(self, missing: bool = False) -> None:
+        """Raise `ValueError` that names component and pixels if a value is infinite or NaN.
+
+        With `missing`, NaN is allowed, as the mark of a missing pixel. What is being traced by JAX
+        has no values yet and passes.
+        """
+        if isinstance(self.values, jax.core.Tracer):
+            return
+        for name in self.columns:
+            values = np.asarray(self.component(name))
+            bad = np.isinf(values) if missing else ~np.isfinite(values)
+            if bad.any():
+                raise ValueError(
+                    f"{name} is {'infinite' if missing else 'not a finite number'} in {bad.sum()} "
+                    f"of {bad.size} pixels"
+                )
+
+    @property
     def P(self) -> Float[Array, "*shape"]:
         """Polarised intensity sqrt(Q^2 + U^2), in the map's unit."""
         return jnp.hypot(self.Q, self.U)
 
     def _with(self, values: Any, **changes: Any) -> "SkyMap":
-        names = ("kind", "nside", "unit", "frequency", "ordering", "frame", "convention", "pixels")
-        return SkyMap(values, **{name: changes.get(name, getattr(self, name)) for name in names})
+        return SkyMap(values, **{name: changes.get(name, getattr(self, name)) for name in _FACTS})
 
     def to_unit(self, unit: str) -> "SkyMap":
         """The same map in another unit, converted at each frequency."""
-        if unit not in UNITS[self.kind]:
-            allowed = ", ".join(UNITS[self.kind])
-            raise ValueError(f"unit of a map of {self.kind} must be {allowed}, got '{unit}'")
+        unit = spelled(unit)
+        check_unit(self.kind, unit)
         if self.frequency is None or unit == self.unit:
             return self
-        if isinstance(self.frequency, tuple):
-            factors = [[conversion_factor(self.unit, unit, nu)] for nu in self.frequency]
-            factor = jnp.asarray(factors, dtype=self.values.dtype)
-        else:
-            factor = conversion_factor(self.unit, unit, self.frequency)
+        factor = factors(self.unit, unit, self.frequency, self.values.dtype)
         return self._with(self.values * factor, unit=unit)
 
     def to_convention(self, convention: str) -> "SkyMap":
         """The same map with U in the 'IAU' or 'COSMO' convention."""
-        _choose("convention", convention, CONVENTIONS)
+        choose("convention", convention, CONVENTIONS)
         if convention == self.convention:
             return self
-        values = self.values
-        if "U" in self.columns:
-            values = jnp.concatenate([values[:-1], -values[-1:]])
-        return self._with(values, convention=convention)
+        signs = np.array([-1.0 if name == "U" else 1.0 for name in self.columns])
+        if "U" not in self.columns:
+            return self._with(self.values, convention=convention)
+        signs = signs.reshape(-1, *[1] * (self.values.ndim - 1))
+        return self._with(self.values * signs.astype(self.values.dtype), convention=convention)
 
     def to_ordering(self, ordering: str) -> "SkyMap":
         """The same map with its pixels numbered (and, for the whole sky, stored) in `ordering`."""
-        import healpy
-
-        _choose("ordering", ordering, ORDERINGS)
+        choose("ordering", ordering, ORDERINGS)
         if ordering == self.ordering:
             return self
-        _power_of_two(self.nside)
-        renumber = healpy.nest2ring if ordering == "RING" else healpy.ring2nest
         if self.pixels is not None:
-            return self._with(
-                self.values, ordering=ordering, pixels=renumber(self.nside, self.pixels)
-            )
-        back = healpy.ring2nest if ordering == "RING" else healpy.nest2ring
-        order = back(self.nside, np.arange(12 * self.nside**2))
+            numbers = renumbered(self.pixels, self.nside, ordering)
+            return self._with(self.values, ordering=ordering, pixels=numbers)
+        order = order_of_whole_sky(self.nside, ordering)
         return self._with(self.values[..., order], ordering=ordering)
 
-    def degrade(self, nside: int) -> "SkyMap":
-        """The map averaged to a coarser `nside`; pixels of a partial map average what they hold.
+    def degrade(self, nside: int, min_fraction: float = 0.0) -> "SkyMap":
+        """The map averaged to a coarser `nside`, as `healpy.ud_grade` does.
+
+        A pixel is the mean of those of its children that are there. It is missing if none is, or if
+        fewer than `min_fraction` of its (nside of the map / nside)^2 children are: 1.0 wants all.
 
         Q and U are averaged in their own frames, so stay away from strong degrading near poles.
 
         **Raises** `ValueError` unless `nside` divides that of the map.
         """
-        import healpy
+        nested = self.ordering == "NEST"
+        values, pixels = averaged(
+            self.values, self.pixels, self.nside, as_nside(nside), nested, min_fraction
+        )
+        return self._with(values, nside=nside, pixels=None if self.pixels is None else pixels)
 
-        if nside < 1 or self.nside % nside:
-            raise ValueError(f"nside must divide that of the map, {self.nside}, got {nside}")
-        nest, ratio = self.ordering == "NEST", self.nside // nside
-        if nest:
-            _power_of_two(nside)
-        pixels = np.arange(12 * self.nside**2) if self.pixels is None else np.asarray(self.pixels)
-        x, y, face = healpy.pix2xyf(self.nside, pixels, nest=nest)
-        parents = healpy.xyf2pix(nside, x // ratio, y // ratio, face, nest=nest)
-        coarse, member = np.unique(parents, return_inverse=True)
-        total = jnp.zeros((*self.values.shape[:-1], len(coarse)), self.values.dtype)
-        values = total.at[..., member].add(self.values) / np.bincount(member)
-        return self._with(values, nside=nside, pixels=None if self.pixels is None else coarse)
+    def smooth(self, fwhm: Any) -> "SkyMap":
+        """The map as a Gaussian beam sees it, by healpy's harmonics; Q and U as a field of spin 2.
+
+        **Arguments:** `fwhm`: full width at half maximum, rad (as in healpy), or a Quantity.
+
+        **Returns** a map of the same pixels. Missing pixels stay missing, the others are averages
+        of what is there, and a warning says how many pixels were missing. The result is not
+        differentiable.
+
+        **Raises** `ValueError` for a width that is not positive, or larger than pi.
+        """
+        radians = float(fwhm.to_value("rad") if hasattr(fwhm, "to_value") else fwhm)
+        if not 0.0 < radians <= math.pi:
+            raise ValueError(f"fwhm must be from 0 to pi, in radians, got {radians:g}")
+        whole = self.full().to_ordering("RING").to_convention("COSMO")
+        values, lost = smoothed(np.asarray(whole.values, float), self.columns, radians)
+        if lost.any():
+            warnings.warn(
+                f"smooth: {lost.sum()} of {lost.size} pixels are missing; pixels near them are "
+                "averages of what is there",
+                stacklevel=2,
+            )
+        done = whole._with(jnp.asarray(values.astype(whole.values.dtype)))
+        done = done.to_convention(self.convention).to_ordering(self.ordering)
+        if self.pixels is None:
+            return done
+        return done._with(done.values[..., np.asarray(self.pixels)], pixels=self.pixels)
+
+    def to_healpy(self, nest: bool = False) -> np.ndarray:
+        """What healpy wants: the whole sky in RING (or `nest`), COSMO, UNSEEN where missing.
+
+        **Returns** a NumPy array of the shape of `full().values`, in the map's unit: I, Q, U of one
+        frequency go into `healpy.anafast(sky.to_healpy())` as they are.
+        """
+        sky = self.to_convention("COSMO").to_ordering("NEST" if nest else "RING").full()
+        values = np.array(sky.values)
+        values[np.isnan(values)] = UNSEEN
+        return values
+
+    def plot(self, *panels: str, **options: Any) -> Any:
+        """A figure of the map: `synax.plot.stokes` where there is polarisation, else `plot.sky`.
+
+        **Arguments:** `panels`: any of 'I', 'P', 'Q', 'U', 'angle'; `options`: those of
+        `synax.plot.stokes`.
+        """
+        from .. import plot  # figures stand above maps, and are loaded when one is wanted
+
+        if "Q" not in self.columns:
+            if panels or options:
+                raise ValueError(f"a map of {self.kind} has one panel and no options")
+            return plot.sky(self)
+        default = ("I", "P") if "I" in self.columns else ("P", "Q", "U")
+        return plot.stokes(self, panels or default, **options)
+
+    def save(
+        self,
+        path: str | os.PathLike,
+        *,
+        overwrite: bool = False,
+        convention: str = "COSMO",
+        facts: Mapping[str, str | int | float] | None = None,
+    ) -> None:
+        """Write a FITS file that healpy opens; see `synax.io.save_map`."""
+        from ..io import save_map  # files stand above maps
+
+        save_map(path, self, overwrite=overwrite, convention=convention, facts=facts)
 
     def full(self, fill: float = float("nan")) -> "SkyMap":
         """The map over the whole sky, absent pixels set to `fill`."""
@@ -259,39 +319,56 @@ class SkyMap(eqx.Module):
         values = jnp.full(shape, fill, self.values.dtype).at[..., self.pixels].set(self.values)
         return self._with(values, pixels=None)
 
-    def _partner(self, other: Any) -> Any:
-        if not isinstance(other, SkyMap):
-            return other
-        for name in ("kind", "unit", "convention", "frame", "ordering", "nside", "frequency"):
-            mine, theirs = getattr(self, name), getattr(other, name)
-            if mine != theirs:
-                raise ValueError(f"maps differ in {name}: {mine} and {theirs}; convert one first")
-        mine, theirs = self.pixels, other.pixels
-        if (mine is None) != (theirs is None) or (
-            mine is not None and not np.array_equal(np.asarray(mine), np.asarray(theirs))
-        ):
-            raise ValueError("maps differ in pixels: they hold different parts of the sky")
-        return other.values
+    def _combined(self, other: Any, combine: Any) -> Any:
+        values = addend(self, other)
+        return NotImplemented if values is NotImplemented else self._with(combine(values))
 
     def __add__(self, other: Any) -> "SkyMap":
-        return self._with(self.values + self._partner(other))
+        return self._combined(other, lambda values: self.values + values)
 
     def __sub__(self, other: Any) -> "SkyMap":
-        return self._with(self.values - self._partner(other))
+        return self._combined(other, lambda values: self.values - values)
+
+    def __rsub__(self, other: Any) -> "SkyMap":
+        return self._combined(other, lambda values: values - self.values)
 
     def __mul__(self, factor: Any) -> "SkyMap":
         """Scaling by a number or an array; the product of two maps has no unit of ours."""
-        if isinstance(factor, SkyMap):
-            raise ValueError("two maps cannot be multiplied: the product has no map unit")
-        return self._with(self.values * factor)
+        factor = as_factor(factor, "multiplied")
+        return NotImplemented if factor is NotImplemented else self._with(self.values * factor)
 
     def __truediv__(self, divisor: Any) -> "SkyMap":
-        if isinstance(divisor, SkyMap):
-            raise ValueError("two maps cannot be divided: the ratio has no map unit")
-        return self._with(self.values / divisor)
+        divisor = as_factor(divisor, "divided")
+        return NotImplemented if divisor is NotImplemented else self._with(self.values / divisor)
+
+    def __rtruediv__(self, other: Any) -> "SkyMap":
+        raise ValueError("nothing can be divided by a map: the ratio has no map unit")
 
     def __neg__(self) -> "SkyMap":
         return self._with(-self.values)
 
+    def __pos__(self) -> "SkyMap":
+        return self
+
     __radd__ = __add__
     __rmul__ = __mul__
+
+    def _title(self) -> str:
+        nu = self.frequency if isinstance(self.frequency, tuple) else (self.frequency,)
+        at = "" if nu[0] is None else ", ".join(label(x) for x in nu if x is not None) + " GHz"
+        whole = 12 * self.nside**2
+        parts = "whole sky" if self.pixels is None else f"{len(self.pixels)} of {whole} pixels"
+        facts = [f"NSIDE {self.nside} {self.ordering}", self.frame, parts, at, self.unit]
+        facts += [self.convention] if "U" in self.columns else []
+        return f"SkyMap {', '.join(self.columns)}: " + ", ".join(fact for fact in facts if fact)
+
+    def _rows(self) -> dict[str, Any]:
+        if not hasattr(self.values, "ndim"):
+            return {"values": self.values}
+        return {name: self.component(name) for name in self.columns}
+
+    def __repr__(self) -> str:
+        return as_text(self._title(), self._rows(), self.unit)
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._rows(), self.unit)

@@ -1,0 +1,134 @@
+"""The data of a fit, from the file of a [[data]] table to numbers on the problem's sightlines."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from ..maps._skymap import SkyMap
+from ..maps._units import label
+from ..sightlines._sightlines import Sightlines
+from ._console import BadInput
+
+_Values = Float[np.ndarray, "*shape"]
+
+
+def read_data(part: dict[str, Any], names: list[str], rays: Sightlines) -> _Values:
+    """Components `names` of the file of a [[data]] table on the rays, NaN where they are missing.
+
+    **Returns** (n_names, n_rays) for Stokes parameters, K (Rayleigh-Jeans) in IAU, and (n_rays,)
+    for rotation and dispersion measures.
+
+    **Raises** `BadInput` that names the data set, the file, and in what it contradicts the problem.
+    """
+    path, where = Path(part["file"]), f"data '{part['name']}'"
+    if not path.is_file():
+        raise BadInput(f"{where}: there is no file '{path}'")
+    try:
+        maps = (_archive if path.suffix == ".npz" else _fits)(path, part, names)
+        rows = [_on_rays(path, one, rays) for one in maps]
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{where}: {' '.join(str(error).split())}") from None
+    values = np.stack(rows) if part["kind"] == "stokes" else rows[0]
+    if not np.isfinite(values).any():
+        raise BadInput(f"{where}: '{path}' has no value at any of {rays.n_rays} sightlines")
+    return values
+
+
+def _unit(part: dict[str, Any]) -> str | None:
+    """The unit that a table gives; kelvin without a kind are of Rayleigh-Jeans here."""
+    unit = part.get("unit")
+    return f"{unit}_RJ" if unit in ("K", "mK", "uK") else unit
+
+
+def _archive(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]:
+    """Whole skies in a NumPy archive, which knows neither unit nor frame."""
+    import healpy
+
+    arrays, columns = {}, part.get("columns", {name: name for name in names})
+    try:
+        with open(path, "rb") as file, np.load(file, allow_pickle=False) as archive:
+            lacking = [n for n in names if columns.get(n) not in archive.files]
+            found = ", ".join(archive.files)
+            if not lacking:
+                arrays = {n: archive[columns[n]] for n in names}
+    except Exception as error:
+        what = "objects" if "pickle" in str(error) else f"{type(error).__name__}"
+        raise ValueError(f"'{path}' is not an archive of plain numbers ({what})") from None
+    if lacking:
+        raise ValueError(f"'{path}' has no array for {lacking[0]}, but {found}; say it in columns")
+    maps = []
+    for name, values in arrays.items():
+        if values.ndim != 1 or not healpy.isnpixok(values.size):
+            raise ValueError(
+                f"{name} in '{path}' has shape {values.shape}, which is not a whole HEALPix map"
+            )
+        stokes = part["kind"] == "stokes"
+        one = SkyMap(
+            values.astype(float) if values.dtype.kind == "f" else values,
+            "I" if stokes else part["kind"],
+            healpy.npix2nside(values.size),
+            unit=_unit(part) or "",
+            frequency=part["frequency"] if stokes else None,
+            ordering=part.get("ordering", "RING"),
+            frame=part.get("frame", "galactic"),
+        )
+        maps.append(-one if name == "U" and part.get("convention") == "COSMO" else one)
+    return maps
+
+
+def _fits(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]:
+    """Maps of a FITS file, which knows what it holds; what it lacks is in the table."""
+    from ..io._fits_maps import read_map
+
+    stokes = part["kind"] == "stokes"
+    sky, _ = read_map(
+        path,
+        columns=part.get("columns"),
+        table=part.get("table"),
+        unit=_unit(part),
+        fallback_frequency=part["frequency"] if stokes else None,
+        convention=part.get("convention"),
+        ordering=part.get("ordering"),
+        frame=part.get("frame"),
+    )
+    lacking = [name for name in names if name not in sky.columns]
+    if lacking:
+        raise ValueError(
+            f"'{path}' holds {', '.join(sky.columns)} and no {lacking[0]}; say it in columns"
+        )
+    sky = sky.to_convention("IAU")
+    planes = [np.asarray(sky.component(name), float) for name in names]
+    if stokes:
+        wanted = part["frequency"]
+        held = sky.frequency if isinstance(sky.frequency, tuple) else (sky.frequency,)
+        near = [k for k, nu in enumerate(held) if nu and math.isclose(nu, wanted, rel_tol=1e-6)]
+        if len(near) != 1:
+            there = ", ".join(label(nu) for nu in held if nu)
+            raise ValueError(f"'{path}' is at {there} GHz, and frequency = {label(wanted)}")
+        if isinstance(sky.frequency, tuple):
+            planes = [plane[near[0]] for plane in planes]
+    settings = {key: getattr(sky, key) for key in ("unit", "ordering", "frame", "pixels")}
+    kind, nu = ("I", part["frequency"]) if stokes else (part["kind"], None)
+    return [SkyMap(plane, kind, sky.nside, frequency=nu, **settings) for plane in planes]
+
+
+def _on_rays(path: Path, sky: SkyMap, rays: Sightlines) -> Float[np.ndarray, " n_rays"]:
+    """One component at the sightlines, averaged to their resolution where it is finer."""
+    if sky.frame != "galactic":
+        raise ValueError(f"'{path}' is in {sky.frame} coordinates; sightlines are galactic: rotate")
+    if rays.nside is None or sky.nside % rays.nside:
+        raise ValueError(
+            f"nside is {sky.nside} in '{path}' and {rays.nside} in [sightlines], which must divide "
+            "it: data can be averaged, not made finer"
+        )
+    try:
+        sky.check_finite(missing=True)
+    except ValueError as error:
+        raise ValueError(f"'{path}': {error}") from None
+    sky = sky.to_unit("K_RJ") if sky.frequency is not None else sky
+    sky = sky.degrade(rays.nside).to_ordering(rays.ordering).full()
+    values = np.asarray(sky.values)
+    return values if rays.pixels is None else values[np.asarray(rays.pixels)]
