@@ -157,3 +157,184 @@ def test_any_nside_in_ring_ordering():
 
 def parents_of(nside, coarse, pixels):
     return healpy.vec2pix(coarse, *healpy.pix2vec(nside, pixels))
+
+
+def test_smoothing_multiplies_harmonics(sky):
+    """One multipole of T, E, B and V: each is its own times the beam of its spin."""
+    l, fwhm, nside = 3, 0.4, 16
+    rng = np.random.default_rng(3)
+    size = healpy.Alm.getsize(8)
+    at = [healpy.Alm.getidx(8, l, m) for m in range(l + 1)]
+
+    def modes():
+        alm = np.zeros(size, complex)
+        alm[at] = rng.normal(size=l + 1) + 1j * rng.normal(size=l + 1)
+        alm[at[0]] = alm[at[0]].real
+        return alm
+
+    cosmo = healpy.alm2map([modes(), modes(), modes()], nside, lmax=8)
+    v = healpy.alm2map(modes(), nside, lmax=8)
+    full = SkyMap(np.stack([*cosmo, v]), "IQUV", nside, frequency=1.0, convention="COSMO")
+    s = fwhm / np.sqrt(8 * np.log(2))
+    beam = np.exp(-0.5 * s**2 * np.array([12, 8, 8, 12]))[:, None]
+    size = np.abs(full.values).max()
+    for one in (full, full.to_convention("IAU").to_ordering("NEST")):
+        done = one.smooth(fwhm)
+        assert (done.convention, done.ordering) == (one.convention, one.ordering)
+        np.testing.assert_allclose(done.values, beam * one.values, atol=2e-6 * size)
+    pair = SkyMap(full.values[1:3], "QU", nside, frequency=1.0, convention="COSMO")
+    np.testing.assert_allclose(pair.smooth(fwhm * u.rad).values, full.smooth(fwhm).values[1:3])
+    two = SkyMap(jnp.stack([full.I, 2 * full.I]), "I", nside, frequency=(1.0, 2.0)).smooth(fwhm)
+    np.testing.assert_allclose(two.I[1], 2 * two.I[0], rtol=1e-12)
+    for bad in (0.0, -1.0, 7.0, float("nan")):
+        with pytest.raises(ValueError, match="fwhm must be from 0 to pi, in radians"):
+            sky.smooth(bad)
+
+
+def test_smoothing_leaves_missing_pixels_out():
+    """A constant stays one, whatever is missing; nothing of the missing pixels leaks in."""
+    values = np.ones(12 * 8**2)
+    values[40:200] = np.nan
+    sky = SkyMap(values, "I", 8, frequency=1.0)
+    with pytest.warns(UserWarning, match="smooth: 160 of 768 pixels are missing"):
+        done = sky.smooth(0.3)
+    np.testing.assert_array_equal(done.mask, sky.mask)
+    np.testing.assert_allclose(done.I[np.asarray(done.mask)], 1.0, rtol=1e-12)
+    part = SkyMap(np.ones(100), "I", 8, frequency=1.0, pixels=np.arange(300, 400))
+    with pytest.warns(UserWarning, match="668 of 768"):
+        done = part.smooth(0.3)
+    np.testing.assert_allclose(done.values, 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(done.pixels, part.pixels)
+
+
+@pytest.mark.parametrize("ordering", ["RING", "NEST"])
+def test_degrading_masked_maps_agrees_with_healpy(ordering):
+    rng = np.random.default_rng(5)
+    values = rng.normal(size=12 * 16**2)
+    values[rng.random(values.size) < 0.6] = healpy.UNSEEN
+    sky = SkyMap(values, "RM", 16, ordering=ordering)
+    expected = healpy.ud_grade(values, 4, order_in=ordering)
+    np.testing.assert_allclose(
+        sky.degrade(4).to_healpy(nest=ordering == "NEST"), expected, rtol=1e-12
+    )
+    strict = healpy.ud_grade(values, 8, order_in=ordering, pess=True)
+    np.testing.assert_allclose(
+        sky.degrade(8, min_fraction=1.0).to_healpy(ordering == "NEST"), strict, rtol=1e-12
+    )
+    with pytest.raises(ValueError, match="min_fraction must be from 0 to 1, got 2"):
+        sky.degrade(8, min_fraction=2.0)
+    gradient = jax.grad(lambda m: jnp.nansum(m.degrade(4).values))(sky)
+    assert not jnp.isnan(gradient.values).any()
+
+
+def test_missing_pixels_have_one_face():
+    values = np.arange(1.0, 13.0)
+    bad = values.copy()
+    bad[3] = healpy.UNSEEN
+    swapped = bad.astype(">f4")
+    masked = np.ma.masked_array(values, mask=np.arange(12) == 3)
+    nan = np.where(np.arange(12) == 3, np.nan, values)
+    for given in (bad, swapped, masked, nan, jnp.asarray(bad), masked.astype(">f8"), list(nan)):
+        sky = SkyMap(given, "I", 1, frequency=1.0)
+        assert np.flatnonzero(np.isnan(sky.I)).tolist() == [3]
+        assert np.flatnonzero(~np.asarray(sky.mask)).tolist() == [3]
+        assert sky.to_healpy()[3] == pytest.approx(healpy.UNSEEN)
+    # in the unit of what was given: marked before it is converted
+    assert np.isnan(SkyMap(bad * u.uK, "I", 1, frequency=1.0).I[3])
+    assert float(SkyMap(bad * u.uK, "I", 1, frequency=1.0).I[4]) == pytest.approx(5e-6)
+
+
+def test_values_of_tables_and_frames():
+    from astropy.table import Column, MaskedColumn
+
+    column = Column(np.ones(12), unit="mK")
+    np.testing.assert_allclose(SkyMap(column, "I", 1, frequency=1.0).I, 1e-3)
+    masked = MaskedColumn(np.ones(12), mask=np.arange(12) == 2, unit="mK")
+    assert np.isnan(SkyMap(masked, "I", 1, frequency=1.0).I[2])
+    pandas = pytest.importorskip("pandas")
+    np.testing.assert_array_equal(SkyMap(pandas.Series(np.ones(12)), "I", 1, frequency=1.0).I, 1.0)
+    assert SkyMap(np.arange(12), "RM", 1).values.dtype == jnp.result_type(float)
+    for values in (np.ones(12, bool), np.ones(12, complex), ["a"] * 12):
+        with pytest.raises(TypeError, match="values of a map must be real numbers"):
+            SkyMap(values, "RM", 1)
+
+
+@pytest.mark.parametrize(
+    "frequency", [0.0, -1.0, np.nan, np.inf, True, [1.0, -1.0], [2.0, 2.0], []]
+)
+def test_frequencies_are_positive(frequency):
+    with pytest.raises(ValueError, match="frequency"):
+        SkyMap(jnp.zeros((np.size(frequency), 12)), "I", 1, frequency=frequency)
+
+
+@pytest.mark.parametrize("nside", [1.9, True, "2", 0, -4])
+def test_nside_is_a_whole_number(nside):
+    with pytest.raises(ValueError, match="nside must be"):
+        SkyMap(jnp.zeros(12), "RM", nside)
+
+
+def test_arithmetic_with_arrays_and_sums(sky):
+    one = SkyMap(np.arange(1.0, 13.0), "I", 1, frequency=1.0)
+    for product in (np.ones(12) * one, one * np.ones(12), np.float64(1) * one, jnp.ones(12) * one):
+        assert isinstance(product, SkyMap)
+        np.testing.assert_array_equal(product.values, one.values)
+    assert isinstance(sum([one, one, one]), SkyMap)
+    np.testing.assert_array_equal(sum([sky, sky]).values, 2 * sky.values)
+    np.testing.assert_array_equal((np.ones(12) - one).values, 1 - one.values)
+    np.testing.assert_array_equal((-one + one).values, 0.0)
+    np.testing.assert_allclose((one + 500 * u.mK).values, one.values + 0.5)
+    for wrong, match in (
+        (lambda: sky + 1.0, r"added to I, Q, U alike"), (lambda: 1.0 / sky, "divided by a map"),
+        (lambda: sky * (2 * u.K), "by numbers in K"), (lambda: one / one, "cannot be divided"),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=match):
+            wrong()
+    for wrong in (lambda: one + "a", lambda: one * None, lambda: np.add(np.ones(12), one)):
+        with pytest.raises(TypeError):
+            wrong()
+
+
+def test_circular_polarisation(sky, tmp_path):
+    rays = SimpleNamespace(nside=NSIDE, ordering="RING", pixels=None)
+    stokes = Stokes(sky.I, sky.Q, sky.U, 0.1 * sky.I)
+    made = SkyMap.from_stokes(stokes, rays, 23.0)
+    assert made.kind == "IQUV" and made.columns == stokes.components == ("I", "Q", "U", "V")
+    cosmo = made.to_convention("COSMO")
+    np.testing.assert_array_equal(cosmo.V, made.V)
+    np.testing.assert_array_equal(cosmo.U, -made.U)
+    made.save(tmp_path / "v.fits")
+    from synax import load_map
+
+    np.testing.assert_array_equal(load_map(tmp_path / "v.fits").values, made.values)
+    assert Stokes(sky.I, sky.Q, sky.U).V is None
+    assert len(jax.tree.leaves(Stokes(sky.I, sky.Q, sky.U))) == 3
+
+
+def test_maps_and_stokes_show_numbers_and_units(sky):
+    part = SkyMap(sky.values[:, :2].at[0, 1].set(jnp.nan), "IQU", NSIDE, frequency=23.0,
+                  pixels=[5, 7])  # fmt: skip
+    text = repr(part)
+    assert "NSIDE 4 RING, galactic, 2 of 192 pixels, 23 GHz, K_RJ, IAU" in text
+    assert f"{float(part.I[0]):.4g} K_RJ" in text and "1 missing" in text
+    assert "<td>K_RJ</td>" in part._repr_html_() and part._repr_html_().count("<tr>") == 4
+    stokes = Stokes(sky.I, sky.Q, sky.U)
+    assert f"{float(sky.Q.max()):.4g} K" in repr(stokes) and "K (Rayleigh-Jeans)" in repr(stokes)
+    assert stokes._repr_html_().count("<td>K</td>") == 3
+    jax.jit(lambda m: [repr(m), m.values][1])(sky)
+    assert "I" in repr(jax.eval_shape(lambda: stokes))
+
+
+def test_plots_of_every_kind(sky):
+    assert len(sky.plot("I", "P").axes) >= 2
+    assert SkyMap(sky.I, "RM", NSIDE).plot().axes
+    with pytest.raises(ValueError, match="one panel"):
+        SkyMap(sky.I, "RM", NSIDE).plot("Q")
+
+
+def test_a_computed_map_lacks_no_pixel(sky):
+    rays = SimpleNamespace(nside=NSIDE, ordering="RING", pixels=None)
+    bad = sky.Q.at[3].set(jnp.nan)
+    with pytest.raises(ValueError, match="Q is not a finite number in 1 of 192 pixels"):
+        SkyMap.from_stokes(Stokes(sky.I, bad, sky.U), rays, 23.0)
+    with pytest.raises(ValueError, match="U is infinite in 192 of 192 pixels"):
+        sky._with(sky.values.at[2].set(jnp.inf)).save("never.fits")
