@@ -181,7 +181,10 @@ def test_smoothing_multiplies_harmonics(sky):
     for one in (full, full.to_convention("IAU").to_ordering("NEST")):
         done = one.smooth(fwhm)
         assert (done.convention, done.ordering) == (one.convention, one.ordering)
-        np.testing.assert_allclose(done.values, beam * one.values, atol=2e-6 * size)
+        # healpy's own quadrature errs by 2e-4 at this nside
+        np.testing.assert_allclose(done.values, beam * one.values, atol=5e-4 * size)
+    expected = healpy.smoothing(full.to_healpy()[:3], fwhm=fwhm)
+    np.testing.assert_allclose(full.smooth(fwhm).to_healpy()[:3], expected, atol=1e-12)
     pair = SkyMap(full.values[1:3], "QU", nside, frequency=1.0, convention="COSMO")
     np.testing.assert_allclose(pair.smooth(fwhm * u.rad).values, full.smooth(fwhm).values[1:3])
     two = SkyMap(jnp.stack([full.I, 2 * full.I]), "I", nside, frequency=(1.0, 2.0)).smooth(fwhm)

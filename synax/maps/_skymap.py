@@ -2,7 +2,6 @@
 
 import math
 import os
-import warnings
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .._checks import warn
 from ._arithmetic import addend, as_factor, factors
 from ._given import UNSEEN, as_nside, as_pixels, as_values
 from ._kinds import (
@@ -245,7 +245,7 @@ class SkyMap(eqx.Module):
         return self._with(values, nside=nside, pixels=None if self.pixels is None else pixels)
 
     def smooth(self, fwhm: Any) -> "SkyMap":
-        """The map as a Gaussian beam sees it, by healpy's harmonics; Q and U as a field of spin 2.
+        """The map as a Gaussian beam sees it; Q and U as a field of spin 2: `healpy.smoothing`.
 
         **Arguments:** `fwhm`: full width at half maximum, rad (as in healpy), or a Quantity.
 
@@ -261,10 +261,9 @@ class SkyMap(eqx.Module):
         whole = self.full().to_ordering("RING").to_convention("COSMO")
         values, lost = smoothed(np.asarray(whole.values, float), self.columns, radians)
         if lost.any():
-            warnings.warn(
+            warn(
                 f"smooth: {lost.sum()} of {lost.size} pixels are missing; pixels near them are "
-                "averages of what is there",
-                stacklevel=2,
+                "averages of what is there"
             )
         done = whole._with(jnp.asarray(values.astype(whole.values.dtype)))
         done = done.to_convention(self.convention).to_ordering(self.ordering)
