@@ -159,7 +159,7 @@ def around_sun(n, radius, key):
 def mock(args):
     """(c): fields drawn from the prior, as C-BASS would see them (4.76 GHz)."""
     shape, sigma, frequency = args.mock_shape, 5e-4, 4.76
-    spectrum = synax.Matern(0.4, (10.0, 10.0, 5.0), 2.5)
+    spectrum = synax.Matern(0.4 * 3.0**0.5, (10.0, 10.0, 5.0), 2.5)  # 0.4 a component
     random = synax.SolenoidalField.on_grid(BOX, shape, spectrum, padding=0.1)
     rays = synax.Sightlines.healpix(args.mock_nside)
     sky = synax.Synchrotron(

@@ -177,6 +177,7 @@ def test_fields_boxes_and_keys_inside_models():
         "box": {"half_lengths": [4, 4, "2 kpc"]},
         "shape": [4, 4, 4],
         "amplitude": 2.0,
+        "outer_scale": 8.0,
         "along": {"model": "WMAP", "b0": 3.0},
         "profile": {"model": "electrons.Uniform", "value": 1.0},
     }

@@ -7,12 +7,13 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .. import _checks as checks, _gaussian as gaussian
+from .. import _checks as checks
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField, check_rank
 from ..fields._grid import GridField
 from ..fields._surfaces import AbstractSurface
+from ..random_fields import _waves as gaussian
 
 
 class GaussianRandom(AbstractScalarField):
@@ -80,6 +81,8 @@ class GaussianRandom(AbstractScalarField):
         self.outer_scale = as_parameter(outer_scale, "kpc", "outer_scale")
         self.profile = profile
         self.log_normal = log_normal
+        scales = (self.slope, self.rise, self.outer_scale)
+        gaussian.check_spectrum("GaussianRandom", tuple(shape), box, *scales)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -90,7 +93,9 @@ class GaussianRandom(AbstractScalarField):
     def realize(self) -> GridField:
         """The density as a grid of values (cm^-3), zero outside the box."""
         modes = gaussian.waves(self.shape, self.box, self.noise.dtype)
-        colour = gaussian.spectral_shape(modes, self.slope, self.rise, self.outer_scale)
+        colour = gaussian.spectral_shape(
+            modes, self.slope, self.rise, self.outer_scale, at_nodes=self.log_normal
+        )
         spectrum = gaussian.to_waves(self.noise) * colour
         values = self.amplitude * gaussian.to_grid(spectrum, self.shape)
         if self.log_normal:

@@ -7,13 +7,14 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .. import _checks as checks, _gaussian as gaussian
+from .. import _checks as checks
 from .._numerics._math import cylindrical_radius, safe_divide, safe_sqrt
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField, AbstractVectorField, check_rank
 from ..fields._grid import GridField
 from ..fields._surfaces import AbstractSurface
+from ..random_fields import _waves as gaussian
 
 
 class GaussianRandom(AbstractVectorField):
@@ -33,7 +34,8 @@ class GaussianRandom(AbstractVectorField):
        alternate along axes only have no such wave vector and carry no power in step 1;
     5. weight the two senses of helicity by 1 +- `helicity` (if given).
 
-    The expected rms of |B| is `amplitude` (times `profile`). The noise is a leaf and stays as it is
+    The expected rms of |B|, of the interpolated field averaged over space, is `amplitude` (times
+    `profile`); at the nodes it is larger. The noise is a leaf and stays as it is
     when the other parameters change, so derivatives with respect to these exist; fixing it or
     inferring it is the user's choice.
 
@@ -52,6 +54,8 @@ class GaussianRandom(AbstractVectorField):
       direction across it becomes (8 rho^2 + 2/rho^2) / (rho^2 + 9/rho^2).
     - `helicity`: number between -1 and 1; None for no such step.
     - `solenoidal`: whether step 4 is done (static).
+
+    **Warns** (`synax.SynaxWarning`) if the grid does not resolve the spectrum.
 
     **Reference:** the statistics of the generator of hammurabiX (Wang et al. 2020, ApJS 247, 18,
     section 3), without its point symmetry and its excess of sqrt(2).
@@ -110,6 +114,8 @@ class GaussianRandom(AbstractVectorField):
         self.profile = profile
         self.along = along
         self.solenoidal = solenoidal
+        scales = (self.slope, self.rise, self.outer_scale)
+        gaussian.check_spectrum("GaussianRandom", shape, box, *scales)
 
     @property
     def shape(self) -> tuple[int, int, int]:

@@ -14,7 +14,15 @@ from ..fields._domain import Box
 from ..fields._field import AbstractField, Position, Value
 from ..fields._grid import GridField
 from ..fields._surfaces import AbstractSurface
-from ._modes import Shape3, hartley, mode_amplitudes, padded, wavevectors
+from ._modes import (
+    Shape3,
+    check_resolved,
+    hartley,
+    mode_amplitudes,
+    padded,
+    seen_between_nodes,
+    wavevectors,
+)
 from ._spectra import AbstractSpectrum
 
 
@@ -32,7 +40,8 @@ class GaussianField(AbstractField):
 
     - `latent`: (mx, my, mz) for a scalar field, (3, mx, my, mz) for a vector field with
       independent components; at least `shape` along each axis.
-    - `spectrum`: `Matern(...)` or `PowerLaw(...)`; its rms is in the field's unit.
+    - `spectrum`: `Matern(...)` or `PowerLaw(...)`; its rms, in the field's unit, is that of the
+      interpolated field averaged over space, for vectors of all components together.
     - `box`, `shape`: where the nodes are (kpc; nx, ny, nz of them, the outer ones on the walls).
     - `outside`: "zero" or "nearest", as in `GridField` (static).
     """
@@ -67,14 +76,19 @@ class GaussianField(AbstractField):
         of further nodes along each axis of the periodic grid.
         """
         shape = checks.grid_shape("shape", shape)
-        modes = (3,) * vector + padded(shape, padding)
-        return GaussianField(white(modes, key), spectrum, box, tuple(shape), outside)
+        modes = padded(shape, padding)
+        latent = white((3,) * vector + modes, key)
+        wavevector = wavevectors(box, shape, modes)
+        check_resolved("GaussianField", spectrum.power(wavevector), seen_between_nodes(modes))
+        return GaussianField(latent, spectrum, box, tuple(shape), outside)
 
     @eqx.filter_jit
     def values(self) -> Float[Array, "*components nx ny nz"]:
         """The field at the nodes."""
         wavevector = wavevectors(self.box, self.shape, self.latent.shape[-3:])
         sigma = mode_amplitudes(self.spectrum, wavevector)
+        if self.rank == "vector":
+            sigma = sigma * 3.0**-0.5
         nx, ny, nz = self.shape
         return hartley(sigma.astype(self.latent.dtype) * self.latent)[..., :nx, :ny, :nz]
 

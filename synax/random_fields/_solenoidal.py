@@ -8,13 +8,22 @@ from jax import lax
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
+from .._numerics._math import safe_sqrt
 from .._parameters import parameter
 from ..fields._domain import Box
 from ..fields._field import AbstractVectorField, Position
 from ..fields._grid import GridField
 from ..fields._surfaces import AbstractSurface
 from ._gaussian import check_latent, white
-from ._modes import Shape3, hartley, mode_amplitudes, padded, spacings, wavevectors
+from ._modes import (
+    Shape3,
+    check_resolved,
+    hartley,
+    padded,
+    seen_between_nodes,
+    spacings,
+    wavevectors,
+)
 from ._spectra import AbstractSpectrum
 
 
@@ -35,7 +44,8 @@ class SolenoidalField(AbstractVectorField):
     as a model of its own: `synax.magnetic.Uniform(...) + SolenoidalField...`.
 
     **Arguments:** as for `GaussianField`; `latent` (3, mx, my, mz) with at least one mode more
-    than `shape` along each axis; `spectrum.rms` is that of a component of B (microgauss).
+    than `shape` along each axis; `spectrum.rms` is that of |B| (microgauss), of the interpolated
+    field averaged over space.
     """
 
     latent: Float[Array, "3 mx my mz"] = parameter(..., "", "white modes of A, N(0, 1)")
@@ -62,17 +72,23 @@ class SolenoidalField(AbstractVectorField):
     ) -> "SolenoidalField":
         """The field that is zero everywhere, or a random one drawn with `key`."""
         nx, ny, nz = checks.grid_shape("shape", shape)
-        modes = (3, *padded((nx + 1, ny + 1, nz + 1), padding))
-        return SolenoidalField(white(modes, key), spectrum, box, (nx, ny, nz), outside)
+        modes = padded((nx + 1, ny + 1, nz + 1), padding)
+        latent = white((3, *modes), key)
+        wavevector = wavevectors(box, (nx, ny, nz), modes)
+        power, response = _potential_power(spectrum, wavevector, spacings(box, (nx, ny, nz)))
+        check_resolved("SolenoidalField", power * response, seen_between_nodes(modes))
+        return SolenoidalField(latent, spectrum, box, (nx, ny, nz), outside)
 
     def potential(self) -> Float[Array, "3 cx cy cz"]:
         """The vector potential (microgauss kpc) at the centres of the cells, one ring outside."""
         wavevector = wavevectors(self.box, self.shape, self.latent.shape[-3:])
-        k2 = jnp.sum(wavevector**2, axis=0)
-        safe = jnp.where(k2 > 0.0, k2, 1.0)
-        sigma = jnp.where(k2 > 0.0, mode_amplitudes(self.spectrum, wavevector), 0.0)
-        # of three components of A two give B: their variances add up to 2/3 each without this
-        sigma = jnp.sqrt(1.5 / safe) * sigma
+        power, response = _potential_power(
+            self.spectrum, wavevector, spacings(self.box, self.shape)
+        )
+        # three components of A, of which curl leaves two
+        seen = seen_between_nodes(power.shape, power.dtype)
+        energy = jnp.mean(2.0 * power * response * seen)
+        sigma = self.spectrum.rms * safe_sqrt(power / energy)
         nx, ny, nz = self.shape
         return hartley(sigma.astype(self.latent.dtype) * self.latent)[
             :, : nx + 1, : ny + 1, : nz + 1
@@ -98,6 +114,20 @@ class SolenoidalField(AbstractVectorField):
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return (self.box,) if self.outside == "zero" else ()
+
+
+def _potential_power(
+    spectrum: AbstractSpectrum, wavevector: Float[Array, "3 mx my mz"], spacing: Any
+) -> tuple[Float[Array, "mx my mz"], Float[Array, "mx my mz"]]:
+    """P(k)/k^2 of the potential, and |kappa|^2 of the differences that make B of it."""
+    k2 = jnp.sum(wavevector**2, axis=0)
+    power = jnp.where(k2 > 0.0, spectrum.power(wavevector) / jnp.where(k2 > 0.0, k2, 1.0), 0.0)
+    half = [0.5 * k * d for k, d in zip(wavevector, spacing, strict=True)]
+    sine, cosine = [jnp.sin(h) for h in half], [jnp.cos(h) for h in half]
+    response = sum(
+        (2.0 / spacing[i] * sine[i] * cosine[i - 1] * cosine[i - 2]) ** 2 for i in range(3)
+    )
+    return power, response
 
 
 def _derivative(values: Array, axis: int, spacing: Array) -> Array:

@@ -15,6 +15,8 @@ class AbstractSpectrum(eqx.Module):
     """The power of a random field as a function of the wave vector; its leaves may be inferred."""
 
     rms: eqx.AbstractVar[Scalar]
+    """Of the interpolated field, averaged over space; for a vector field of |B|, all three
+    components together."""
 
     @abc.abstractmethod
     def power(self, wavevector: Wavevector) -> Float[Array, "*modes"]:
@@ -32,7 +34,9 @@ class Matern(AbstractSpectrum):
     **Reference:** Stein 1999, Interpolation of Spatial Data, sect. 2.7.
     """
 
-    rms: Scalar = parameter(1.0, "", "standard deviation of a component, in the field's unit")
+    rms: Scalar = parameter(
+        1.0, "", "standard deviation (of all components together), in the field's unit"
+    )
     length: Float[Array, "..."] = parameter(1.0, "kpc", "correlation length l, or (3,)")
     smoothness: Scalar = parameter(1.5, "", "nu: the field has ceil(nu) - 1 derivatives")
 
@@ -50,7 +54,9 @@ class PowerLaw(AbstractSpectrum):
     A three-dimensional Kolmogorov spectrum has slope 11/3.
     """
 
-    rms: Scalar = parameter(1.0, "", "standard deviation of a component, in the field's unit")
+    rms: Scalar = parameter(
+        1.0, "", "standard deviation (of all components together), in the field's unit"
+    )
     slope: Scalar = parameter(11.0 / 3.0, "", "P ~ k^-slope on small scales")
     outer_scale: Float[Array, "..."] = parameter(5.0, "kpc", "wavelength L of the break, or (3,)")
 

@@ -6,14 +6,16 @@ depend on how many devices hold it. Wave numbers are in cycles per kpc; a grid o
 spacing d repeats after N d.
 """
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from ._numerics._math import safe_sqrt
-from .fields._domain import Box
+from .._checks import is_traced
+from .._numerics._math import safe_sqrt
+from ..fields._domain import Box
+from ._modes import check_resolved, seen_between_nodes
 
 Scalar = Float[Array, ""]
 Half = Complex[Array, "3 nx ny nz_half"]
@@ -29,6 +31,8 @@ class Waves(NamedTuple):
     """Wave vector of the central difference, sin(2 pi k_i d_i)/d_i (rad per kpc)."""
     weight: Float[Array, " nz_half"]
     """How many modes of the full spectrum each one stands for."""
+    seen: Float[Array, "nx ny nz_half"]
+    """Share of its variance that trilinear interpolation leaves, averaged over space."""
 
 
 def waves(shape: tuple[int, int, int], box: Box, dtype: jnp.dtype) -> Waves:
@@ -50,26 +54,48 @@ def waves(shape: tuple[int, int, int], box: Box, dtype: jnp.dtype) -> Waves:
     if nz % 2 == 0:
         weight[-1] = 1.0
     vectors = jnp.stack([jnp.broadcast_to(v, k2.shape) for v in kappa])
-    return Waves(safe_sqrt(k2), vectors, jnp.asarray(weight, dtype))
+    seen = seen_between_nodes(shape, dtype)[..., : nz // 2 + 1]
+    return Waves(safe_sqrt(k2), vectors, jnp.asarray(weight, dtype), jnp.asarray(seen))
 
 
 def spectral_shape(
-    modes: Waves, slope: Scalar, rise: Scalar, outer_scale: Scalar
+    modes: Waves, slope: Scalar, rise: Scalar, outer_scale: Scalar, *, at_nodes: bool = False
 ) -> Float[Array, "nx ny nz_half"]:
     """Factors that give white noise of unit variance the spectrum wanted, and unit variance.
 
-    The energy per unit wave number is E(k) ~ u^rise / (1 + u^2)^((rise + slope)/2), u = k L: a
-    power law k^-slope above 1/L and k^rise below. Modes that the central difference cannot see
-    (the mean and those that alternate from node to node along some axes only) get nothing.
+    The variance is that of the interpolated field averaged over space, or `at_nodes`. The energy
+    per unit wave number is E(k) ~ u^rise / (1 + u^2)^((rise + slope)/2), u = k L: a power law
+    k^-slope above 1/L and k^rise below. Modes that the central difference cannot see (the mean and
+    those that alternate from node to node along some axes only) get nothing.
     """
+    power = _power(modes, slope, rise, outer_scale)
+    count = modes.k.shape[0] * modes.k.shape[1] * jnp.sum(modes.weight)
+    seen = 1.0 if at_nodes else modes.seen
+    mean = jnp.sum(modes.weight * power * seen) / count
+    positive = power > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, power / mean, 1.0)), 0.0)
+
+
+def check_spectrum(
+    name: str, shape: tuple[int, int, int], box: Box, slope: Any, rise: Any, outer_scale: Any
+) -> None:
+    """Warn (`synax.SynaxWarning`) if the grid does not resolve the spectrum."""
+    values = (box.half_lengths, slope, rise, outer_scale)
+    if any(map(is_traced, values)):
+        return
+    modes = waves(shape, box, jnp.result_type(float))
+    power = modes.weight * _power(modes, slope, rise, outer_scale)
+    check_resolved(name, power, np.asarray(modes.seen))
+
+
+def _power(
+    modes: Waves, slope: Scalar, rise: Scalar, outer_scale: Scalar
+) -> Float[Array, "nx ny nz_half"]:
     seen = jnp.sum(modes.kappa**2, axis=0) > 0
     log_u = jnp.log(jnp.where(seen, modes.k, 1.0) * outer_scale)
     energy = rise * log_u - 0.5 * (rise + slope) * jnp.logaddexp(0.0, 2.0 * log_u)
     # E(k) is spread over a shell of area ~ k^2
-    power = jnp.where(seen, jnp.exp(energy - 2.0 * log_u), 0.0)
-    count = modes.k.shape[0] * modes.k.shape[1] * jnp.sum(modes.weight)
-    mean = jnp.sum(modes.weight * power) / count
-    return jnp.where(seen, jnp.sqrt(jnp.where(seen, power / mean, 1.0)), 0.0)
+    return jnp.where(seen, jnp.exp(energy - 2.0 * log_u), 0.0)
 
 
 def to_waves(grid: Float[Array, "*c nx ny nz"]) -> Complex[Array, "*c nx ny nz_half"]:
