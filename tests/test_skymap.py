@@ -330,6 +330,8 @@ def test_maps_and_stokes_show_numbers_and_units(sky):
 def test_plots_of_every_kind(sky):
     assert len(sky.plot("I", "P").axes) >= 2
     assert SkyMap(sky.I, "RM", NSIDE).plot().axes
+    titles = [a.get_title() for a in SkyMap(sky.I, "V", NSIDE, frequency=1.0).plot().axes]
+    assert any("$V$, right-handed" in title for title in titles)
     with pytest.raises(ValueError, match="one panel"):
         SkyMap(sky.I, "RM", NSIDE).plot("Q")
 

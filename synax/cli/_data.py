@@ -1,5 +1,6 @@
 """The data of a fit, from the file of a [[data]] table to numbers on the problem's sightlines."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -84,7 +85,7 @@ def _fits(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]:
     from ..io._fits_maps import read_map
 
     stokes = part["kind"] == "stokes"
-    sky, _ = read_map(
+    sky, notes = read_map(
         path,
         columns=part.get("columns"),
         table=part.get("table"),
@@ -94,6 +95,8 @@ def _fits(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]:
         ordering=part.get("ordering"),
         frame=part.get("frame"),
     )
+    for note in notes:
+        logging.getLogger("synax").warning("'%s': %s", path, note)
     lacking = [name for name in names if name not in sky.columns]
     if lacking:
         raise ValueError(

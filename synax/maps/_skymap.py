@@ -285,16 +285,17 @@ class SkyMap(eqx.Module):
     def plot(self, *panels: str, **options: Any) -> Any:
         """A figure of the map: `synax.plot.stokes` where there is polarisation, else `plot.sky`.
 
-        **Arguments:** `panels`: any of 'I', 'P', 'Q', 'U', 'angle'; `options`: those of
+        **Arguments:** `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'; `options`: those of
         `synax.plot.stokes`.
         """
         from .. import plot  # figures stand above maps, and are loaded when one is wanted
 
-        if "Q" not in self.columns:
+        if "Q" not in self.columns and "V" not in self.columns:
             if panels or options:
                 raise ValueError(f"a map of {self.kind} has one panel and no options")
             return plot.sky(self)
-        default = ("I", "P") if "I" in self.columns else ("P", "Q", "U")
+        shown = {"IQU": ("I", "P"), "IQUV": ("I", "P", "V"), "QU": ("P", "Q", "U"), "V": ("V",)}
+        default = shown[self.kind]
         return plot.stokes(self, panels or default, **options)
 
     def save(

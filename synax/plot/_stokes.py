@@ -9,12 +9,13 @@ from ..maps._skymap import SkyMap
 from ._sky import _frequency, _log_norm, _readable, _signed_norm, draw_mollweide, mollweide_pixels
 from ._texture import line_integral_convolution
 
-_PANELS = ("I", "P", "Q", "U", "angle")
+_PANELS = ("I", "P", "Q", "U", "V", "angle")
 _TITLES = {
     "I": "Total intensity $I$",
     "P": "Polarised intensity $P$",
     "Q": "Stokes $Q$",
     "U": "Stokes $U$",
+    "V": "Stokes $V$, right-handed",
     "angle": "Polarisation angle",
 }
 
@@ -30,8 +31,8 @@ def stokes(
 
     **Arguments:**
 
-    - `sky`: map of kind 'IQU' or 'QU'.
-    - `panels`: any of 'I', 'P', 'Q', 'U', 'angle'.
+    - `sky`: map of kind 'IQU', 'IQUV', 'QU' or 'V'.
+    - `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'.
     - `frequency`: GHz; which one of a map at several. Default: the highest.
     - `direction`: how the panels of P and the angle show the direction of the magnetic field
       projected on the sky (perpendicular to the electric vector, uncorrected for Faraday
@@ -88,9 +89,9 @@ def _draw(axes: Any, sky: SkyMap, name: str) -> None:
         style = {"cmap": "twilight_shifted", "norm": Normalize(-90, 90), "label": "degrees (IAU)"}
     else:
         values, label = _readable(np.asarray(getattr(sky, name)), sky.unit)
-        if name in "QU":
+        if name in "QUV":
             style = {"cmap": "RdBu_r", "norm": _signed_norm(values), "label": label}
-            where += f", {sky.convention}"
+            where += "" if name == "V" else f", {sky.convention}"
         else:
             cmap = "inferno" if name == "I" else "viridis"
             style = {"cmap": cmap, "norm": _log_norm(values), "label": label}

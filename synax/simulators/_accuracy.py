@@ -46,7 +46,7 @@ def _with_steps(sky: Synchrotron, n: int) -> Synchrotron:
 
 def _compare(coarse: Stokes, fine: Stokes, steps: int, n_rays: int) -> ErrorEstimate:
     rms, worst = {}, {}
-    for name in ("I", "Q", "U"):
+    for name in coarse.components:
         a, b = getattr(coarse, name), getattr(fine, name)
         scale = jnp.sqrt(jnp.mean(b * b, -1)) if name == "I" else jnp.std(b, -1)
         scale = jnp.where(scale > 0, scale, 1.0)
