@@ -1,10 +1,17 @@
-"""Models of cosmic-ray electrons: normalisation C (cm^-3) and index p of N = C gamma^-p."""
+"""Models of cosmic-ray electrons: power laws N = C gamma^-p, and any other spectrum N(gamma, x)."""
 
 from ._analytic import Analytic as Analytic, LinearIndex as LinearIndex
 from ._base import (
     LOWEST_INDEX as LOWEST_INDEX,
     AbstractCosmicRays as AbstractCosmicRays,
     AbstractPowerLaw as AbstractPowerLaw,
+)
+from ._energies import energies as energies
+from ._parametric import (
+    AbstractParametricSpectrum as AbstractParametricSpectrum,
+    BrokenPowerLaw as BrokenPowerLaw,
+    CutOffPowerLaw as CutOffPowerLaw,
+    LogParabola as LogParabola,
 )
 from ._power_law import PowerLaw as PowerLaw
 from ._tabulated import TabulatedSpectrum as TabulatedSpectrum

@@ -5,17 +5,17 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._gather import pack, trilinear
 from .._parameters import ModelInfo, parameter
 from ..fields._domain import Box
-from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface
 from ._base import AbstractCosmicRays
 
 
-class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
+class TabulatedSpectrum(AbstractCosmicRays):
     """N(gamma, x) on a grid: uniform in ln gamma, uniform and node-centred in x, y, z.
 
     Between energies N is a power law (linear in ln N against ln gamma, so that a power law is
@@ -37,7 +37,7 @@ class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="none: holds the user's own table",
-        notes="N(gamma, x) and its number density; `synax.Synchrotron` takes power laws",
+        notes="N(gamma, x) and its number density",
     )
 
     def __check_init__(self):
@@ -52,6 +52,44 @@ class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
                 "TabulatedSpectrum: 1 <= gamma_min < gamma_max is needed, got "
                 f"{self.gamma_min}, {self.gamma_max}"
             )
+
+    @classmethod
+    def from_spectrum(
+        cls,
+        cosmic_rays: AbstractCosmicRays,
+        box: Box,
+        shape: tuple[int, int, int] = (48, 48, 24),
+        n_gamma: int = 64,
+    ) -> "TabulatedSpectrum":
+        """Tabulate any other spectrum over its range of energies.
+
+        **Arguments:** `cosmic_rays`: a population with a finite `gamma_range`. `box`: where; N is 0
+        outside. `shape`, `n_gamma`: how many nodes along x, y, z and ln gamma.
+        """
+        low, high = (float(x) for x in cosmic_rays.gamma_range)
+        if not high < math.inf:
+            raise ValueError(
+                f"from_spectrum: cosmic_rays must have a finite gamma_range, got {low}, {high}"
+            )
+        axes = (
+            c + h * jnp.linspace(-1.0, 1.0, n)
+            for c, h, n in zip(box.center, box.half_lengths, shape, strict=True)
+        )
+        position = jnp.stack(jnp.meshgrid(*axes, indexing="ij"))
+        gamma = np.exp(np.linspace(math.log(low), math.log(high), n_gamma))
+        gamma[0], gamma[-1] = low, high
+        values = cosmic_rays.spectrum(jnp.asarray(gamma, position.dtype), position)
+        return cls(values, low, high, box)
+
+    @property
+    def gamma_range(self) -> tuple[float, float]:
+        """Lorentz factors of the first and the last table."""
+        return self.gamma_min, self.gamma_max
+
+    def breaks(self) -> tuple[float, ...]:
+        """The tabulated energies: ln N bends there."""
+        ends = math.log(self.gamma_min), math.log(self.gamma_max)
+        return tuple(np.exp(np.linspace(*ends, self.values.shape[0]))[1:-1].tolist())
 
     @property
     def gamma(self) -> Float[Array, " n_gamma"]:
@@ -74,7 +112,12 @@ class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
         self, gamma: Float[Array, "*energies"], position: Float[Array, "3 *points"]
     ) -> Float[Array, "..."]:
         """N(gamma) in cm^-3 at every energy and position, (*energies, *points)."""
-        values = self.table(position)
+        return self.between(gamma, self.table(position))
+
+    def between(
+        self, gamma: Float[Array, "*energies"], values: Float[Array, "n_gamma *points"]
+    ) -> Float[Array, "..."]:
+        """N between the tabulated energies, given N at them: (*energies, *points)."""
         n = values.shape[0]
         step = math.log(self.gamma_max / self.gamma_min) / (n - 1)
         level = jnp.log(gamma / self.gamma_min) / step
@@ -82,7 +125,7 @@ class TabulatedSpectrum(AbstractScalarField, AbstractCosmicRays):
         inside = (level > -1e-6) & (level < n - 1 + 1e-6)
         below = jnp.clip(jnp.floor(level), 0, n - 2).astype(jnp.int32)
         fraction = level - below
-        spread = gamma.shape + (1,) * (position.ndim - 1)
+        spread = gamma.shape + (1,) * (values.ndim - 1)
         fraction, inside = fraction.reshape(spread), inside.reshape(spread)
         low, high = values[below], values[below + 1]
         positive = (low > 0) & (high > 0)

@@ -38,6 +38,14 @@ _FREQUENCY_RATIO = (
 _KELVIN_KPC = const.SPEED_OF_LIGHT**2 / (2.0 * const.BOLTZMANN * const.GHZ**2) * const.KPC
 
 
+X_FACTOR = 2.0 * _FREQUENCY_RATIO
+"""x = nu/nu_c = X_FACTOR nu / (B_perp gamma^2), nu in GHz, B_perp in microgauss."""
+EMISSION_FACTOR = _EMISSIVITY * _KELVIN_KPC
+"""j in K/kpc = EMISSION_FACTOR B_perp/nu^2 int N F dgamma (microgauss, GHz, cm^-3)."""
+ABSORPTION_FACTOR = _EMISSIVITY * const.KPC / (const.ELECTRON_MASS * const.GHZ**2)
+"""a_I in 1/kpc = ABSORPTION_FACTOR B_perp/nu^2 int (N/gamma) x^2 K_5/3 dgamma."""
+
+
 def spectral_factor(
     frequency: Float[Array, "*freq"], index: Float[Array, "*points"]
 ) -> Float[Array, "..."]:

@@ -1,0 +1,56 @@
+"""Quadrature over the energies of a spectrum."""
+
+import math
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+import numpy as np
+
+from .._checks import is_traced
+
+_PANEL = 0.35  # longest panel in ln gamma
+_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
+
+
+class Energies(NamedTuple):
+    """Quadrature over energy: nodes gamma and weights of an integral over gamma (NumPy or JAX)."""
+
+    gamma: Any
+    weight: Any
+
+
+def energies(cosmic_rays: Any) -> Energies:
+    """Gauss-Legendre panels in ln gamma, cut where the spectrum says that it bends sharply.
+
+    **Arguments:** `cosmic_rays`: an `AbstractCosmicRays`.
+
+    **Returns** NumPy arrays where the range and the breaks are known numbers, else JAX arrays.
+    """
+    low, high = cosmic_rays.gamma_range
+    marks = [low, *cosmic_rays.breaks(), high]
+    if any(map(is_traced, marks)):
+        inside = jnp.stack([jnp.log(jnp.asarray(m, jnp.result_type(float))) for m in marks])
+        edges = jnp.sort(jnp.clip(inside, inside[0], inside[-1]))
+        # where the marks are is not known: every piece gets panels for seven decades
+        share = jnp.linspace(0.0, 1.0, math.ceil(math.log(1e7) / _PANEL) + 1)
+        pieces = [a + (b - a) * share for a, b in pairwise(list(edges))]
+        bounds = jnp.concatenate([pieces[0], *(p[1:] for p in pieces[1:])])
+        xp: Any = jnp
+    else:
+        numbers = [float(m) for m in marks]
+        if not 0.0 < numbers[0] < numbers[-1] < math.inf:
+            raise ValueError(
+                f"{type(cosmic_rays).__name__}: gamma_range must be two numbers, the first "
+                f"positive and below the second, got {low}, {high}"
+            )
+        inside = sorted({min(max(n, numbers[0]), numbers[-1]) for n in numbers})
+        edges = np.log(inside)
+        pieces = [
+            np.linspace(a, b, max(math.ceil((b - a) / _PANEL), 1) + 1)[:-1]
+            for a, b in pairwise(edges)
+        ]
+        bounds, xp = np.concatenate([*pieces, edges[-1:]]), np
+    middle, half = 0.5 * (bounds[1:] + bounds[:-1]), 0.5 * (bounds[1:] - bounds[:-1])
+    gamma = xp.exp((middle[:, None] + half[:, None] * _NODES).ravel())
+    return Energies(gamma, gamma * (half[:, None] * _WEIGHTS).ravel())

@@ -1,0 +1,136 @@
+"""Electrons computed by propagation programs: layouts made here, read back."""
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy.io import fits
+
+import synax
+from synax import _constants as const
+from synax.io import load_dragon, load_galprop, load_hammurabi_electrons
+
+ENERGY = 0.5 * 1.2 ** np.arange(30)  # GeV, kinetic
+R, Z = np.linspace(0.0, 12.0, 7), np.linspace(-4.0, 4.0, 5)
+X, Y = np.linspace(-12.0, 12.0, 5), np.linspace(-10.0, 14.0, 4)
+
+
+def _flux(energy, x, y, z):
+    """1/(GeV m^2 s sr): linear in space, so that resampling keeps it."""
+    return 200.0 * energy**-3.1 * (20.0 + x + 0.5 * y) * (5.0 - np.abs(z))
+
+
+def _expected(gamma, x, y, z):
+    energy = (gamma - 1.0) * const.ELECTRON_REST_ENERGY_GEV
+    speed = math.sqrt(1.0 - 1.0 / gamma**2) * const.SPEED_OF_LIGHT
+    density = 4.0 * math.pi / speed * _flux(energy, x, y, z) * 1e-6
+    return density * const.ELECTRON_REST_ENERGY_GEV
+
+
+def _check(model, point, own, factor=1.0):
+    """N at a point (frame here) against the flux at that of the file's frame."""
+    gammas = np.array([2e3, 3e4, 1.5e5])
+    values = model.spectrum(jnp.asarray(gammas), jnp.asarray(point))
+    expected = [factor * _expected(gamma, *own) for gamma in gammas]
+    assert np.allclose(values, expected, rtol=2e-4, atol=0.0)
+
+
+def _galprop(path, axes, starts, steps, species):
+    grids = np.meshgrid(ENERGY * 1e3, *axes[::-1], indexing="ij")
+    megavolts, *space = grids
+    x, y, z = space[::-1] if len(axes) == 3 else (space[1], 0.0 * space[1], space[0])
+    values = megavolts**2 * _flux(megavolts * 1e-3, x, y, z) * 1e-7
+    image = fits.PrimaryHDU(np.stack([values * weight for *_, weight in species]))
+    for k, (start, step) in enumerate(zip(starts, steps, strict=True)):
+        image.header[f"CRVAL{k + 1}"], image.header[f"CDELT{k + 1}"] = start, step
+    for s, (charge, mass, _) in enumerate(species):
+        image.header[f"NUCZ{s + 1:03d}"], image.header[f"NUCA{s + 1:03d}"] = charge, mass
+    image.writeto(path)
+
+
+SPECIES = ((1, 1, 1e3), (-1, 0, 1.0), (1, 0, 0.1))
+LOG = (math.log10(500.0), math.log10(1.2))
+
+
+def test_galprop_in_three_dimensions(tmp_path):
+    path = tmp_path / "nuclei_full_54_test.gz"
+    starts, steps = (X[0], Y[0], Z[0], LOG[0], 1), (6.0, 8.0, 2.0, LOG[1], 1)
+    _galprop(path, (X, Y, Z), starts, steps, SPECIES)
+    model = load_galprop(path)
+    assert isinstance(model, synax.cosmic_rays.TabulatedSpectrum)
+    _check(model, (-8.0, 3.0, 2.0), (8.0, -3.0, 2.0), 1.1)  # the Sun is at positive x there
+    straight = load_galprop(path, turned=False)
+    _check(straight, (-8.0, 3.0, 2.0), (-8.0, 3.0, 2.0), 1.1)
+
+
+def test_galprop_in_two_dimensions(tmp_path):
+    path = tmp_path / "nuclei_full_54_flat"
+    starts, steps = (R[0], Z[0], LOG[0], 1), (2.0, 2.0, LOG[1], 1)
+    _galprop(path, (R, Z), starts, steps, SPECIES)
+    model = load_galprop(path, shape=(13, 13, 5))
+    _check(model, (0.0, -8.0, 2.0), (8.0, 0.0, 2.0), 1.1)
+    assert model.spectrum(jnp.array([1e4]), jnp.array([11.0, 11.0, 0.0]))[0] == 0.0
+
+
+def _dragon(path, axes, names, keep=True):
+    first = fits.PrimaryHDU()
+    first.header["Ekmin"], first.header["Ekin_fac"] = ENERGY[0], 1.2
+    first.header["dimE"] = len(ENERGY)
+    for name, axis in zip(names, axes, strict=True):
+        first.header[f"{name}min"], first.header[f"{name}max"] = axis[0], axis[-1]
+        first.header[f"dim{name}"] = len(axis)
+    *space, energy = np.meshgrid(*axes[::-1], ENERGY, indexing="ij")
+    x, y, z = space[::-1] if len(axes) == 3 else (space[1], 0.0 * space[1], space[0])
+    images = []
+    for charge, mass, weight in SPECIES:
+        image = fits.ImageHDU(weight * _flux(energy, x, y, z))
+        image.header["Z_"], image.header["A"] = charge, mass
+        images.append(image)
+    fits.HDUList([first, *(images if keep else images[:1])]).writeto(path)
+
+
+def test_dragon(tmp_path):
+    _dragon(tmp_path / "run3d.fits.gz", (X, Y, Z), "xyz")
+    _check(load_dragon(tmp_path / "run3d.fits.gz"), (-8.0, 3.0, 2.0), (8.0, -3.0, 2.0), 1.1)
+    _dragon(tmp_path / "run2d.fits", (R, Z), "rz")
+    model = load_dragon(tmp_path / "run2d.fits", shape=(13, 13, 5))
+    _check(model, (8.0, 0.0, -2.0), (8.0, 0.0, -2.0), 1.1)
+
+
+@pytest.mark.parametrize("fastest", [True, False])
+def test_hammurabi(tmp_path, fastest):
+    path, box = tmp_path / "cre.bin", synax.Box((12.0, 12.0, 4.0), (0.0, 2.0, 0.0))
+    total = np.geomspace(1.0, 200.0, 40)
+    x, y, z, energy = np.meshgrid(X, Y, Z, total, indexing="ij")
+    flux = _flux(energy - const.ELECTRON_REST_ENERGY_GEV, x, y, z)
+    flux = flux if fastest else np.moveaxis(flux, -1, 0)
+    flux.astype("<f8").tofile(path)
+    model = load_hammurabi_electrons(
+        path, shape=(5, 4, 5), box=box, energies=(1.0, 200.0, 40), energy_fastest=fastest
+    )
+    _check(model, (-8.0, 3.0, 2.0), (-8.0, 3.0, 2.0))
+
+
+def test_what_does_not_fit_is_named(tmp_path):
+    path = tmp_path / "map.fits"
+    fits.PrimaryHDU(np.zeros((3, 4))).writeto(path)
+    with pytest.raises(ValueError, match=r"map\.fits.*4 axes .* this one has 2"):
+        load_galprop(path)
+    with pytest.raises(ValueError, match=r"keyword xmin is missing"):
+        load_dragon(path)
+    protons = tmp_path / "protons.fits"
+    _dragon(protons, (R, Z), "rz", keep=False)
+    with pytest.raises(ValueError, match="no image with Z_ = -1 or 1 and A = 0"):
+        load_dragon(protons)
+    starts, steps = (R[0], Z[0], LOG[0], 1), (2.0, 2.0, LOG[1], 1)
+    nuclei = tmp_path / "nuclei.fits"
+    _galprop(nuclei, (R, Z), starts, steps, SPECIES[:1])
+    with pytest.raises(ValueError, match="no species with NUCA = 0"):
+        load_galprop(nuclei)
+    raw = tmp_path / "raw.bin"
+    raw.write_bytes(b"\0" * 16)
+    with pytest.raises(ValueError, match=r"16 bytes; 3 energies on \(2, 2, 2\) nodes need 192"):
+        load_hammurabi_electrons(
+            raw, shape=(2, 2, 2), box=synax.Box((1.0, 1.0, 1.0)), energies=(1.0, 2.0, 3)
+        )

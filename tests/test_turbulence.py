@@ -1,0 +1,145 @@
+"""Means of emission over unresolved turbulence: closed forms against the table."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from synax.emission import (
+    correlated_moments,
+    integral_scale,
+    rotation_variance,
+    rotation_variance_rate,
+    striated_square,
+    turbulent_powers,
+)
+
+
+@pytest.fixture(scope="module")
+def rows(table):
+    return table("turbulence_dev")
+
+
+def _isotropic(b, sigma, p):
+    total, factor = turbulent_powers(b * b, sigma * sigma, p)
+    return jnp.stack([total, factor * b * b])
+
+
+def _striated(b, sigma, p):
+    return striated_square(b * b, sigma * sigma, p) ** ((p + 1.0) / 4.0)
+
+
+def _inputs(rows, kind):
+    return [jnp.asarray(rows[f"{kind}_{k}"]) for k in ("p", "b", "sigma")]
+
+
+def test_isotropic_part(rows):
+    p, b, sigma = _inputs(rows, "iso")
+    value = _isotropic(b, sigma, p)
+    assert np.allclose(value[0], rows["iso_I"], rtol=1e-11, atol=0.0)
+    assert np.allclose(value[1], rows["iso_P"], rtol=1e-11, atol=0.0)
+    slopes = jax.jit(jax.vmap(jax.jacfwd(_isotropic, argnums=(0, 1, 2))))(b, sigma, p)
+    for k, name in enumerate(("iso_dI", "iso_dP")):
+        got = np.stack([s[:, k] for s in slopes], axis=1)
+        scale = np.max(np.abs(rows[name]), axis=1, keepdims=True)
+        assert np.all(np.abs(got - rows[name]) <= 1e-9 * scale)
+
+
+def test_striated_part(rows):
+    p, b, sigma = _inputs(rows, "str")
+    assert np.allclose(_striated(b, sigma, p), rows["str_I"], rtol=1e-10, atol=0.0)
+    slopes = jax.jit(jax.vmap(jax.jacfwd(_striated, argnums=(0, 1, 2))))(b, sigma, p)
+    got = np.stack(slopes, axis=1)
+    scale = np.max(np.abs(rows["str_dI"]), axis=1, keepdims=True)
+    assert np.all(np.abs(got - rows["str_dI"]) <= 1e-9 * scale)
+
+
+def test_index_three_needs_no_special_function(rows):
+    _, b, sigma = _inputs(rows, "iso")
+    plain = turbulent_powers(b * b, sigma**2, jnp.asarray(3.0), cubic=True)
+    series = turbulent_powers(b * b, sigma**2, jnp.asarray(3.0))
+    assert np.allclose(plain[0], b * b + 2.0 * sigma**2, rtol=1e-15)
+    for one, other in zip(plain, series, strict=True):
+        assert np.allclose(one, other, rtol=1e-11)
+    assert np.allclose(striated_square(b * b, sigma**2, jnp.asarray(3.0)), b * b + sigma**2)
+
+
+def test_both_parts_together(rows):
+    """Exact for p = 3; elsewhere within what the docstring says."""
+    p, b, along, across = (jnp.asarray(rows[f"ani_{k}"]) for k in ("p", "b", "s_par", "s_perp"))
+    ours = along >= across
+    extra = jnp.where(ours, along**2 - across**2, 0.0)
+    square = striated_square(b * b, extra, p)
+    total, factor = turbulent_powers(square, across**2, p)
+    scale = rows["ani_I"]
+    error = np.abs(total - scale) / scale + np.abs(factor * square - rows["ani_P"]) / scale
+    error, p = error[ours], p[ours]
+    assert np.max(error[p == 3.0]) < 1e-8
+    assert np.max(error / (0.03 + np.abs(p - 3.0))) < 0.1
+
+
+@pytest.mark.parametrize("p", [1.5, 2.5, 3.0, 3.7])
+def test_no_turbulence_no_field(p):
+    def total(regular, random, index):
+        square = striated_square(regular, random, index)
+        return sum(turbulent_powers(square, random, index))
+
+    slopes = jax.jit(jax.grad(total, argnums=(0, 1, 2)))
+    for regular, random in ((0.0, 0.0), (0.0, 4.0), (4.0, 0.0), (1e8, 1e-8), (1e-8, 1e8)):
+        arguments = [jnp.asarray(x) for x in (regular, random, p)]
+        assert np.isfinite(total(*arguments))
+        assert np.all(np.isfinite(slopes(*arguments)))
+    plain, factor = turbulent_powers(*(jnp.asarray(x) for x in (4.0, 0.0, p)))
+    assert np.isclose(plain, 2.0 ** ((p + 1.0) / 2.0), rtol=1e-12)
+    assert np.isclose(factor, 2.0 ** ((p - 3.0) / 2.0), rtol=1e-12)
+
+
+def test_depolarisation_inside_a_slab(rows):
+    """Fraction of P that leaves: in the limit of many turns a closed form, else by quadrature."""
+    lam2, length, rm, sigma, d, kappa = (
+        jnp.asarray(rows[f"dep_{k}"]) for k in ("lam2", "L", "RM", "sigma_RM", "d", "kappa")
+    )
+    rate = sigma**2 / length
+    z = length * (kappa + 2.0 * lam2**2 * rate) - 2j * lam2 * rm
+    assert np.allclose(-jnp.expm1(-z) / z, rows["dep_P_internal"], atol=1e-10)
+    screen = jnp.exp(-2.0 * sigma**2 * lam2**2 + 2j * lam2 * rm)
+    assert np.allclose(screen, rows["dep_P_screen"], atol=1e-10)
+    node, weight = np.polynomial.legendre.leggauss(24)
+    edges = np.concatenate([[0.0], np.geomspace(1e-6, 1.0, 60)])
+    middle, half = 0.5 * (edges[1:] + edges[:-1]), 0.5 * np.diff(edges)
+    x = (middle[:, None] + half[:, None] * node).reshape(-1, 1)
+    weight = (half[:, None] * weight).reshape(-1, 1)
+    variance = rotation_variance(x * length, rate, d)
+    exponent = -kappa * length * x - 2.0 * lam2**2 * variance + 2j * lam2 * rm * x
+    fraction = np.sum(weight * np.exp(exponent), axis=0)
+    assert np.allclose(fraction, rows["dep_P_internal_ou"], atol=1e-9)
+
+
+def test_variance_of_the_rotation_measure():
+    """Cells of length d, each with a random field of its own: L_c = d/2."""
+    rng = np.random.default_rng(2)
+    density, sigma, d, n = 0.03, 3.0, 0.05, 80
+    measures = 811.9 * density * d * np.sum(rng.normal(0.0, sigma, (20000, n)), axis=1)
+    rate = rotation_variance_rate(*(jnp.asarray(x) for x in (density, sigma**2, d / 2.0)))
+    assert np.isclose(np.var(measures), rate * n * d, rtol=0.03)
+    short, long = (rotation_variance(jnp.asarray(s), rate, jnp.asarray(0.1)) for s in (1e-4, 100.0))
+    assert np.isclose(short, rate * 1e-8 / 0.2, rtol=1e-3)
+    assert np.isclose(long, rate * 99.9, rtol=1e-12)
+    at = lambda s: rotation_variance(jnp.asarray(s), rate, jnp.asarray(0.1))
+    ends = [at(0.002 + s) for s in (-1e-9, 1e-9)]
+    assert np.isclose(ends[0], ends[1], rtol=1e-5)  # no step between series and closed form
+
+
+def test_correlated_density_and_field(rows):
+    names = ("ne", "s", "b0", "sigma", "rho")
+    found = correlated_moments(*(jnp.asarray(rows[f"cor_{k}"]) for k in names))
+    for got, name in zip(found, ("cor_mean_nb", "cor_var_nb", "cor_mean_n2"), strict=True):
+        assert np.allclose(got, rows[name], rtol=1e-10)
+
+
+def test_integral_scale(rows):
+    beta, ratio = (jnp.asarray(rows[k]) for k in ("scale_beta", "scale_k1_over_k0"))
+    regular = (beta != 2.0) & (beta != 3.0)
+    found = integral_scale(beta, jnp.ones_like(beta), ratio)
+    assert np.allclose(found[regular], rows["scale_solenoidal_k0"][regular], rtol=1e-10)
+    assert np.allclose(found[regular] / 1.5, rows["scale_independent_k0"][regular], rtol=1e-10)
