@@ -37,6 +37,8 @@ class ParameterEntry(NamedTuple):
     text: str
     kind: str
     """'number' (a leaf), 'switch' (static), 'field', 'domain', 'part' or 'key'."""
+    dims: str = ""
+    """Names of the axes of an array ('n_arms'), where they have any."""
 
 
 class ModelEntry(NamedTuple):
@@ -125,7 +127,8 @@ def constructor(cls: type, built: Any = None) -> tuple[ParameterEntry, ...]:
             default = getattr(built, name)
         kind = _kind(name, field, argument.annotation)
         unit, text = metadata.get("unit", ""), metadata.get("text", "") or _TEXTS.get(kind, "")
-        entries.append(ParameterEntry(name, unit, plain(default), text, kind))
+        dims = getattr(argument.annotation, "dim_str", "") if kind == "number" else ""
+        entries.append(ParameterEntry(name, unit, plain(default), text, kind, dims))
     return tuple(entries)
 
 

@@ -110,6 +110,29 @@ def without_unit(value: Any, unit: str, name: str = "value") -> Any:
         raise ValueError(f"{name} must be {wanted}; it is in '{own}'") from None
 
 
+def unit_factor(old: str, new: str, name: str, convert: bool = True) -> float:
+    """Number that turns values in one unit into another; `ValueError` names what it is of.
+
+    `convert=False`: only whether the old one is known.
+    """
+    from astropy import units
+
+    if old == new:
+        return 1.0
+    found = []
+    for unit in (old, new):
+        try:
+            found.append(units.Unit(unit))
+        except (ValueError, TypeError):
+            raise ValueError(f"{name}: unit '{unit}' is not known to astropy") from None
+    if not convert:
+        return 1.0
+    try:
+        return float(found[0].to(found[1]))
+    except units.UnitConversionError:
+        raise ValueError(f"{name}: cannot convert unit '{old}' to '{new}'") from None
+
+
 def _in(unit: str) -> str:
     return f" in {unit}" if unit else ""
 

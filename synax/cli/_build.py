@@ -18,6 +18,7 @@ from . import _values as v
 from ._console import BadInput, suggestion
 
 _COMMON = ("scale", "rotate", "shift")
+_UNITS = {"magnetic": "uG", "electrons": "cm-3", "cosmic_rays": "cm-3"}
 _RANKS = {"magnetic": "vector", "electrons": "scalar", "cosmic_rays": "scalar"}
 
 
@@ -44,7 +45,7 @@ def _one(group: str, name: str, part: dict[str, Any], seed: int) -> Any:
     part = dict(part)
     common = {key: part.pop(key) for key in _COMMON if key in part}
     if "grid" in part:
-        field = _grid(name, part)
+        field = _grid(group, name, part)
     else:
         cls, make = _model(group, name, part) if "model" in part else _user_class(name, part)
         field = _call(group, name, cls, make, part, seed)
@@ -118,7 +119,7 @@ def _call(group: str, name: str, cls: type, make: Any, part: dict[str, Any], see
     for key, value in part.items():
         if key not in allowed:
             raise BadInput(
-                f"unknown parameter {name}.{key} = {value!r}: {cls.__name__} has "
+                f"unknown parameter {name}.{key} = {v.shown(value)}: {cls.__name__} has "
                 f"{', '.join(allowed)}{hint_of_moved(cls, key) or suggestion(key, allowed)}"
             )
         if entries[key].kind in ("part", "field") and _is_change(value):
@@ -150,14 +151,16 @@ def _is_change(value: Any) -> bool:
 def _changed(group: str, name: str, part: Any, table: dict[str, Any], seed: int) -> Any:
     """A part of a model with some of its values replaced; tables go on into parts of the part."""
     if not isinstance(part, eqx.Module):
-        raise BadInput(f"{name} = {table!r}: must have exactly one of {', '.join(v.SOURCES)}")
+        raise BadInput(
+            f"{name} = {v.shown(table)}: must have exactly one of {', '.join(v.SOURCES)}"
+        )
     entries = {entry.name: entry for entry in _catalogue.constructor(type(part))}
     values = {}
     for key, value in table.items():
         where = f"{name}.{key}"
         if key not in entries:
             raise BadInput(
-                f"unknown parameter {where} = {value!r}: {type(part).__name__} has "
+                f"unknown parameter {where} = {v.shown(value)}: {type(part).__name__} has "
                 f"{', '.join(entries)}{suggestion(key, entries)}"
             )
         old = getattr(part, key, None)
@@ -181,20 +184,23 @@ def _argument(group: str, key: str, value: Any, entry: _catalogue.ParameterEntry
             raise BadInput(f"{key} must have exactly one of {', '.join(v.SOURCES)}")
         return _one(group, key, value, seed)
     if entry.kind == "part":
-        raise BadInput(f"{key} = {value!r}: must be a table of this part's parameters")
+        raise BadInput(f"{key} = {v.shown(value)}: must be a table of this part's parameters")
     if entry.kind == "field":
-        raise BadInput(f"{key} = {value!r}: must be a field, a table with {', '.join(v.SOURCES)}")
+        raise BadInput(
+            f"{key} = {v.shown(value)}: must be a field, a table with {', '.join(v.SOURCES)}"
+        )
     if entry.kind == "switch":
-        return tuple(value) if isinstance(value, list) else value
-    number = v.in_unit(key, value, entry.unit)
+        return v.like(key, value, entry.default)
+    number = v.regular(key, v.in_unit(key, value, entry.unit))
     if entry.default in (_catalogue.REQUIRED, None) or isinstance(entry.default, dict):
-        return as_parameter(number)
+        return as_parameter(number, entry.unit, key)
     expected, given = np.shape(entry.default), np.shape(number)
-    if expected != given:
+    longer = len(expected) == len(given) == 1 and "n_" in entry.dims
+    if expected != given and not longer:
         want = "one number" if expected == () else f"numbers in the shape {list(expected)}"
         unit = f" in {entry.unit}" if entry.unit else ""
-        raise BadInput(f"{key} = {value!r}: must be {want}{unit}")
-    return as_parameter(number)
+        raise BadInput(f"{key} = {v.shown(value)}: must be {want}{unit}")
+    return as_parameter(number, entry.unit, key)
 
 
 def _box(key: str, value: Any) -> Any:
@@ -202,7 +208,9 @@ def _box(key: str, value: Any) -> Any:
 
     readers = {"half_lengths": v.vector(3, "kpc", positive=True), "center": v.vector(3, "kpc")}
     if not isinstance(value, dict) or "half_lengths" not in value:
-        raise BadInput(f"{key} = {value!r}: must be a table with half_lengths (and center), kpc")
+        raise BadInput(
+            f"{key} = {v.shown(value)}: must be a table with half_lengths (and center), kpc"
+        )
     for name in value:
         if name not in readers:
             hint = suggestion(name, readers)
@@ -210,20 +218,28 @@ def _box(key: str, value: Any) -> Any:
     return Box(**{name: readers[name](f"{key}.{name}", item) for name, item in value.items()})
 
 
-def _grid(name: str, part: dict[str, Any]) -> Any:
-    from ..io import load_grid
+def _grid(group: str, name: str, part: dict[str, Any]) -> Any:
+    from ..io._grids import read_grid
 
-    file = part.pop("grid")
+    file, unit = part.pop("grid"), part.pop("unit", None)
+    wanted = _UNITS[group]
     if part:
         key, value = next(iter(part.items()))
         raise BadInput(
-            f"unknown parameter {name}.{key} = {value!r}: beside 'grid' there may be "
-            f"{', '.join(_COMMON)}"
+            f"unknown parameter {name}.{key} = {v.shown(value)}: beside 'grid' there may be "
+            f"unit, {', '.join(_COMMON)}"
         )
+    if unit is not None:
+        unit = v.text(f"{name}.unit", unit)
     if not Path(file).is_file():
         raise BadInput(f"{name}.grid = {file!r}: there is no such file")
     try:
-        return load_grid(file)
+        grid = read_grid(file)
+        if unit is not None and grid.unit not in ("", unit):
+            raise ValueError(f"its unit is '{grid.unit}', which unit = {unit!r} contradicts")
+        if unit is None and not grid.unit:
+            raise ValueError(f"it has no unit: say it beside the grid, as in unit = '{wanted}'")
+        return dataclasses.replace(grid, unit=unit or grid.unit).to_unit(wanted)
     except Exception as error:
         raise BadInput(f"{name}.grid = {file!r}: {_line(error)}") from None
 

@@ -1,61 +1,56 @@
-"""The configuration of a simulation: embedded default, TOML file, --set and flags, checked.
+"""The configuration: defaults, TOML file, --set and flags, checked against the schema.
 
 Everything is known to be usable before anything is computed; the first thing that is not ends
 the program with one sentence that names the key, the value and what is allowed.
 """
 
+import re
 import tomllib
-from importlib.resources import files
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
-from ..maps._units import BRIGHTNESS_UNITS
-from . import _values as v
+import typer
+
+from ..io._text import read_text
+from . import _schema, _values as v
 from ._console import BadInput, suggestion
+from ._print import print_schema, printed_config
+from ._schema import GROUPS, OUTPUTS as OUTPUTS
 
-GROUPS = ("magnetic", "electrons", "cosmic_rays")
-OUTPUTS = ("stokes", "RM", "DM", "EM")
-
-
-def _pixels(key: str, value: Any) -> Any:
-    if isinstance(value, str):
-        return v.text(key, value)
-    return v.list_of(v.integer(0), "pixel")(key, value)
+Tree = dict[str, Any]
 
 
-SCHEMA: dict[str, Any] = {
-    "frequency": v.list_of(v.quantity("GHz", positive=True), "frequency"),
-    "outputs": v.list_of(v.choice(*OUTPUTS), "output"),
-    "seed": v.integer(0, 2**32 - 1),
-    "sightlines": {
-        "nside": v.nside,
-        "ordering": v.choice("RING", "NEST"),
-        "observer": v.vector(3, "kpc"),
-        "minimum_distance": v.quantity("kpc", minimum=0.0),
-        "pixels": _pixels,
-    },
-    "domain": {
-        "shape": v.choice("box", "sphere"),
-        "half_lengths": v.vector(3, "kpc", positive=True),
-        "radius": v.quantity("kpc", positive=True),
-        "center": v.vector(3, "kpc"),
-    },
-    "integration": {
-        "steps": v.integer(1, 1_000_000),
-        "spacing": v.choice("uniform", "graded"),
-        "scale": v.quantity("kpc", positive=True),
-        "quadrature": v.choice("gauss", "midpoint"),
-        "faces": v.boolean,
-        "precision": v.choice("float64", "float32"),
-    },
-    "output": {
-        "directory": v.text,
-        "unit": v.choice(*BRIGHTNESS_UNITS),
-        "convention": v.choice("IAU", "COSMO"),
-        "overwrite": v.boolean,
-        "figure": v.boolean,
-    },
-}
+def _print_and_exit(text: Any) -> Any:
+    def callback(context: typer.Context, asked: bool) -> bool:
+        if asked:
+            typer.echo(text(context.info_name), nl=False)
+            raise typer.Exit()
+        return asked
+
+    return callback
+
+
+PrintConfig = Annotated[
+    bool,
+    typer.Option(
+        "--print-config",
+        callback=_print_and_exit(printed_config),
+        is_eager=True,
+        help="Print every key with its default and meaning, and exit.",
+    ),
+]
+PrintSchema = Annotated[
+    bool,
+    typer.Option(
+        "--print-schema",
+        callback=_print_and_exit(print_schema),
+        is_eager=True,
+        help="Print the JSON schema of the TOML file (for editors), and exit.",
+    ),
+]
+"""Options of every verb that takes a configuration."""
 
 
 class Override(NamedTuple):
@@ -66,144 +61,247 @@ class Override(NamedTuple):
     value: Any
 
 
-def default_text() -> str:
-    """The embedded default configuration, a commented TOML text."""
-    return files("synax.cli").joinpath("default.toml").read_text(encoding="utf-8")
+def default_text(verb: str = "simulate") -> str:
+    """The default configuration of a verb, a commented TOML text."""
+    return printed_config(verb)
 
 
-def load(path: Path | None, overrides: list[Override]) -> dict[str, Any]:
+def load(path: Path | None, overrides: list[Override]) -> Tree:
     """The complete, checked configuration as plain nested data (models are built elsewhere)."""
-    tree = tomllib.loads(default_text())
-    if path is not None:
-        _merge(tree, _read(path), "")
-    for override in overrides:
-        _assign(tree, override)
-    return _check(tree)
+    tree = complete("simulate", {} if path is None else read(path), overrides)
+    with named(overrides):
+        return checked("simulate", tree)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
+    """The defaults of a verb with a file's and the command line's changes; not checked yet."""
+    tree: Tree = {**_schema.defaults(_schema.TOP)}
+    tree |= {group: {"model": model} for group, model in _schema.MODELS.items()}
+    for name, section in _schema.VERBS[verb].items():
+        if name not in _schema.OPTIONAL:
+            tree[name] = _schema.defaults(section)
+    _merge(verb, tree, user)
+    with named(overrides):
+        for override in overrides:
+            _assign(verb, tree, override)
+    return tree
+
+
+@contextmanager
+def named(overrides: Sequence[Override]) -> Iterator[None]:
+    """Put the flag that gave a value before a message about that value."""
     try:
-        user = tomllib.loads(path.read_text(encoding="utf-8"))
+        yield
+    except BadInput as error:
+        message = str(error)
+        for override in overrides:
+            about = rf"(unknown parameter |\[)?{re.escape(override.path)}(?![\w])"
+            if override.flag != "--set" and re.match(about, message):
+                raise BadInput(f"{override.flag}: {message}") from None
+        raise
+
+
+def read(path: Path) -> Tree:
+    """A TOML file as nested data, the file names in it made relative to it."""
+    try:
+        text = read_text(path)
     except FileNotFoundError:
         raise BadInput(f"configuration file '{path}' does not exist") from None
     except OSError as error:
         raise BadInput(f"configuration file '{path}': {error.strerror or error}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise BadInput(f"configuration file '{path}' is not valid TOML: {error}") from None
+    except ValueError as error:
+        raise BadInput(f"configuration file: {error}") from None
+    try:
+        user = tomllib.loads(text)
+    except RecursionError:
+        raise BadInput(f"configuration file '{path}': too many brackets in each other") from None
+    except ValueError as error:  # also of TOML, of UTF-8 and of whole numbers too long to read
         raise BadInput(f"configuration file '{path}' is not valid TOML: {error}") from None
     _anchor(user, path.parent)
     return user
 
 
-def _anchor(user: dict[str, Any], folder: Path) -> None:
+def _anchor(user: Tree, folder: Path) -> None:
     """Make file names in a configuration file relative to that file."""
     for group in GROUPS:
         parts = user.get(group, [])
         for part in parts if isinstance(parts, list) else [parts]:
             for key in ("class", "grid"):
-                if isinstance(part, dict) and isinstance(part.get(key), str):
-                    part[key] = str(folder / part[key])
-    lines = user.get("sightlines")
-    if isinstance(lines, dict) and isinstance(lines.get("pixels"), str):
-        lines["pixels"] = str(folder / lines["pixels"])
+                _anchor_one(part, key, folder)
+    _anchor_one(user.get("sightlines"), "pixels", folder)
+    data = user.get("data")
+    for part in data if isinstance(data, list) else [data]:
+        _anchor_one(part, "file", folder)
 
 
-def _known(key: str, allowed: Any, where: str) -> None:
-    if key not in allowed:
-        place = f"in [{where}]" if where else "at the top level"
-        choices = ", ".join(allowed)
-        hint = suggestion(key, allowed)
-        raise BadInput(f"unknown key '{key}' {place}: known are {choices}{hint}")
+def _anchor_one(table: Any, key: str, folder: Path) -> None:
+    if isinstance(table, dict) and isinstance(table.get(key), str) and table[key].strip():
+        table[key] = str(folder / v.from_home(key, table[key]))
 
 
-def _merge(tree: dict[str, Any], user: dict[str, Any], where: str) -> None:
-    schema = SCHEMA if not where else SCHEMA[where]
+def unknown(key: str, allowed: Sequence[str], where: str) -> None:
+    """Raise `BadInput` for a key that is not there, with those that are."""
+    if key in allowed:
+        return
+    place = f"in [{where}]" if where else "at the top level"
+    further = ""
+    if not where and key in (*_schema.LISTS, *_schema.INFERENCE):
+        further = f"; '{key}' is for synax fit and synax sample"
+    raise BadInput(
+        f"unknown key {_quoted(key)} {place}: known are {', '.join(allowed)}"
+        f"{further or suggestion(key, allowed)}"
+    )
+
+
+def _quoted(key: str) -> str:
+    return f"'{key}'" if key.isprintable() and len(key) < 80 else v.shown(key)
+
+
+def _merge(verb: str, tree: Tree, user: Tree) -> None:
+    sections = _schema.VERBS[verb]
     for key, value in user.items():
-        _known(key, schema if where else (*schema, *GROUPS), where)
-        if not where and key in GROUPS:
+        unknown(key, _schema.top_level(verb), "")
+        if key in GROUPS:
             replaces = not isinstance(value, dict) or any(s in value for s in v.SOURCES)
             tree[key] = value if replaces else {**tree[key], **value}
-        elif not where and isinstance(schema[key], dict):
-            if not isinstance(value, dict):
-                raise BadInput(f"{key} = {value!r}: must be a table, [{key}]")
+        elif key in sections:
+            value = _table(key, value)
             if key == "domain" and _other_shape(tree["domain"], value):
                 tree["domain"] = {}
-            _merge(tree[key], value, key)
+            tree[key] = {**tree.get(key, {}), **value}
         else:
             tree[key] = value
 
 
-def _assign(tree: dict[str, Any], override: Override) -> None:
-    *parents, last = override.path.split(".")
+def _table(key: str, value: Any) -> Tree:
+    if not isinstance(value, dict):
+        raise BadInput(f"{key} = {v.shown(value)}: must be a table, [{key}]")
+    return value
+
+
+def _assign(verb: str, tree: Tree, override: Override) -> None:
+    """Put one change into the tree: nested keys, parts of sums, data sets, priors by path."""
+    names = split(override.path)
+    first, *rest = names
+    what = f"{override.flag} {override.path}"
+    unknown(first, _schema.top_level(verb), "")
+    if first in ("priors", "start"):
+        table = tree.setdefault(first, {})
+        if rest:
+            _table(first, table)[".".join(rest)] = override.value
+        else:
+            tree[first] = override.value
+        return
+    if first == "data" and rest:
+        _table(what, _data_set(what, tree.get("data"), rest))[rest[-1]] = override.value
+        return
+    *parents, last = names
     node: Any = tree
-    if parents or last not in GROUPS:
-        _known(override.path.split(".")[0], (*SCHEMA, *GROUPS), "")
     for depth, name in enumerate(parents):
         here = ".".join(parents[: depth + 1])
         if isinstance(node, list):
-            if not name.isdigit() or int(name) >= len(node):
-                raise BadInput(
-                    f"{override.flag} {override.path}: '{here}' must be a number from 0 to "
-                    f"{len(node) - 1}"
-                )
+            if not name.isdecimal() or int(name) >= len(node):
+                raise BadInput(f"{what}: '{here}' must be a number from 0 to {len(node) - 1}")
             node = node[int(name)]
         else:
             node = node.setdefault(name, {})
-        if not isinstance(node, dict | list if parents[0] in GROUPS else dict):
-            raise BadInput(f"{override.flag} {override.path}: '{here}' holds no further keys")
+        if not isinstance(node, dict | list if first in GROUPS else dict):
+            raise BadInput(f"{what}: '{here}' holds no further keys")
     if isinstance(node, list):
+        above = ".".join(parents)
         raise BadInput(
-            f"{override.flag} {override.path}: '{'.'.join(parents)}' is a sum of {len(node)} "
-            f"models; say which, as in {'.'.join(parents)}.0.{last}"
+            f"{what}: '{above}' is a sum of {len(node)} models; say which, as in {above}.0.{last}"
         )
     if node is tree.get("domain") and _other_shape(node, {last: override.value}):
         node.clear()
-    if last in v.SOURCES and parents and parents[0] in GROUPS:
+    if last in v.SOURCES and first in GROUPS and parents:
         for source in v.SOURCES:
             node.pop(source, None)
     node[last] = override.value
 
 
-def _other_shape(domain: dict[str, Any], changes: dict[str, Any]) -> bool:
+def _data_set(what: str, data: Any, rest: list[str]) -> Any:
+    """The data set that a change is for: by its number, its name, or the only one."""
+    parts = [data] if isinstance(data, dict) else data
+    if not isinstance(parts, list) or not parts:
+        raise BadInput(f"{what}: there is no [[data]] table to change")
+    if len(rest) == 1 and len(parts) == 1:
+        return parts[0]
+    names = [part.get("name") if isinstance(part, dict) else None for part in parts]
+    if len(rest) == 2 and rest[0] in names:
+        return parts[names.index(rest[0])]
+    if len(rest) == 2 and rest[0].isdecimal() and int(rest[0]) < len(parts):
+        return parts[int(rest[0])]
+    known = ", ".join(str(n or k) for k, n in enumerate(names))
+    raise BadInput(f"{what}: say which of the data, as in data.{known.split(', ')[0]}.sigma")
+
+
+def _other_shape(domain: Tree, changes: Tree) -> bool:
     """Whether the changes speak of another shape, so that the old lengths mean nothing."""
-    named = "sphere" if "radius" in changes else "box" if "half_lengths" in changes else None
-    wanted = changes.get("shape", named)
+    if not isinstance(domain, dict):
+        return False
+    given = "sphere" if "radius" in changes else "box" if "half_lengths" in changes else None
+    wanted = changes.get("shape", given)
     return wanted is not None and wanted != domain.get("shape", wanted)
+
+
+def split(path: str) -> list[str]:
+    """The names of a dotted path; a quoted part may hold dots: priors."magnetic.b0"."""
+    found = re.findall(r"\"([^\"]*)\"|'([^']*)'|([^.\"']+)", path)
+    return ["".join(parts).strip() for parts in found] or [path]
 
 
 def parse_set(text: str) -> Override:
     """'magnetic.b0=3.0' -> an override; the value is TOML, or a bare string."""
     path, equals, value = text.partition("=")
     path = path.strip()
-    if not equals or not path or not all(path.split(".")):
-        raise BadInput(f"--set {text!r}: must be KEY=VALUE, such as magnetic.b0=3.0")
+    plain = re.sub(r"\"[^\"]*\"|'[^']*'", "x", path)
+    if not equals or not path or not path.isprintable() or not all(plain.split(".")):
+        raise BadInput(f"--set {v.shown(text)}: must be KEY=VALUE, such as magnetic.b0=3.0")
+    return Override("--set", path, value_of(path, value))
+
+
+def value_of(path: str, value: str) -> Any:
+    """The value of a --set: TOML, or else the text itself."""
     try:
-        parsed = tomllib.loads(f"value = {value.strip()}")["value"]
+        parsed = tomllib.loads(f"value = {value.strip()}")
     except tomllib.TOMLDecodeError:
-        parsed = value.strip()
-    return Override("--set", path, parsed)
+        return value.strip()
+    except RecursionError:
+        raise BadInput(f"{path}: too many brackets in each other") from None
+    except ValueError:
+        raise BadInput(f"{path} = {v.shown(value)}: has too many digits") from None
+    return parsed["value"] if len(parsed) == 1 else value.strip()
 
 
-def _check(tree: dict[str, Any]) -> dict[str, Any]:
-    checked: dict[str, Any] = {}
+def checked(verb: str, tree: Tree) -> Tree:
+    """The tree with every value read; tables with names of the user's are left to their reader."""
+    sections, found = _schema.VERBS[verb], {}
     for key, value in tree.items():
         if key in GROUPS:
-            checked[key] = _models(key, value)
-        elif isinstance(SCHEMA[key], dict):
-            checked[key] = {}
-            for name, item in value.items():
-                _known(name, SCHEMA[key], key)
-                checked[key][name] = SCHEMA[key][name](f"{key}.{name}", item)
-        else:
-            checked[key] = SCHEMA[key](key, value)
-    _check_domain(checked["domain"])
-    lines = checked["sightlines"]
+            found[key] = _models(key, value)
+        elif key in sections:
+            found[key] = section(key, value, sections[key])
+        elif key in _schema.TOP:
+            found[key] = _schema.TOP[key].reader(key, value)
+    _check_domain(found["domain"])
+    lines = found["sightlines"]
     v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])
-    if "scale" in checked["integration"] and checked["integration"]["spacing"] != "graded":
+    if "scale" in found["integration"] and found["integration"]["spacing"] != "graded":
         raise BadInput("integration.scale has a meaning only with integration.spacing = 'graded'")
-    return checked
+    return found
 
 
-def _check_domain(domain: dict[str, Any]) -> None:
+def section(name: str, value: Any, keys: _schema.Section) -> Tree:
+    """The values of one table, each read."""
+    for key in _table(name, value):
+        unknown(key, tuple(keys), name)
+    return {key: keys[key].reader(f"{name}.{key}", item) for key, item in value.items()}
+
+
+def _check_domain(domain: Tree) -> None:
     domain.setdefault("shape", "sphere" if "radius" in domain else "box")
     domain.setdefault("center", [0.0, 0.0, 0.0])
     needed = "radius" if domain["shape"] == "sphere" else "half_lengths"
@@ -214,15 +312,19 @@ def _check_domain(domain: dict[str, Any]) -> None:
         raise BadInput(f"domain.{other} = {domain[other]!r}: a {domain['shape']} has no {other}")
 
 
-def _models(group: str, value: Any) -> list[dict[str, Any]]:
+def _models(group: str, value: Any) -> list[Tree]:
     parts = value if isinstance(value, list) else [value]
     if not parts or not all(isinstance(part, dict) for part in parts):
-        raise BadInput(f"{group} = {value!r}: must be a table [{group}] or several [[{group}]]")
+        raise BadInput(f"{group} = {v.shown(value)}: must be a table [{group}] or several "
+                       f"[[{group}]]")  # fmt: skip
+    found = []
     for k, part in enumerate(parts):
         name = group if len(parts) == 1 else f"{group}.{k}"
         sources = [s for s in v.SOURCES if s in part]
         if len(sources) != 1:
             given = "none" if not sources else " and ".join(sources)
             raise BadInput(f"[{name}] must have exactly one of model, class, grid; it has {given}")
-        v.text(f"{name}.{sources[0]}", part[sources[0]])
-    return parts
+        source = sources[0]
+        read = _schema.MODEL[source].reader(f"{name}.{source}", part[source])
+        found.append({**part, source: read})
+    return found

@@ -5,6 +5,7 @@ import difflib
 import functools
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -41,7 +42,10 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(verb)
     def run(*args: Any, **kwargs: Any) -> None:
         try:
-            verb(*args, **kwargs)
+            with warnings.catch_warnings():
+                # as sentences; those of libraries stay with their libraries' rules
+                warnings.showwarning = _show_warning
+                verb(*args, **kwargs)
         except BadInput as error:
             _complain(str(error))
             raise typer.Exit(BAD_INPUT) from None
@@ -69,11 +73,21 @@ def say_interrupted(signal: BaseException) -> int:
 
 
 def _complain(message: str) -> None:
-    stderr().print("[bold red]error:[/]", _escape(message), soft_wrap=True)
+    from rich.text import Text
+
+    stderr().print(Text.assemble(("error:", "bold red"), " ", one_line(message)), soft_wrap=True)
 
 
-def _escape(text: str) -> str:
-    return text.replace("[", "\\[")
+def one_line(text: str) -> str:
+    """A text with line feeds and control characters shown, not obeyed."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def _show_warning(message: Any, *_: Any, **__: Any) -> None:
+    from rich.text import Text
+
+    line = Text.assemble(("warning:", "bold yellow"), " ", one_line(str(message)))
+    stderr().print(line, soft_wrap=True)
 
 
 def print_json(data: Any) -> None:
@@ -84,7 +98,7 @@ def print_json(data: Any) -> None:
 def suggestion(name: str, allowed: Iterable[str]) -> str:
     """'; did you mean 'x'?' for the nearest allowed name, or nothing."""
     lowered = {str(a).lower(): str(a) for a in allowed}
-    close = difflib.get_close_matches(str(name).lower(), lowered, n=1, cutoff=0.5)
+    close = difflib.get_close_matches(str(name)[:80].lower(), lowered, n=1, cutoff=0.5)
     return f"; did you mean '{lowered[close[0]]}'?" if close else ""
 
 
@@ -94,4 +108,6 @@ def choose(key: str, value: Any, allowed: Iterable[str]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     choices = ", ".join(allowed)
-    raise BadInput(f"{key} = {value!r}: must be one of {choices}{suggestion(value, allowed)}")
+    given = repr(value)
+    given = given if len(given) <= 200 else f"{given[:80]}...{given[-20:]}"
+    raise BadInput(f"{key} = {given}: must be one of {choices}{suggestion(value, allowed)}")

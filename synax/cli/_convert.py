@@ -121,7 +121,7 @@ def convert(
     if as_json:
         print_json(explain(target))
     elif not quiet:
-        stdout().print(f"written [bold]{target}[/]{note}")
+        stdout().print(f"written '{target}'{note}", markup=False)
 
 
 def _no_options(source: Path, options: dict[str, Any], what: str) -> None:
@@ -138,7 +138,7 @@ def _configuration(source: Path, target: Path, overwrite: bool) -> None:
         raise BadInput(f"TARGET = '{target}': a configuration is written as .toml")
     try:
         text = toml_text(*hammurabi_xml(source))
-    except (ValueError, UnicodeDecodeError) as error:
+    except (ValueError, OSError) as error:
         raise BadInput(f"SOURCE: {error}") from None
     with atomic(target, overwrite) as temporary:
         Path(temporary).write_text(text, encoding="utf-8")
@@ -217,11 +217,12 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _grid(source: Path, target: Path, overwrite: bool, raw: dict[str, Any]) -> None:
     from ..fields._domain import Box
-    from ..io import load_grid, save_grid
+    from ..io import save_grid
+    from ..io._grids import read_grid
 
     try:
         header = {} if raw["shape"] is None else {"box": Box(raw["half_lengths"])}
-        grid = load_grid(source, shape=raw["shape"], **header)
+        grid = read_grid(source, shape=raw["shape"], **header)
     except (ValueError, OSError, KeyError) as error:
         raise BadInput(f"SOURCE = '{source}': {' '.join(str(error).split())}") from None
     try:

@@ -2,7 +2,6 @@
 
 import json
 import re
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,11 +83,8 @@ def _check_seal(file: Path, always: bool) -> None:
 def _toml(file: Path) -> dict[str, Any]:
     from . import _config, _inference_config
 
-    try:
-        keys = tomllib.loads(file.read_text(encoding="utf-8")).keys()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise _refuse(file, f"not valid TOML: {error}") from None
-    if keys & {"data", "priors", *_inference_config.SECTIONS}:
+    keys = _config.read(file).keys()
+    if keys & {"data", "priors", "start", *_inference_config.SECTIONS}:
         return {
             "holds": "configuration of synax fit and synax sample",
             **_inference_config.load(file, []),
@@ -248,10 +244,10 @@ def _grid(file: Path) -> dict[str, Any]:
     import numpy as np
 
     from .. import _catalogue
-    from ..io import load_grid
+    from ..io._grids import read_grid
 
     try:
-        grid = load_grid(file)
+        grid = read_grid(file)
     except Exception as error:  # whatever a library makes of a foreign file
         text = " ".join(str(error).split())
         raise _refuse(file, f"not a map, grid or record of this program ({text})") from None

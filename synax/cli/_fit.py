@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from . import _runs
+from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
 
 _EPILOG = """
@@ -31,6 +31,8 @@ def fit(
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Find the most probable parameters (or grid) of a model, given data.
 
@@ -48,7 +50,7 @@ def fit(
         for path, value in record["parameters"].items():
             shown = f"{value:.6g}" if isinstance(value, float) else f"array of {value['shape']}"
             console.print(f"{path:<36} {shown}")
-        console.print(f"{result.reason}; written to [bold]{run.folder}[/]")
+        console.print(f"{result.reason}; written to '{run.folder}'", markup=False)
     if record["loss"] is None:
         raise RuntimeError(
             f"the fit failed: {result.reason}, at every parameter that it tried last"

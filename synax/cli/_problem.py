@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from .._parameters import set_paths
 from ..inference import (
     DispersionMeasureLikelihood,
     GaussianLikelihood,
@@ -62,16 +63,29 @@ def build(settings: dict[str, Any]) -> Problem:
         rest = ~used & np.isfinite(values)
         if part["held_out"] > 0.0 and rest.any():
             held[part["name"]] = make(rest)
+    joint = JointLikelihood(**sets)
+    model, joint = _started(model, joint, settings.get("start", {}))
     priors = _distributions(settings["priors"])
     if latent is not None:
         import numpyro.distributions as dist
 
         priors[latent] = dist.Normal(0.0, 1.0)
     try:
-        posterior = Posterior(model, priors, JointLikelihood(**sets))
+        posterior = Posterior(model, priors, joint)
     except (ValueError, TypeError) as error:
         raise BadInput(f"[priors] cannot be used: {error}") from None
     return Problem(posterior, JointLikelihood(**held) if held else None, rays, masks)
+
+
+def _started(model: Any, likelihood: Any, start: dict[str, Any]) -> tuple[Any, Any]:
+    """Model and likelihood with the values of [start] in place of their own."""
+    own = "likelihood."
+    try:
+        model = set_paths(model, {k: x for k, x in start.items() if not k.startswith(own)})
+        of_data = {k.removeprefix(own): x for k, x in start.items() if k.startswith(own)}
+        return model, set_paths(likelihood, of_data)
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"[start] cannot be used: {error}") from None
 
 
 def _with_random(field: Any, s: dict[str, Any], seed: int) -> tuple[Any, str]:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import _constants as const
+from .. import _checks as checks, _constants as const
 from .._parameters import as_parameter
 from ..maps._kinds import STOKES
 from ..maps._units import label
@@ -19,6 +19,7 @@ from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
 from ..simulators._engine import BLOCKS
 from . import _build
+from ._console import BadInput
 
 
 class Sky(NamedTuple):
@@ -52,6 +53,7 @@ def precision(name: str) -> contextlib.AbstractContextManager:
 
 def prepare(config: dict[str, Any]) -> Sky:
     """Build everything a configuration describes; `BadInput` for what cannot be used."""
+    check_memory(config)
     seed = config["seed"]
     fields = {g: _build.build_field(g, config[g], seed) for g in ("magnetic", "electrons")}
     fields["cosmic_rays"] = _build.build_field("cosmic_rays", config["cosmic_rays"], seed)
@@ -72,6 +74,28 @@ def prepare(config: dict[str, Any]) -> Sky:
         tuple(config["outputs"]),
         _build.integration(config["integration"]),
     )
+
+
+def check_memory(config: dict[str, Any], results: bool = True) -> None:
+    """Raise `BadInput` if sightlines and maps would not fit into this machine's memory.
+
+    A map is counted twice: as the integrator's result and as the map that is written.
+    """
+    lines, outputs = config["sightlines"], config["outputs"]
+    pixels = lines.get("pixels")
+    count = 12 * lines["nside"] ** 2
+    count = len(pixels) if isinstance(pixels, list) else count
+    if isinstance(pixels, str):  # only the mask itself, which is read whole
+        size, what = 24.0 * count, f"a mask of {count:,} pixels"
+    else:
+        maps = sum(3 * len(config["frequency"]) if name == "stokes" else 1 for name in outputs)
+        width = 4 if config["integration"]["precision"] == "float32" else 8
+        size = count * (8.0 + 2.0 * width * maps * results)
+        what = f"{count:,} sightlines" + (f" and {maps} maps of them" if results else "")
+    try:
+        checks.memory(f"sightlines.nside = {lines['nside']}: {what}", size)
+    except ValueError as error:
+        raise BadInput(str(error)) from None
 
 
 Outputs = dict[str, Any]

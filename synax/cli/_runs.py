@@ -15,7 +15,7 @@ from ..io._sealed import seal, seal_document
 from . import _config, _inference_config
 from ._console import BadInput, stderr
 
-Config = Annotated[Path, typer.Argument(help="TOML file with [priors] and [[data]].")]
+Config = Annotated[Path, typer.Argument(help="TOML file with data and priors; see --print-config.")]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 Change = Annotated[

@@ -4,7 +4,7 @@ from typing import Any
 
 import typer
 
-from . import _runs
+from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
 
 _EPILOG = """
@@ -33,6 +33,8 @@ def sample(
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Sample the posterior of a model's parameters, given data.
 
@@ -48,7 +50,7 @@ def sample(
         from ..inference import assess
 
         print(assess(data))
-        stdout().print(f"written to [bold]{run.folder}[/]")
+        stdout().print(f"written to '{run.folder}'", markup=False)
 
 
 def _summary(data: Any) -> dict[str, Any]:

@@ -64,18 +64,14 @@ def simulate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
-    print_config: Annotated[
-        bool, typer.Option("--print-config", help="Print the default configuration and exit.")
-    ] = False,
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
 
     Writes FITS maps (read by healpy without options), sky.png and record.json (versions,
     configuration, timings, numerical error) into the output folder.
     """
-    if print_config:
-        typer.echo(_config.default_text(), nl=False)
-        return
     flags = {
         "frequency": ("--frequency", [_number(f) for f in frequency] if frequency else None),
         "sightlines.nside": ("--nside", nside),
@@ -98,8 +94,10 @@ def simulate(
         for path, (flag, value) in flags.items()
         if value is not None
     ]
-    settings = _config.load(config, overrides + [_config.parse_set(s) for s in change or []])
-    record = run(settings, talk=not (quiet or as_json))
+    overrides += [_config.parse_set(s) for s in change or []]
+    settings = _config.load(config, overrides)
+    with _config.named(overrides):
+        record = run(settings, talk=not (quiet or as_json))
     if as_json:
         print_json(record)
 
@@ -196,6 +194,8 @@ def _progress(talk: bool, total: int) -> Any:
 
 
 def _summary(record: dict[str, Any], folder: Path) -> None:
+    from rich.markup import escape
+
     console, times = stdout(), record["timings_s"]
     console.print(f"[bold]{record['n_rays']:,}[/] sightlines in {times['total']:.1f} s")
     outputs = record["error_estimate"]["outputs"]
@@ -205,7 +205,7 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
         f"{outputs[worst]['relative_rms']:.1e} of the rms ({worst})"
     )
     console.print(
-        f"written to [bold]{folder}[/]:",
+        f"written to [bold]{escape(str(folder))}[/]:",
         ", ".join(record["files"].values()),
         soft_wrap=True,
     )

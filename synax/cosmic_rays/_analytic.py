@@ -20,6 +20,15 @@ _DENSITY_OF_FLUX = (
 )
 
 
+def flux_normalisation(energy: float, flux: float, index: float) -> float:
+    """C (cm^-3) of N = C gamma^-p from the flux (GeV^-1 m^-2 s^-1 sr^-1) at an energy (GeV).
+
+    With the electron's speed as hammurabiX writes it, sqrt(1 - 1/gamma).
+    """
+    gamma = energy / const.ELECTRON_REST_ENERGY_GEV
+    return _DENSITY_OF_FLUX / math.sqrt(1.0 - 1.0 / gamma) * flux * gamma**index
+
+
 class LinearIndex(AbstractScalarField):
     """p = alpha - beta R - theta |z|, with R and |z| in kpc."""
 

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 from jaxtyping import Array, Float
 
 from .._parameters import ModelInfo
-from ..fields._field import AbstractField
+from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface
 from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 
@@ -24,6 +24,10 @@ class PowerLaw(AbstractPowerLaw):
                 "PowerLaw: normalisation must be a scalar field (cosmic_rays.Uniform takes a "
                 f"number), got {type(self.normalisation).__name__}"
             )
+        check_rank(self.normalisation, "scalar", "normalisation")
+        check_unit(self.normalisation, "cm-3", "normalisation")
+        if isinstance(self.spectral_index, AbstractField):
+            check_rank(self.spectral_index, "scalar", "spectral_index")
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         return self.normalisation(position)

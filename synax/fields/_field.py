@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
-from .._parameters import as_parameter, hint_of_moved, parameter
+from .._parameters import as_parameter, hint_of_moved, parameter, unit_factor
 from ._surfaces import AbstractSurface, Moved
 
 Value = Float[Array, "..."]
@@ -215,9 +215,16 @@ def check_unit(field: Any, unit: str, name: str) -> None:
         check_unit(field.field, unit, f"{name}.field")
     else:
         own = getattr(field, "unit", unit)
-        if isinstance(own, str) and own != unit:
+        if not isinstance(own, str) or own == unit:
+            return
+        kind = type(field).__name__
+        if not own:
             raise ValueError(
-                f"{name} must be in {unit}, and this {type(field).__name__} is in '{own}': give "
+                f"{name} must be in {unit}, and this {kind} has no unit: give it unit='{unit}'"
+            )
+        if unit_factor(own, unit, name) != 1.0:
+            raise ValueError(
+                f"{name} must be in {unit}, and this {kind} is in '{own}': give "
                 f"grid.to_unit('{unit}')"
             )
 

@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 from .. import _checks as checks
 from .._numerics._gather import Shape3, pack, trilinear
 from .._numerics._mesh import as_mesh
-from .._parameters import as_parameter, parameter
+from .._parameters import as_parameter, parameter, unit_factor
 from ._domain import Box
 from ._field import AbstractField, Position, Value
 from ._surfaces import AbstractSurface
@@ -266,21 +266,3 @@ def check_nodes(name: str, shape: Any) -> Shape3:
     if 3 * nx * ny * nz >= 2**31:
         raise ValueError(f"{name}: shape {(nx, ny, nz)} is too large for 32-bit indices")
     return checks.grid_shape(name, (nx, ny, nz))
-
-
-def unit_factor(old: str, new: str, name: str) -> float:
-    """Number that turns values in one unit into another; `ValueError` names what it is of."""
-    from astropy import units
-
-    if old == new:
-        return 1.0
-    found = []
-    for unit in (old, new):
-        try:
-            found.append(units.Unit(unit))
-        except (ValueError, TypeError):
-            raise ValueError(f"{name}: unit '{unit}' is not known to astropy") from None
-    try:
-        return float(found[0].to(found[1]))
-    except units.UnitConversionError:
-        raise ValueError(f"{name}: cannot convert unit '{old}' to '{new}'") from None

@@ -4,6 +4,7 @@ All but `.bin` carry the box, centring, behaviour outside, order, unit and name 
 and give back the same bits. `.bin` is hammurabiX's headerless binary.
 """
 
+import dataclasses
 import os
 from collections.abc import Callable
 from io import BytesIO
@@ -13,10 +14,13 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from .. import _checks as checks
+from .._parameters import unit_factor
 from ..fields._domain import Box
 from ..fields._grid import GridField
 from ._atomic import atomic, check_target
 from ._hammurabi_grids import read_raw, write_raw
+from ._sizes import check_fits, check_hdf5, check_npz, check_regular
 from ._vti import read_vti, write_vti
 from ._vtk import read_vtk, write_vtk
 
@@ -58,12 +62,12 @@ def save_grid(
     path = Path(path)
     ending = _ending(path)
     check_target(path, overwrite)
-    _unit(grid.unit)
+    unit_factor(grid.unit, "", "grid.unit", convert=False)
     values = np.asarray(grid.values)
     if ending == ".bin":
         if grid.centering != "node":
             raise ValueError(f"'{path}': a hammurabiX grid is node-centred, this one is not")
-        scale = _factor(grid.unit, "G" if values.ndim == 4 else "cm-3", path)
+        scale = unit_factor(grid.unit, "G" if values.ndim == 4 else "cm-3", f"'{path}'")
         with atomic(path, overwrite) as temporary:
             write_raw(temporary, values, scale)
         return
@@ -80,50 +84,84 @@ def load_grid(
     *,
     unit: str | None = None,
     quantity: str | None = None,
-    shape: tuple[int, int, int] | None = None,
+    shape: Any = None,
     box: Box | None = None,
 ) -> GridField:
     """Read a grid that `save_grid` wrote, or a hammurabiX `.bin`.
 
     **Arguments:**
 
-    - `unit`: convert to this unit (an error if the file's cannot be); as stored if not given.
+    - `unit`: convert to this unit (an error if the file's cannot be), or what the values are in
+      where the file says nothing. Not given: magnetic fields come in microgauss and densities in
+      cm^-3, whatever the file's unit; other quantities as stored.
     - `quantity`: if given, the name that the file must carry.
     - `shape`, `box`: needed for `.bin`, which knows neither; forbidden otherwise. A file of three
       times as many numbers as nodes is a vector. Values come back in microgauss or cm^-3, with
       `outside="zero"`.
 
-    **Raises** `FileNotFoundError`, or `ValueError` naming the file and what is wrong with it.
+    **Raises** `FileNotFoundError`, or `ValueError` naming the file and what is wrong with it:
+    values that are not finite, a header that promises more than the file holds, a unit that does
+    not convert.
     """
+    grid = read_grid(path, quantity=quantity, shape=shape, box=box)
+    try:
+        if unit is None:
+            return grid.to_unit(_package_unit(grid.unit))
+        # values without a unit are in the one that is given
+        return dataclasses.replace(grid, unit=grid.unit or unit).to_unit(unit)
+    except ValueError as problem:
+        raise ValueError(f"'{path}': {str(problem).removeprefix('unit: ')}") from None
+
+
+def _package_unit(unit: str) -> str:
+    """The package's own unit of the same kind, or the same unit."""
+    for own in ("uG", "cm-3"):
+        try:
+            unit_factor(unit, own, "unit")
+        except ValueError:
+            continue
+        return own
+    return unit
+
+
+def read_grid(
+    path: str | os.PathLike,
+    *,
+    quantity: str | None = None,
+    shape: Any = None,
+    box: Box | None = None,
+) -> GridField:
+    """`load_grid` that leaves the values in the unit of the file."""
     path = Path(path)
     ending = _ending(path)
-    if not path.is_file():
+    if not path.exists():
         raise FileNotFoundError(f"no file '{path}'")
     if ending == ".bin":
         if shape is None or box is None:
             raise ValueError(f"'{path}': a raw binary has no header: give shape and box")
-        values, found = read_raw(path, tuple(shape)), {"outside": "zero", "centering": "node"}
-        found |= {"order": "linear", "unit": "uG" if values.ndim == 4 else "cm-3"}
+        values = read_raw(path, checks.grid_shape("shape", shape))
+        found = {"outside": "zero", "centering": "node", "order": "linear"}
+        found["unit"] = "uG" if values.ndim == 4 else "cm-3"
     else:
         if shape is not None or box is not None:
             raise ValueError(f"'{path}': shape and box are in the file; do not give them")
         values, found, box = _read(path, ending, quantity)
-    target = unit or found["unit"]
-    factor = _factor(found["unit"], target, path)
-    # multiplied only when needed, so that a round trip keeps the bits
-    values = values if factor == 1.0 else values * np.asarray(factor, dtype=values.dtype)
-    settings = {name: found[name] for name in ("centering", "outside", "order")}
     try:
-        return GridField(jnp.asarray(values), box, unit=target, **settings)
-    except ValueError as problem:
-        raise ValueError(f"'{path}': {problem}") from None
+        settings = {name: found[name] for name in ("centering", "outside", "order")}
+        return GridField(jnp.asarray(values), box, unit=found["unit"], **settings)
+    except (ValueError, TypeError) as problem:
+        text = str(problem).removeprefix("GridField: ")
+        raise ValueError(f"'{path}': {text}") from None
 
 
 def _read(path: Path, ending: str, quantity: str | None) -> tuple[np.ndarray, dict[str, Any], Box]:
     try:
+        check_regular(path)
         values, facts = _FORMATS[ending].read(path)
-    except Exception as problem:
-        raise ValueError(f"'{path}' is not a readable grid: {problem}") from problem
+    except Exception as problem:  # whatever a library says of a broken file
+        text = " ".join(str(problem).split()) or type(problem).__name__
+        raise ValueError(f"'{path}' is not a readable grid: {text}") from problem
+    facts = {"unit": "", **facts}
     missing = [name for name in (*_TEXT, *_NUMBERS) if name not in facts]
     if missing:
         raise ValueError(f"'{path}' is not a grid written by synax: it lacks {missing}")
@@ -145,32 +183,13 @@ def _ending(path: Path) -> str:
     return ending
 
 
-def _unit(name: str) -> Any:
-    from astropy import units
-
-    try:
-        return units.Unit(name)
-    except ValueError:
-        raise ValueError(f"unit '{name}' is not known to astropy") from None
-
-
-def _factor(old: str, new: str, path: Path) -> float:
-    from astropy import units
-
-    if old == new:
-        return 1.0
-    try:
-        return float(_unit(old).to(_unit(new)))
-    except units.UnitConversionError:
-        raise ValueError(f"'{path}': cannot convert unit '{old}' to '{new}'") from None
-
-
 def _write_npz(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
     with open(path, "wb") as file:
         np.savez(file, values=values, **facts)
 
 
 def _read_npz(path: Path) -> Contents:
+    check_npz(path)
     # opened here, since np.load leaves a broken archive open
     with open(path, "rb") as raw, np.load(raw, allow_pickle=False) as file:
         facts = {k: file[k] for k in file.files}
@@ -195,6 +214,7 @@ def _read_hdf5(path: Path) -> Contents:
 
     with h5py.File(path, "r") as file:
         data = file["values"]
+        check_hdf5(data)
         return data[()], dict(data.attrs)
 
 
@@ -222,6 +242,7 @@ def _write_fits(path: Path, values: np.ndarray, facts: dict[str, Any]) -> None:
 def _read_fits(path: Path) -> Contents:
     from astropy.io import fits
 
+    check_fits(path, check_regular(path))
     with fits.open(path, memmap=False) as file:
         values, header = file[0].data, file[0].header
         if values is None:

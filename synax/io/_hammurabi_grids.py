@@ -1,8 +1,11 @@
 """hammurabiX's raw binary grids: float64, little endian, no header, x slowest and z fastest."""
 
+import math
 from pathlib import Path
 
 import numpy as np
+
+from ._sizes import check_regular
 
 _MICROGAUSS_PER_GAUSS = 1e6
 
@@ -15,7 +18,7 @@ def write_raw(path: Path, values: np.ndarray, scale: float) -> None:
 
 def read_raw(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     """Vectors (3, nx, ny, nz) in microgauss or scalars (nx, ny, nz), told apart by the size."""
-    count, nodes = path.stat().st_size, int(np.prod(shape))
+    count, nodes = check_regular(path), math.prod(shape)
     if count not in (8 * nodes, 24 * nodes):
         raise ValueError(
             f"'{path}' has {count} bytes; shape {shape} needs {8 * nodes} (scalar) "

@@ -4,10 +4,13 @@ The settings of the grid stand in the title line, the box in the field data; num
 """
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ._sizes import check_declared
 
 _TYPES = {"double": ">f8", "float": ">f4"}
 
@@ -55,8 +58,11 @@ def read_vtk(path: Path) -> tuple[np.ndarray, dict[str, Any]]:
             file.readline()  # the colour table
         shape = [int(n) - (not node) for n in words[1][1:]]
         components = [3] if kind == "VECTORS" else []
-        count = int(np.prod([*shape, *components]))
+        if len(shape) != 3 or min(shape) < 1:
+            raise ValueError(f"DIMENSIONS must be three positive numbers, got {words[1][1:]}")
+        count = math.prod([*shape, *components])
         stored = np.dtype(_TYPES[precision])
+        check_declared("its array", [*shape, *components], stored.itemsize, path.stat().st_size)
         raw = file.read(count * stored.itemsize)
     if len(raw) != count * stored.itemsize:
         raise ValueError("the file is cut short")

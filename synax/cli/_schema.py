@@ -1,0 +1,214 @@
+"""Every key of every configuration: type, unit, range, default and what it means, in one place.
+
+Checking, the printed defaults, the JSON schema for editors and the lists in messages are all made
+from these tables.
+"""
+
+from typing import Any, NamedTuple
+
+from ..maps._kinds import FRAMES
+from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
+from . import _values as v
+
+GROUPS = ("magnetic", "electrons", "cosmic_rays")
+OUTPUTS = ("stokes", "RM", "DM", "EM")
+DISTRIBUTIONS = ("uniform", "normal", "lognormal", "loguniform")
+
+
+class Key(NamedTuple):
+    """One key of a table."""
+
+    reader: Any
+    doc: str
+    default: Any = None
+    """None: absent unless given."""
+    example: Any = None
+    """Shown, commented out, where there is no default."""
+
+
+Section = dict[str, Key]
+
+TOP: Section = {
+    "frequency": Key(
+        v.list_of(v.quantity("GHz", positive=True), "frequency"),
+        'GHz, or strings with a unit: "408 MHz"',
+        [0.408, 2.4, 23.0],
+    ),
+    "outputs": Key(
+        v.list_of(v.choice(*OUTPUTS), "output"),
+        "any of stokes, RM, DM, EM",
+        ["stokes", "RM", "DM"],
+    ),
+    "seed": Key(v.integer(0, 2**32 - 1), "for the random parts of models", 0),
+}
+
+MODELS = {"magnetic": "WMAP", "electrons": "YMW16", "cosmic_rays": "WMAP"}
+"""The default model of each group."""
+
+MODEL: Section = {
+    "model": Key(v.text, "a model by name (see `synax models`)"),
+    "class": Key(v.path, "or a class of your own: 'mymodels.py:Ring'"),
+    "grid": Key(v.path, "or a grid's file: 'field.npz'"),
+    "unit": Key(v.text, "unit of the grid, where its file says none"),
+    "scale": Key(v.quantity(""), "factor"),
+    "rotate": Key(v.vector(3, "rad"), "turned about the Centre by this rotation vector, rad"),
+    "shift": Key(v.vector(3, "kpc"), "moved by this much, kpc"),
+}
+"""What stands beside the parameters of a model in its table."""
+
+SIGHTLINES: Section = {
+    "nside": Key(v.nside, "HEALPix resolution", 64),
+    "ordering": Key(v.choice("RING", "NEST"), "RING or NEST", "RING"),
+    "observer": Key(
+        v.vector(3, "kpc"), "kpc; x from the Sun to the Galactic Centre", [-8.3, 0.0, 0.006]
+    ),
+    "minimum_distance": Key(v.quantity("kpc", minimum=0.0), "kpc, where the rays start", 0.0),
+    "pixels": Key(
+        v.either(v.path, v.list_of(v.integer(0), "pixel")),
+        "or a FITS mask: non-zero pixels are computed",
+        example=[0, 1, 2],
+    ),
+}
+
+DOMAIN: Section = {
+    "shape": Key(v.choice("box", "sphere"), "box: half_lengths; sphere: radius", "box"),
+    "half_lengths": Key(v.vector(3, "kpc", positive=True), "kpc", [20.0, 20.0, 5.0]),
+    "radius": Key(v.quantity("kpc", positive=True), "kpc, of a sphere", example=20.0),
+    "center": Key(v.vector(3, "kpc"), "kpc", [0.0, 0.0, 0.0]),
+}
+
+INTEGRATION: Section = {
+    "steps": Key(
+        v.integer(1, 1_000_000), "per ray; surfaces of the models add cells of their own", 256
+    ),
+    "spacing": Key(
+        v.choice("uniform", "graded"), "graded: finer near the observer; or uniform", "graded"
+    ),
+    "scale": Key(
+        v.quantity("kpc", positive=True), "kpc, of graded cells: beyond it they grow", example=0.1
+    ),
+    "quadrature": Key(
+        v.choice("gauss", "midpoint"), "gauss (4th order) or midpoint (2nd)", "gauss"
+    ),
+    "faces": Key(v.boolean, "cell faces where models jump", True),
+    "precision": Key(v.choice("float64", "float32"), "float64 or float32", "float64"),
+}
+
+OUTPUT: Section = {
+    "directory": Key(v.path, "where the files go", "synax-output"),
+    "unit": Key(
+        v.choice(*BRIGHTNESS_UNITS), "K_RJ, mK_RJ, uK_RJ, K_CMB, ..., Jy/sr, MJy/sr", "K_RJ"
+    ),
+    "convention": Key(v.choice("IAU", "COSMO"), "sign of U: COSMO (healpy's own) or IAU", "COSMO"),
+    "overwrite": Key(v.boolean, "replace files that are there", False),
+    "figure": Key(v.boolean, "sky.png beside the maps", True),
+}
+
+SIMULATION: dict[str, Section] = {
+    "sightlines": SIGHTLINES,
+    "domain": DOMAIN,
+    "integration": INTEGRATION,
+    "output": OUTPUT,
+}
+"""The tables of `synax simulate`, beside the top level and the models."""
+
+RANDOM_FIELD: Section = {
+    "group": Key(v.choice("magnetic", "electrons"), "what it is added to", "magnetic"),
+    "kind": Key(v.choice("solenoidal", "gaussian"), "solenoidal: without divergence", "solenoidal"),
+    "shape": Key(v.integers(3, 2), "nodes along x, y, z", example=[48, 48, 12]),
+    "half_lengths": Key(v.vector(3, "kpc", positive=True), "kpc", [20.0, 20.0, 5.0]),
+    "spectrum": Key(v.choice("matern", "power-law"), "matern or power-law", "matern"),
+    "rms": Key(v.quantity("", positive=True), "of a component, in microgauss or cm-3", 1.0),
+    "length": Key(v.vector(3, "kpc", positive=True), "kpc, correlation lengths", [4.0, 4.0, 1.0]),
+    "slope": Key(v.quantity("", positive=True), "of a power-law spectrum", 11.0 / 3.0),
+    "replace": Key(v.boolean, "in place of the model, not added to it", False),
+    "amplitude": Key(v.quantity("", minimum=0.0), "of the modes at the start", 0.1),
+}
+
+FIT: Section = {
+    "optimizer": Key(
+        v.choice("gauss-newton", "adam", "lbfgs"), "gauss-newton, adam or lbfgs", "gauss-newton"
+    ),
+    "rate": Key(v.quantity("", positive=True), "step size of adam", 0.02),
+    "steps": Key(v.integer(1, 10**9), "at most so many", 200),
+    "tolerance": Key(v.quantity("", positive=True), "end when the loss falls by less", 1e-6),
+    "patience": Key(v.integer(1, 10**9), "steps without a better validation before the end", 5),
+}
+
+SAMPLE: Section = {
+    "method": Key(v.choice("hmc", "nuts", "mclmc", "rwmh"), "hmc, nuts, mclmc or rwmh", "hmc"),
+    "chains": Key(v.integer(1, 100_000), "independent chains", 4),
+    "warmup": Key(v.integer(0, 10**9), "steps of each chain that are not kept", 100),
+    "draws": Key(v.integer(4, 10**9), "draws of each chain", 500),
+    "chunk": Key(v.integer(1, 10**9), "steps between two checkpoints", 25),
+    "whiten": Key(
+        v.choice("fisher", "pathfinder", "prior"),
+        "what the steps are scaled with: fisher, pathfinder, prior",
+        "fisher",
+    ),
+    "restarts": Key(v.integer(0, 10_000), "searches for the maximum, from draws of the prior", 8),
+}
+
+RUN: Section = {
+    "directory": Key(v.path, "folder of the run", "synax-run"),
+    "every_minutes": Key(v.quantity("", minimum=0.0), "minutes between checkpoints, at least", 0.0),
+}
+
+INFERENCE: dict[str, Section] = {
+    "random_field": RANDOM_FIELD,
+    "fit": FIT,
+    "sample": SAMPLE,
+    "run": RUN,
+}
+"""The further tables of `synax fit` and `synax sample`."""
+
+OPTIONAL = ("random_field",)
+"""Tables that are absent unless given."""
+
+DATA: Section = {
+    "name": Key(v.text, "letters, digits and _; its gain is 'likelihood.NAME.gain'", example="sky"),
+    "kind": Key(v.choice("stokes", "RM", "DM"), "stokes, RM or DM", "stokes"),
+    "file": Key(v.path, "npz or FITS; without a file: mock data of the model", example="sky.npz"),
+    "columns": Key(
+        v.table_of(v.text, "{ I = 'T' }"), "names of the arrays in a npz file", example={"I": "T"}
+    ),
+    "unit": Key(
+        v.choice(*BRIGHTNESS_UNITS, *BARE_KELVIN, "rad/m2", "pc/cm3", spelled=spelled),
+        "of the file, if it says none (K: Rayleigh-Jeans)",
+        example="K",
+    ),
+    "table": Key(v.either(v.text, v.integer(0)), "extension of a FITS file", example=1),
+    "ordering": Key(v.choice("RING", "NEST"), "of the file, if it says none", example="RING"),
+    "frame": Key(v.choice(*FRAMES), "of the file, if it says none", example="galactic"),
+    "convention": Key(v.choice("IAU", "COSMO"), "sign of U, if the file says none", example="IAU"),
+    "frequency": Key(v.quantity("GHz", positive=True), "GHz, of Stokes parameters", example=2.4),
+    "stokes": Key(
+        v.list_of(v.choice("I", "Q", "U"), "Stokes parameter"), "which ones", example=["Q", "U"]
+    ),
+    "sigma": Key(v.quantity("", positive=True), "the noise: K, rad/m2, pc/cm3", example=5e-4),
+    "relative_sigma": Key(
+        v.quantity("", minimum=0.0), "further noise, as a fraction of the data", example=0.05
+    ),
+    "excess": Key(v.quantity("", positive=True), "what the model misses, at first", example=1e-3),
+    "held_out": Key(
+        v.quantity("", minimum=0.0, below=1.0), "fraction of the pixels set aside", 0.0
+    ),
+}
+
+VERBS = {"simulate": SIMULATION, "fit": {**SIMULATION, **INFERENCE}}
+VERBS["sample"] = VERBS["fit"]
+"""Tables by verb."""
+
+LISTS = ("data", "priors", "start")
+"""Of `synax fit` and `synax sample`: tables with names of the user's."""
+
+
+def top_level(verb: str) -> tuple[str, ...]:
+    """All names that may stand at the top level of a verb's configuration."""
+    more = () if verb == "simulate" else LISTS
+    return (*TOP, *GROUPS, *VERBS[verb], *more)
+
+
+def defaults(section: Section) -> dict[str, Any]:
+    """The values of a table when nothing is said."""
+    return {name: key.default for name, key in section.items() if key.default is not None}
