@@ -22,7 +22,7 @@ TEMPLATE = """<?xml version="1.0"?>
   </observable>
   <fieldio><breg read="1" write="0" filename="breg.bin"/></fieldio>
   <grid>
-    <observer><x value="-8.5"/><y value="0"/><z value="20"/></observer>
+    <observer><x value="-8.5"/><y value="0"/><z value="0.02"/></observer>
     <shell><oc_r_max value="30"/><gc_r_max value="20"/><gc_z_max value="5"/>
       <oc_r_res value="0.05"/><lat_min value="-30"/></shell>
   </grid>

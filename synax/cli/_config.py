@@ -6,51 +6,44 @@ the program with one sentence that names the key, the value and what is allowed.
 
 import re
 import tomllib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
 from ..io._text import read_text
 from . import _schema, _values as v
 from ._console import BadInput, suggestion
-from ._print import print_schema, printed_config
+from ._print import printed_config, schema_text
 from ._schema import GROUPS, OUTPUTS as OUTPUTS
 
 Tree = dict[str, Any]
 
 
-def _print_and_exit(text: Any) -> Any:
-    def callback(context: typer.Context, asked: bool) -> bool:
+def _printing(flag: str, text: Callable[[], str], help: str) -> Any:
+    """An option that prints a text and ends the program."""
+
+    def callback(asked: bool) -> bool:
         if asked:
-            typer.echo(text(context.info_name), nl=False)
+            typer.echo(text(), nl=False)
             raise typer.Exit()
         return asked
 
-    return callback
+    return typer.Option(False, flag, callback=callback, is_eager=True, help=help)
 
 
-PrintConfig = Annotated[
-    bool,
-    typer.Option(
-        "--print-config",
-        callback=_print_and_exit(printed_config),
-        is_eager=True,
-        help="Print every key with its default and meaning, and exit.",
-    ),
-]
-PrintSchema = Annotated[
-    bool,
-    typer.Option(
-        "--print-schema",
-        callback=_print_and_exit(print_schema),
-        is_eager=True,
-        help="Print the JSON schema of the TOML file (for editors), and exit.",
-    ),
-]
-"""Options of every verb that takes a configuration."""
+def print_config(verb: str) -> Any:
+    """The option --print-config of a verb."""
+    help = "Print every key with its default and meaning, and exit."
+    return _printing("--print-config", lambda: printed_config(verb), help)
+
+
+def print_schema(verb: str) -> Any:
+    """The option --print-schema of a verb."""
+    help = "Print the JSON schema of the TOML file (for editors), and exit."
+    return _printing("--print-schema", lambda: schema_text(verb), help)
 
 
 class Override(NamedTuple):
@@ -198,6 +191,9 @@ def _assign(verb: str, tree: Tree, override: Override) -> None:
         _table(what, _data_set(what, tree.get("data"), rest))[rest[-1]] = override.value
         return
     *parents, last = names
+    if not parents:
+        _merge(verb, tree, {last: override.value})
+        return
     node: Any = tree
     for depth, name in enumerate(parents):
         here = ".".join(parents[: depth + 1])
@@ -216,7 +212,7 @@ def _assign(verb: str, tree: Tree, override: Override) -> None:
         )
     if node is tree.get("domain") and _other_shape(node, {last: override.value}):
         node.clear()
-    if last in v.SOURCES and first in GROUPS and parents:
+    if last in v.SOURCES and first in GROUPS:
         for source in v.SOURCES:
             node.pop(source, None)
     node[last] = override.value

@@ -31,8 +31,8 @@ def fit(
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
+    print_config: bool = _config.print_config("fit"),
+    print_schema: bool = _config.print_schema("fit"),
 ) -> None:
     """Find the most probable parameters (or grid) of a model, given data.
 

@@ -146,6 +146,6 @@ def _parameter(entry: Any) -> dict[str, Any]:
     return found
 
 
-def print_schema(verb: str) -> str:
+def schema_text(verb: str) -> str:
     """`json_schema` as text."""
     return json.dumps(json_schema(verb), indent=2) + "\n"

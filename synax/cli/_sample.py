@@ -33,8 +33,8 @@ def sample(
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
+    print_config: bool = _config.print_config("sample"),
+    print_schema: bool = _config.print_schema("sample"),
 ) -> None:
     """Sample the posterior of a model's parameters, given data.
 

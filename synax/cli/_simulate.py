@@ -64,8 +64,8 @@ def simulate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
+    print_config: bool = _config.print_config("simulate"),
+    print_schema: bool = _config.print_schema("simulate"),
 ) -> None:
     """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
 
