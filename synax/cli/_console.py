@@ -12,6 +12,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
+from .._checks import SynaxWarning
 from ..io._atomic import CannotWrite
 from ..io._plain_json import dumps
 
@@ -45,6 +46,7 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
             with warnings.catch_warnings():
                 # as sentences; those of libraries stay with their libraries' rules
                 warnings.showwarning = _show_warning
+                warnings.simplefilter("once", SynaxWarning)
                 verb(*args, **kwargs)
         except BadInput as error:
             _complain(str(error))

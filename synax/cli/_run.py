@@ -21,6 +21,12 @@ from ..simulators._engine import BLOCKS
 from . import _build
 from ._console import BadInput
 
+Outputs = dict[str, Any]
+"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM."""
+
+LARGEST = 1e29
+"""HEALPix marks missing pixels by -1.6375e30."""
+
 
 class Sky(NamedTuple):
     """What is computed: fields, where to look, how to integrate, which outputs."""
@@ -64,6 +70,7 @@ def prepare(config: dict[str, Any]) -> Sky:
         "minimum_distance": lines["minimum_distance"],
         "domain": _build.domain(config["domain"]),
     }
+    _check_observer(lines["observer"], geometry["domain"])
     return Sky(
         fields,
         lines["nside"],
@@ -98,8 +105,24 @@ def check_memory(config: dict[str, Any], results: bool = True) -> None:
         raise BadInput(str(error)) from None
 
 
-Outputs = dict[str, Any]
-"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM."""
+def _check_observer(observer: list[float], domain: Any) -> None:
+    if not bool(domain.contains(jnp.asarray(observer))):
+        raise BadInput(
+            f"sightlines.observer = {observer}: lies outside the domain, where nothing is "
+            "integrated; give a larger domain or another observer"
+        )
+
+
+def check_finite(sky: Sky, results: Outputs) -> None:
+    """Raise `BadInput` for maps that no file can hold: not finite, or HEALPix's "missing"."""
+    for name in sky.outputs:
+        values = np.asarray(results[name])
+        bad = int(np.sum(~(np.abs(values) < LARGEST)))
+        if bad:
+            raise BadInput(
+                f"{name}: {bad} of {values.size} values are not finite, or beyond {LARGEST:g}; "
+                "look for extreme numbers in the models"
+            )
 
 
 def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:

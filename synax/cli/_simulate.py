@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from .. import _checks as checks
 from ..io._atomic import check_place, check_target, together
 from ..maps._units import label
 from . import _config, _record
@@ -157,6 +158,8 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     ready = time.perf_counter()
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
+    _run.check_finite(sky, results)
+    _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
     made = _write.sky_maps(sky, results, settings)
@@ -183,6 +186,21 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     if talk:
         _summary(record, folder)
     return record
+
+
+POOR = 0.1
+"""An integration error beyond this fraction of a map's rms is warned of."""
+
+
+def _warn_of_error(error: dict[str, Any]) -> None:
+    outputs = error["outputs"]
+    worst = max(outputs, key=lambda name: outputs[name]["relative_rms"])
+    size = outputs[worst]["relative_rms"]
+    if size > POOR:
+        checks.warn(
+            f"the integration error is {100 * size:.0f} % of the rms ({worst}): "
+            f"{error['steps']} steps are too few, give more with --steps"
+        )
 
 
 def _progress(talk: bool, total: int) -> Any:
