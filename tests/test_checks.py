@@ -202,3 +202,34 @@ def test_values_being_traced_pass():
         return synax.magnetic.WMAP(b0=b0)(jnp.ones(3)).sum()
 
     assert np.isfinite(jax.grad(strength)(1.0))
+
+
+def test_data_masks_and_noise_are_checked():
+    data = np.zeros((2, 2))
+    make = lambda **given: synax.GaussianLikelihood(
+        FEW, 2.4, **{"data": data, "sigma": 1.0} | given
+    )
+    for given, words in (
+        ({"mask": np.zeros((2, 2), bool)}, "mask must be True somewhere"),
+        ({"gain": NAN}, "gain must be finite"),
+        ({"excess": NAN}, "excess must be finite"),
+        ({"data": data + 1j}, "data must be real numbers"),
+    ):
+        with pytest.raises((ValueError, TypeError), match=words):
+            make(**given)
+    with pytest.raises(ValueError, match="dof must be positive"):
+        synax.StudentTLikelihood(FEW, 2.4, data, 1.0, dof=0.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: synax.electrons.Uniform(-1.0), "value must be finite and at least 0"),
+        (lambda: synax.electrons.TwoDisc(h1=0.0), "h1 must be positive"),
+        (lambda: synax.cosmic_rays.WMAP(r0=-5.0), "r0 must be positive"),
+        (lambda: synax.cosmic_rays.Uniform(1.0, radius=0.0), "radius must be positive"),
+    ],
+)
+def test_densities_and_scales_are_not_negative(make, words):
+    with pytest.raises(ValueError, match=words):
+        make()

@@ -14,9 +14,9 @@ from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
 class Uniform(AbstractPowerLaw):
     """C = `value` inside a sphere of `radius` around `center`; no radius: everywhere."""
 
-    value: Scalar = parameter(4.0e-5, "cm-3", "normalisation C")
+    value: Scalar = parameter(4.0e-5, "cm-3", "normalisation C", minimum=0.0)
     spectral_index: Any = spectral_index_field(3.0)
-    radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge")
+    radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge", above=0.0)
     center: Float[Array, "3"] | None = parameter(None, "kpc", "centre; None: Galactic Centre")
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")

@@ -21,9 +21,11 @@ class WMAP(AbstractPowerLaw):
     (profile); Diao et al. 2024, arXiv:2410.01136 (normalisation).
     """
 
-    c0: Scalar = parameter(2.1113067834e-4, "cm-3", "normalisation on the axis, in the plane")
-    r0: Scalar = parameter(5.0, "kpc", "scale length")
-    z0: Scalar = parameter(1.0, "kpc", "scale height")
+    c0: Scalar = parameter(
+        2.1113067834e-4, "cm-3", "normalisation on the axis, in the plane", minimum=0.0
+    )
+    r0: Scalar = parameter(5.0, "kpc", "scale length", above=0.0)
+    z0: Scalar = parameter(1.0, "kpc", "scale height", above=0.0)
     spectral_index: Any = spectral_index_field(3.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(

@@ -20,9 +20,13 @@ class ExponentialDisc(AbstractScalarField):
     **Reference:** Gaensler et al. 2008, PASA 25, 184 (n0 = 0.014 cm^-3, h_z = 1.83 kpc).
     """
 
-    n0: Scalar = parameter(0.014, "cm-3", "density in the plane (on the axis, if h_r is given)")
-    h_r: Scalar | None = parameter(None, "kpc", "scale length; None: no radial dependence")
-    h_z: Scalar = parameter(1.83, "kpc", "scale height")
+    n0: Scalar = parameter(
+        0.014, "cm-3", "density in the plane (on the axis, if h_r is given)", minimum=0.0
+    )
+    h_r: Scalar | None = parameter(
+        None, "kpc", "scale length; None: no radial dependence", above=0.0
+    )
+    h_z: Scalar = parameter(1.83, "kpc", "scale height", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="Gaensler et al. 2008, PASA 25, 184")
 
@@ -47,14 +51,16 @@ class TwoDisc(AbstractScalarField):
     thin disc: Cordes & Lazio 2002, arXiv:astro-ph/0207156, table 2 and 3.
     """
 
-    n1: Scalar = parameter(0.014, "cm-3", "thick disc in the plane at the Sun's radius")
-    h1: Scalar = parameter(1.83, "kpc", "scale height of the thick disc")
+    n1: Scalar = parameter(
+        0.014, "cm-3", "thick disc in the plane at the Sun's radius", minimum=0.0
+    )
+    h1: Scalar = parameter(1.83, "kpc", "scale height of the thick disc", above=0.0)
     a1: Scalar = parameter(17.5, "kpc", "radius where the thick disc ends")
     r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    n2: Scalar = parameter(0.08, "cm-3", "thin disc at its densest")
-    h2: Scalar = parameter(0.15, "kpc", "scale height of the thin disc")
+    n2: Scalar = parameter(0.08, "cm-3", "thin disc at its densest", minimum=0.0)
+    h2: Scalar = parameter(0.15, "kpc", "scale height of the thin disc", above=0.0)
     a2: Scalar = parameter(3.8, "kpc", "radius of the thin disc's ring")
-    w2: Scalar = parameter(1.8, "kpc", "width of the ring")
+    w2: Scalar = parameter(1.8, "kpc", "width of the ring", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Gaensler et al. 2008, PASA 25, 184; Cordes & Lazio 2002, arXiv:astro-ph/0207156",

@@ -14,8 +14,8 @@ from ..fields._surfaces import AbstractSurface
 class Uniform(AbstractScalarField):
     """n_e = `value` inside a sphere of `radius` around `center`; no radius: everywhere."""
 
-    value: Scalar = parameter(0.01, "cm-3", "density")
-    radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge")
+    value: Scalar = parameter(0.01, "cm-3", "density", minimum=0.0)
+    radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge", above=0.0)
     center: Float[Array, "3"] | None = parameter(None, "kpc", "centre; None: Galactic Centre")
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")

@@ -14,6 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import _checks as checks
 from .._parameters import as_parameter, holds
 from ..fields._field import AbstractField
 from ..maps._stokes import Stokes
@@ -93,8 +94,9 @@ class Likelihood(AbstractLikelihood):
     ):
         data, mask = _check_data(data, mask)
         self.observable, self.data, self.noise, self.mask = observable, data, noise, mask
-        self.gain, self.offset = as_parameter(gain), as_parameter(offset)
+        self.gain, self.offset = as_parameter(gain, "", "gain"), as_parameter(offset, "", "offset")
         for name, value in (("gain", self.gain), ("offset", self.offset)):
+            checks.finite(name, value)
             _check_broadcast(name, value, data.shape)
         for name in ("sigma", "excess", "scale"):
             value = getattr(noise, name, None)
@@ -162,15 +164,15 @@ def _check_broadcast(name: str, value: Any, shape: tuple[int, ...]) -> None:
 
 
 def _check_data(data: Any, mask: Any) -> tuple[Array, np.ndarray | None]:
-    data = jnp.asarray(data)
-    if not jnp.issubdtype(data.dtype, jnp.floating):
-        data = data.astype(jnp.result_type(float))
+    data = as_parameter(data, "", "data")
     if mask is not None:
         mask = np.asarray(mask)
         if mask.dtype != bool:
             raise ValueError(f"mask must be boolean (True: used), got {mask.dtype}")
         _check_broadcast("mask", mask, data.shape)
         mask = np.broadcast_to(mask, data.shape)
+        if not mask.any():
+            raise ValueError("mask must be True somewhere: no datum is used")
         data = jnp.where(mask, data, 0.0)
     if not holds(data, np.isfinite):
         raise ValueError("data must be finite where they are used: give a mask")

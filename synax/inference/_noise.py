@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from .._parameters import as_parameter
+from .._parameters import as_parameter, parameter
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 Mask = Bool[Any, "*shape"] | None
@@ -50,8 +50,10 @@ class GaussianNoise(AbstractNoise):
     `excess`: standard deviation of further scatter (what the model leaves out), or None.
     """
 
-    sigma: Float[Array, "..."] = eqx.field(converter=as_parameter)
-    excess: Float[Array, "..."] | None = eqx.field(default=None, converter=as_parameter)
+    sigma: Float[Array, "..."] = eqx.field(converter=lambda x: as_parameter(x, "", "sigma"))
+    excess: Float[Array, "..."] | None = parameter(
+        None, "", "standard deviation of further scatter"
+    )
 
     def variance(self, like: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """sigma^2 + excess^2, in the shape of the data."""
@@ -87,8 +89,8 @@ class StudentTNoise(AbstractNoise):
     **Reference:** Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84, 881 (model, information).
     """
 
-    scale: Float[Array, "..."] = eqx.field(converter=as_parameter)
-    dof: Float[Array, ""] = eqx.field(default=4.0, converter=as_parameter)
+    scale: Float[Array, "..."] = eqx.field(converter=lambda x: as_parameter(x, "", "scale"))
+    dof: Float[Array, ""] = parameter(4.0, "", "degrees of freedom", above=0.0)
 
     def whiten(self, residual, mask):
         return _keep(residual / _full(self.scale, residual), mask).reshape(-1)
