@@ -74,7 +74,7 @@ def compare(
     elif not quiet:
         for record in records:
             _show(record)
-        stdout().print(f"written to [bold]{output}[/]")
+        stdout().print(f"written to '{output}'", markup=False)
 
 
 def _flags(flags: dict[str, tuple[str, Any]]) -> list[_config.Override]:

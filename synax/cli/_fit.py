@@ -49,7 +49,7 @@ def fit(
         console = stdout()
         for path, value in record["parameters"].items():
             shown = f"{value:.6g}" if isinstance(value, float) else f"array of {value['shape']}"
-            console.print(f"{path:<36} {shown}")
+            console.print(f"{path:<36} {shown}", markup=False)
         console.print(f"{result.reason}; written to '{run.folder}'", markup=False)
     if record["loss"] is None:
         raise RuntimeError(

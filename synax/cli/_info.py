@@ -47,8 +47,28 @@ def _show(found: dict[str, Any]) -> None:
     from rich.pretty import Pretty
     from rich.table import Table
 
+    if str(found["holds"]).startswith("folder"):
+        found = _brief(found)
     table = Table(show_header=False, box=None, padding=(0, 2, 0, 0))
     for key, value in found.items():
         shown = Pretty(value) if isinstance(value, dict | list) else escape(str(value))
         table.add_row(f"[bold]{escape(key)}[/]", shown)
     stdout().print(table)
+
+
+MOST_FILES = 20
+
+
+def _brief(found: dict[str, Any]) -> dict[str, Any]:
+    """A folder in some lines: what it and its documents hold, and the first of its files."""
+    brief = {}
+    for key, value in found.items():
+        if key == "files":
+            names = value[:MOST_FILES]
+            more = len(value) - len(names)
+            brief[key] = ", ".join(names) + (f", and {more} more" if more else "")
+        elif isinstance(value, dict) and "holds" in value:
+            brief[key] = f"{value['holds']} (synax info {value['file']})"
+        elif not isinstance(value, dict | list):
+            brief[key] = value
+    return brief

@@ -75,7 +75,7 @@ def report(
     if as_json:
         print_json(explain(target))
     elif not quiet:
-        stdout().print(f"written to [bold]{target}[/]")
+        stdout().print(f"written to '{target}'", markup=False)
 
 
 def read(run: Path) -> Found:
