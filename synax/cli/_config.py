@@ -6,10 +6,10 @@ the program with one sentence that names the key, the value and what is allowed.
 
 import re
 import tomllib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import typer
 
@@ -22,28 +22,26 @@ from ._schema import GROUPS, OUTPUTS as OUTPUTS
 Tree = dict[str, Any]
 
 
-def _printing(flag: str, text: Callable[[], str], help: str) -> Any:
-    """An option that prints a text and ends the program."""
-
-    def callback(asked: bool) -> bool:
-        if asked:
-            typer.echo(text(), nl=False)
-            raise typer.Exit()
-        return asked
-
-    return typer.Option(False, flag, callback=callback, is_eager=True, help=help)
-
-
-def print_config(verb: str) -> Any:
-    """The option --print-config of a verb."""
-    help = "Print every key with its default and meaning, and exit."
-    return _printing("--print-config", lambda: printed_config(verb), help)
+PrintConfig = Annotated[
+    bool,
+    typer.Option("--print-config", help="Print every key with its default and meaning, and exit."),
+]
+PrintSchema = Annotated[
+    bool,
+    typer.Option(
+        "--print-schema", help="Print the JSON schema of the TOML file (for editors), and exit."
+    ),
+]
+"""Options of every verb that takes a configuration."""
 
 
-def print_schema(verb: str) -> Any:
-    """The option --print-schema of a verb."""
-    help = "Print the JSON schema of the TOML file (for editors), and exit."
-    return _printing("--print-schema", lambda: schema_text(verb), help)
+def printed(verb: str, config: bool, schema: bool) -> bool:
+    """Print what these options ask for; whether they asked for anything."""
+    if config:
+        typer.echo(printed_config(verb), nl=False)
+    elif schema:
+        typer.echo(schema_text(verb), nl=False)
+    return config or schema
 
 
 class Override(NamedTuple):

@@ -112,4 +112,5 @@ def choose(key: str, value: Any, allowed: Iterable[str]) -> str:
     choices = ", ".join(allowed)
     given = repr(value)
     given = given if len(given) <= 200 else f"{given[:80]}...{given[-20:]}"
-    raise BadInput(f"{key} = {given}: must be one of {choices}{suggestion(value, allowed)}")
+    hint = suggestion(value, allowed) if isinstance(value, str) else ""
+    raise BadInput(f"{key} = {given}: must be one of {choices}{hint}")

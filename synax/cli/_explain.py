@@ -81,10 +81,10 @@ def _check_seal(file: Path, always: bool) -> None:
 
 
 def _toml(file: Path) -> dict[str, Any]:
-    from . import _config, _inference_config
+    from . import _config, _inference_config, _schema
 
     keys = _config.read(file).keys()
-    if keys & {"data", "priors", "start", *_inference_config.SECTIONS}:
+    if keys & {"data", "priors", "start", *_schema.INFERENCE}:
         return {
             "holds": "configuration of synax fit and synax sample",
             **_inference_config.load(file, []),

@@ -25,20 +25,22 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def fit(
-    config: _runs.Config,
+    config: _runs.Config = None,
     output: _runs.Output = None,
     resume: _runs.Resume = False,
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
-    print_config: bool = _config.print_config("fit"),
-    print_schema: bool = _config.print_schema("fit"),
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Find the most probable parameters (or grid) of a model, given data.
 
     The state is kept in the run folder: a fit that was killed goes on with --resume. Data set
     aside by held_out decide which model is the best and when to stop.
     """
+    if _config.printed("fit", print_config, print_schema):
+        return
     talk = not (quiet or as_json)
     with _runs.opened("fit", config, output, resume, change) as (settings, run, problem):
         result = _fit(problem, settings["fit"], run, talk)

@@ -15,7 +15,9 @@ from ..io._sealed import seal, seal_document
 from . import _config, _inference_config
 from ._console import BadInput, stderr
 
-Config = Annotated[Path, typer.Argument(help="TOML file with data and priors; see --print-config.")]
+Config = Annotated[
+    Path | None, typer.Argument(help="TOML file with data and priors; see --print-config.")
+]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
 Change = Annotated[
@@ -40,12 +42,14 @@ _LATER = ("best.npz", "result.json")
 
 @contextmanager
 def opened(
-    kind: str, config: Path, output: Path | None, resume: bool, change: list[str] | None
+    kind: str, config: Path | None, output: Path | None, resume: bool, change: list[str] | None
 ) -> Iterator[Opened]:
     """The configured problem and its run folder, at the configured precision inside the block.
 
     Nothing is written before the problem is built and the folder found fit for it.
     """
+    if config is None:
+        raise BadInput("CONFIG is missing: a TOML file with data and priors, see --print-config")
     settings = _inference_config.load(config, overrides(output, change))
     with refusals():
         run = prepare(settings, kind, resume)

@@ -27,20 +27,22 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def sample(
-    config: _runs.Config,
+    config: _runs.Config = None,
     output: _runs.Output = None,
     resume: _runs.Resume = False,
     change: _runs.Change = None,
     quiet: _runs.Quiet = False,
     as_json: _runs.AsJson = False,
-    print_config: bool = _config.print_config("sample"),
-    print_schema: bool = _config.print_schema("sample"),
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Sample the posterior of a model's parameters, given data.
 
     State and draws are kept in the run folder (NetCDF; log.jsonl tells another terminal how far
     it is): a run that was killed goes on with --resume and ends with the same bytes.
     """
+    if _config.printed("sample", print_config, print_schema):
+        return
     talk = not (quiet or as_json)
     with _runs.opened("sample", config, output, resume, change) as (settings, run, problem):
         data = _sample(problem, settings, run, talk)

@@ -65,14 +65,16 @@ def simulate(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
-    print_config: bool = _config.print_config("simulate"),
-    print_schema: bool = _config.print_schema("simulate"),
+    print_config: _config.PrintConfig = False,
+    print_schema: _config.PrintSchema = False,
 ) -> None:
     """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
 
     Writes FITS maps (read by healpy without options), sky.png and record.json (versions,
     configuration, timings, numerical error) into the output folder.
     """
+    if _config.printed("simulate", print_config, print_schema):
+        return
     flags = {
         "frequency": ("--frequency", [_number(f) for f in frequency] if frequency else None),
         "sightlines.nside": ("--nside", nside),

@@ -165,8 +165,9 @@ class choice:
         object.__setattr__(self, "spelled", spelled)
 
     def __call__(self, key: str, value: Any) -> str:
-        known = self.spelled is not None and isinstance(value, str)
-        return choose(key, self.spelled(value) if known else value, self.allowed)
+        if self.spelled is not None and isinstance(value, str):
+            value = self.spelled(value)
+        return choose(key, value, self.allowed)
 
     def json(self) -> dict[str, Any]:
         return {"enum": list(self.allowed)}
@@ -318,7 +319,7 @@ def _parse(key: str, value: str, unit: str) -> float:
     try:
         parsed: Any = u.Quantity(value[:100])
         if parsed.isscalar:
-            return float(parsed.to_value(unit))
+            return float(f"{parsed.to_value(unit):.15g}")  # 408 MHz are 0.408 GHz
     except (TypeError, ValueError, u.UnitConversionError, OverflowError, RecursionError):
         pass
     example = f"'1.5 {unit}'" if unit else "1.5"
