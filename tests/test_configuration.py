@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from typer.testing import CliRunner
 
 import synax
-from synax.cli import _build, _config, _inference_config, _run, _schema, _values as v, app
+from synax.cli import _build, _config, _inference_config, _schema, _values as v, app
 from synax.cli._console import BadInput
 from synax.cli._simulate import _warn_of_error, file_names
 from synax.io import load_grid, save_grid
@@ -440,14 +440,6 @@ def test_readers_know_their_schema():
         for name, key in section.items():
             assert json.dumps(key.reader.json()), name
     assert v.quantity("", minimum=0.0, below=1.0).json()["anyOf"][0]["exclusiveMaximum"] == 1.0
-
-
-def test_maps_that_no_file_can_hold():
-    sky = _run.Sky({}, 1, "RING", np.arange(12), {}, (1.0,), ("RM",), {})
-    _run.check_finite(sky, {"RM": np.ones(12)})
-    for bad in (np.nan, np.inf, -1.6375e30):
-        with pytest.raises(BadInput, match="RM: 1 of 2 values are not finite"):
-            _run.check_finite(sky, {"RM": np.array([1.0, bad])})
 
 
 def test_an_observer_who_sees_nothing_is_refused(tmp_path):

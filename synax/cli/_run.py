@@ -24,9 +24,6 @@ from ._console import BadInput
 Outputs = dict[str, Any]
 """Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM."""
 
-LARGEST = 1e29
-"""HEALPix marks missing pixels by -1.6375e30."""
-
 
 class Sky(NamedTuple):
     """What is computed: fields, where to look, how to integrate, which outputs."""
@@ -111,18 +108,6 @@ def _check_observer(observer: list[float], domain: Any) -> None:
             f"sightlines.observer = {observer}: lies outside the domain, where nothing is "
             "integrated; give a larger domain or another observer"
         )
-
-
-def check_finite(sky: Sky, results: Outputs) -> None:
-    """Raise `BadInput` for maps that no file can hold: not finite, or HEALPix's "missing"."""
-    for name in sky.outputs:
-        values = np.asarray(results[name])
-        bad = int(np.sum(~(np.abs(values) < LARGEST)))
-        if bad:
-            raise BadInput(
-                f"{name}: {bad} of {values.size} values are not finite, or beyond {LARGEST:g}; "
-                "look for extreme numbers in the models"
-            )
 
 
 def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:

@@ -160,7 +160,6 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     ready = time.perf_counter()
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
-    _run.check_finite(sky, results)
     _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
