@@ -16,6 +16,7 @@ import synax
 from synax._catalogue import models
 from synax._constants import FARADAY_CONSTANT
 from synax._parameters import set_paths
+from synax.cli._build import build_field
 from synax.magnetic import (
     SVT22,
     XH24,
@@ -272,6 +273,13 @@ def test_versions_have_names_of_one_kind():
     assert of["LocalBubble"].variant("SCA")(XH24()).variant == "SCA"
     assert float(of["Sun10b"].make().b_core) == 0.5 and float(of["Sun08"].make().b_halo) == 10.0
     assert "Alves18" not in of
+    build = lambda **part: build_field("magnetic", [part], 0)
+    bubble = build(model="LocalBubble.SCA", outer={"model": "Sun10b"}, thickness=0.05)
+    assert bubble.variant == "SCA" and float(bubble.thickness) == 0.05
+    assert float(bubble.outer.b_core) == 0.5
+    swept = build(model="LocalBubble", outer={"model": "XH24"}, swept=True)
+    assert swept.swept and swept.b0 is None
+    assert float(build(model="SVT22.imagine").b) == 3.72
 
 
 @pytest.mark.parametrize(
