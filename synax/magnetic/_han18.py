@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import atan2, cylindrical_radius, log, sincos, vector
+from .._numerics._math import atan2, cylindrical_radius, kept, log, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._surfaces import (
@@ -84,7 +84,7 @@ class Han18(AbstractVectorField):
         # zones run outwards, arms of JF12 inwards: hence the signs; empty inside and outside
         values = jnp.pad(self.b_zones, 1)
         ends = -jnp.concatenate([walls, jnp.full((1,), jnp.inf, walls.dtype)])
-        b = in_arm(values, -winding, ends) * jnp.exp(-r / self.l_r - jnp.abs(z) / self.l_z)
+        b = in_arm(values, -winding, ends) * jnp.exp(kept(-r / self.l_r - jnp.abs(z) / self.l_z))
         per_r = jnp.where(within, b, 0.0) / r
         along, across = per_r * sin_p, per_r * cos_p
         return vector(along * x - across * y, along * y + across * x, 0.0 * z)

@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from .._numerics._math import safe_sqrt, sincos, vector
+from .._numerics._math import kept, safe_sqrt, sincos, vector
 from .._parameters import ModelInfo, Scalar, as_parameter, holds, parameter
 from ..fields._domain import Sphere
 from ..fields._field import AbstractField, AbstractVectorField, check_rank, check_unit
@@ -124,11 +124,11 @@ class LocalBubble(AbstractVectorField):
         inverse = 1.0 / safe
         e = tuple(p / safe for p in ray)
         # along e a sphere of radius a is `root` less away.e off
-        along = _dot(away, e)
+        along = kept(_dot(away, e))
         apart2 = along * along - _dot(away, away)
         outermost = self.radius + self.thickness
-        root_1 = jnp.sqrt(apart2 + self.radius * self.radius)
-        root_2 = jnp.sqrt(apart2 + outermost * outermost)
+        root_1 = kept(jnp.sqrt(apart2 + self.radius * self.radius))
+        root_2 = kept(jnp.sqrt(apart2 + outermost * outermost))
         r_1, r_2 = root_1 - along, root_2 - along
         cavity, beyond = distance < r_1, distance > r_2
         width = root_2 - root_1
@@ -140,8 +140,9 @@ class LocalBubble(AbstractVectorField):
         slope = r_1 * r_2 * ((distance - r_2) / root_1 - (distance - r_1) / root_2)
         slope = slope / (width * width)
         turned = q * inverse * slope * (_dot(away, initial) - along * radial)
-        on_e = q * q * radial + turned - q * stretch * radial
-        wall = tuple(on_e * u + q * stretch * b for u, b in zip(e, initial, strict=True))
+        on_e = kept(q * q * radial + turned - q * stretch * radial)
+        across = kept(q * stretch)
+        wall = tuple(on_e * u + across * b for u, b in zip(e, initial, strict=True))
         outside = self._outside(position, initial)
         return vector(
             *(

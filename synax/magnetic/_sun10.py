@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import cylindrical_radius, polar, sech2, sincos, vector
+from .._numerics._math import cylindrical_radius, kept, polar, sech2, sincos, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField, AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, Plane
@@ -76,17 +76,17 @@ class Sun10(AbstractVectorField):
         sign = jnp.ones_like(r)
         for j in range(self.r_reversals.shape[0]):
             sign = jnp.where(r <= self.r_reversals[j], -sign, sign)
-        outside = self.b_disc * jnp.exp((self.r_sun - r) / self.l_r - jnp.abs(z) / self.l_z)
-        strength = sign * jnp.where(r > self.r_core, outside, self.b_core)
+        outside = self.b_disc * jnp.exp(kept((self.r_sun - r) / self.l_r - jnp.abs(z) / self.l_z))
+        strength = kept(sign * jnp.where(r > self.r_core, outside, self.b_core))
         sin_p, cos_p = sincos(self.pitch)
         return strength * sin_p, -strength * cos_p
 
     def _halo(self, r: Points, z: Points) -> Points:
         """B_phi of the halo."""
         above = jnp.abs(z) - self.z_halo
-        u = above / jnp.where(above < 0, self.w_inner, self.w_outer)
+        u = kept(above / jnp.where(above < 0, self.w_inner, self.w_outer))
         b = jnp.where(z < 0, -self.b_halo, self.b_halo) / self.r_halo
-        return b * r * jnp.exp(1.0 - r / self.r_halo) / (1.0 + u * u)
+        return b * r * jnp.exp(kept(1.0 - r / self.r_halo)) / (1.0 + u * u)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         found: tuple[AbstractSurface, ...] = (Plane(),)

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import polar, vector
+from .._numerics._math import kept, polar, vector
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 
@@ -47,6 +47,6 @@ class SVT22(AbstractVectorField):
         # nearer to the plane than z_min/1000 the exponential is below 1e-434
         off_plane = height > 1e-3 * self.z_min
         height = jnp.where(off_plane, height, 1.0)
-        b = self.b * jnp.exp(-self.z_min / height - r / self.l_r - height / self.l_z)
+        b = self.b * jnp.exp(kept(-self.z_min / height - r / self.l_r - height / self.l_z))
         b = jnp.where(off_plane, jnp.where(z < 0, -b, b), 0.0)
         return vector(-b * sin_phi, b * cos_phi, 0.0 * z)

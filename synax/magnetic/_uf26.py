@@ -7,7 +7,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import cylindrical_radius, logistic, safe_sqrt, smaller
+from .._numerics._math import cylindrical_radius, kept, logistic, safe_sqrt, smaller
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField
 from ._variants import check_choice, fill_defaults
@@ -83,7 +83,7 @@ class UF26Strength(AbstractScalarField):
         from_sun = jnp.sqrt(self.r_sun * self.r_sun + core2) - safe_sqrt(r2 + core2)
         up = (_ARCOSH_E / self.z_d) * jnp.abs(z)
         low = jnp.exp(-2.0 * up)
-        disc = 2.0 * self.b_d * jnp.exp(from_sun / self.l_r - up) / (1.0 + low)
+        disc = 2.0 * self.b_d * jnp.exp(kept(from_sun / self.l_r - up)) / (1.0 + low)
         disc = disc * logistic((self.r_max - r) / self.w_max)
         if self.variant == "expDisk":
             return disc
