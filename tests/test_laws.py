@@ -139,13 +139,46 @@ def test_a_thick_thermal_slab_shines_with_its_temperature(rays):
         np.testing.assert_allclose(ratio, expected, rtol=0.05 if steps == 3 else 1e-3)
 
 
+def test_any_spectrum_emits(rays):
+    """A power law cut off far away equals the power law; a scaled one stays one."""
+    model = sky()
+    power_law = 2.0 * model.cosmic_rays
+    wide = synax.cosmic_rays.CutOffPowerLaw(
+        power_law, index=3.0, gamma_cut=1e14, gamma_min=1.0, gamma_max=1e9
+    )
+    change = lambda cosmic_rays: eqx.tree_at(lambda s: s.cosmic_rays, model, cosmic_rays)
+    exact, table = (change(c)(rays, FREQUENCY) for c in (power_law, wide))
+    np.testing.assert_allclose(exact.I, 2.0 * model(rays, FREQUENCY).I, rtol=1e-12)
+    for name in "IQU":
+        a, b = getattr(exact, name), getattr(table, name)
+        np.testing.assert_allclose(a, b, rtol=0, atol=3e-6 * float(jnp.max(jnp.abs(exact.I))))
+
+
+@pytest.mark.filterwarnings("ignore::synax.SynaxWarning")  # of all else left out at 20 kHz
+def test_self_absorption_and_circular_polarisation(rays):
+    """Weak at 1 GHz, where V is that of the optically thin emissivity; strong at 20 kHz."""
+    model = sky(24, self_absorption=True)
+    seen = model.observe(rays, 1.0)
+    thin = sky(24)(rays, 1.0)
+    np.testing.assert_allclose(seen.stokes.I, thin.I, rtol=1e-9)
+    ratio = jnp.max(jnp.abs(seen.stokes.V)) / jnp.max(seen.stokes.I)
+    assert 1e-5 < float(ratio) < 1e-2
+    reversed_field = eqx.tree_at(lambda s: s.magnetic.b0, model, -model.magnetic.b0)
+    opposite = reversed_field(rays, 1.0)
+    # but for what conversion makes of U
+    np.testing.assert_allclose(opposite.V, -seen.stokes.V, rtol=1e-3, atol=1e-12)
+    thick, bare = (m.observe(rays, 2e-5) for m in (model, sky(24)))
+    assert float(thick.optical_depth.max()) > 1.0
+    assert float(jnp.max(thick.stokes.I / bare.stokes.I)) < 1.0
+
+
 @pytest.mark.parametrize(
     "kwargs",
     [
         {"free_free": THERMAL},
         {"turbulence": synax.Turbulence(2.0, 0.4)},
         {"free_free": THERMAL, "background": CMB() + PowerLawBackground()},
-        {"free_free": THERMAL, "background": 5.0, "transfer": synax.Polarised()},
+        {"free_free": THERMAL, "background": 5.0, "self_absorption": True},
     ],
 )
 def test_adjoints_agree(rays, kwargs):

@@ -8,9 +8,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks, _constants as const
-from ..cosmic_rays import AbstractPowerLaw
+from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw
 from ..emission import (
     AbstractBackground,
+    AbstractEmissivity,
     AbstractProcess,
     ClosedForm,
     Columns,
@@ -18,8 +19,10 @@ from ..emission import (
     FaradayDispersion,
     FaradayRotation,
     FreeFree,
+    SelfAbsorption,
     SynchrotronEmission,
     Turbulence,
+    spectral_table,
 )
 from ..emission._synchrotron import index_is_three
 from ..fields._field import AbstractField
@@ -69,7 +72,8 @@ class Synchrotron(AbstractSimulator):
 
     - `magnetic`: vector field (microgauss).
     - `electrons`: thermal-electron density (cm^-3), or None for no Faraday rotation.
-    - `cosmic_rays`: power-law electrons (normalisation in cm^-3, and index).
+    - `cosmic_rays`: relativistic electrons: a power law, or any spectrum
+      (`cosmic_rays.AbstractCosmicRays`), whose emission is tabulated once a call.
     - `turbulence`: a `synax.Turbulence`, an unresolved random field: maps become ensemble means.
     - `free_free`: a `synax.FreeFree`, emission and absorption by the thermal electrons.
     - `self_absorption`: synchrotron absorption, Faraday conversion and circular polarisation.
@@ -88,7 +92,7 @@ class Synchrotron(AbstractSimulator):
 
     magnetic: AbstractField
     electrons: AbstractField | None
-    cosmic_rays: AbstractPowerLaw
+    cosmic_rays: AbstractCosmicRays
     turbulence: Turbulence | None
     free_free: FreeFree | None
     background: AbstractBackground | None
@@ -100,7 +104,7 @@ class Synchrotron(AbstractSimulator):
         self,
         magnetic: AbstractField,
         electrons: AbstractField | None,
-        cosmic_rays: AbstractPowerLaw,
+        cosmic_rays: Any,
         *,
         turbulence: Any = None,
         free_free: Any = None,
@@ -177,7 +181,9 @@ class Synchrotron(AbstractSimulator):
         frequency = check_frequency(frequency)
         sky = resolved(self, rays)
         check_validity(self, rays, frequency)
-        return _simulate(sky, rays, frequency, plan(sky), index_is_three(self.cosmic_rays), powers)
+        law = self.cosmic_rays
+        cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
+        return _simulate(sky, rays, frequency, plan(sky), cubic, powers)
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
@@ -191,6 +197,11 @@ class Synchrotron(AbstractSimulator):
         unknown = [n for n in names if n not in allowed]
         if unknown or not names:
             raise ValueError(f"precompute takes names out of {allowed}, got {names}")
+        if "cosmic_rays" in names and not isinstance(self.cosmic_rays, AbstractPowerLaw):
+            raise ValueError(
+                "precompute can evaluate 'cosmic_rays' only of a power law, got "
+                f"{type(self.cosmic_rays).__name__}: leave it out"
+            )
         sky = resolved(self, rays)
         surfaces = sky.surfaces()
         for name in names:
@@ -215,25 +226,34 @@ def _simulate(
     shape = (*frequency.shape, rays.n_rays)
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
     law = sky.law(flat)
-    constant_index = not isinstance(sky.cosmic_rays.spectral_index, AbstractField)
-    # alone, a constant index leaves one factor for the whole map
-    alone = sky.free_free is None and not sky.self_absorption and sky.background is None
-    emissivity = ClosedForm(sky.cosmic_rays, sky.turbulence, cubic, constant_index and alone)
+    emissivity = _emissivity(sky, cubic)
     medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, powers))
     light = run(sky, plan, medium, law, rays)
     factors = emissivity.factors(flat)
-    i, q, u, _ = light.stokes
+    i, q, u, v = light.stokes
     if factors is not None:
         i, q, u = factors[0] * i, factors[1] * q, factors[1] * u
     whole = lambda x: jnp.broadcast_to(x, (flat.size, rays.n_rays)).reshape(shape)
-    stokes = Stokes(*(None if x is None else whole(x) for x in (i, q, u)))
+    stokes = Stokes(
+        *(None if x is None else whole(x) for x in (i, q, u, v if sky.self_absorption else None))
+    )
     depth = None if light.optical_depth is None else whole(light.optical_depth)
     dm, em = (const.PC_PER_KPC * x[0] for x in light.columns) if powers else (None, None)
     return Observation(stokes, light.rotation_measure, dm, em, depth, light.dispersion)
 
 
+def _emissivity(sky: Synchrotron, cubic: bool) -> AbstractEmissivity:
+    cosmic_rays = sky.cosmic_rays
+    if not isinstance(cosmic_rays, AbstractPowerLaw):
+        return spectral_table(cosmic_rays, sky.turbulence, sky.self_absorption)
+    constant_index = not isinstance(cosmic_rays.spectral_index, AbstractField)
+    # alone, a constant index leaves one factor for the whole map
+    alone = sky.free_free is None and not sky.self_absorption and sky.background is None
+    return ClosedForm(cosmic_rays, sky.turbulence, cubic, constant_index and alone)
+
+
 def _processes(
-    sky: Synchrotron, emissivity: ClosedForm, powers: tuple[int, ...]
+    sky: Synchrotron, emissivity: AbstractEmissivity, powers: tuple[int, ...]
 ) -> tuple[AbstractProcess, ...]:
     """What happens in the plasma of a simulator."""
     processes: list[AbstractProcess] = [SynchrotronEmission(emissivity)]
@@ -245,4 +265,7 @@ def _processes(
             processes.append(sky.free_free)
         if sky.turbulence is not None:
             processes.append(FaradayDispersion(sky.turbulence))
+    if sky.self_absorption:
+        power_law = isinstance(sky.cosmic_rays, AbstractPowerLaw)
+        processes.append(SelfAbsorption(sky.cosmic_rays if power_law else emissivity))
     return tuple(processes)
