@@ -132,3 +132,52 @@ def test_tabulated_errors_name_the_argument():
         cr.TabulatedSpectrum(np.ones((3, 3, 3)), 10.0, 1e5, BOX)
     with pytest.raises(ValueError, match="gamma_min"):
         cr.TabulatedSpectrum(np.ones((3, 3, 3, 3)), 1e5, 10.0, BOX)
+
+
+MORE = {
+    "C_Sun08": cr.Sun08,
+    "C_WMAP07": cr.WMAP.hermes,
+    "C_hammurabi3_WMAP07": cr.WMAP.hammurabi3,
+    "C_hammurabi3_modWMAP": cr.RidgedDisc,
+    "C_hammurabi3_JF11": cr.JF11,
+}
+
+
+@pytest.mark.parametrize("column", MORE)
+def test_tables_of_more_discs(table, column):
+    """HERMES (Sun08, WMAP07) and hammurabi 3."""
+    data, model = table("cre_more_dev"), MORE[column]()
+    right = ~data["edge"]
+    evaluate = eqx.filter_jit(lambda model, x: model(x))
+    x = jnp.asarray(data["pos_kpc"].T)
+    value = evaluate(model, x)
+    np.testing.assert_allclose(value[right], data[column][right], rtol=1e-12)
+    low = jax.tree.map(lambda leaf: leaf.astype("float32"), model)
+    single = evaluate(low, x.astype("float32"))
+    assert single.dtype == jnp.float32
+    right &= data[column] > 1e-30
+    error = np.abs(np.asarray(single)[right] / data[column][right] - 1.0)
+    assert np.median(error) < 1e-6 and np.quantile(error, 0.9) < 1e-5
+    assert float(model.index(x)) == 3.0
+
+
+def test_spectra_per_energy_are_those_of_hermes(table):
+    data = table("cre_more_dev")
+    right = ~data["edge"]
+    x, mass = jnp.asarray(data["pos_kpc"].T), 0.0005109989525
+    for column, model in (("NE_Sun08", cr.Sun08()), ("NE_WMAP07", cr.WMAP.hermes())):
+        gamma = jnp.asarray(data["E_GeV"]) / mass
+        found = np.asarray(model(x) * gamma**-3.0 / mass)
+        np.testing.assert_allclose(found[right], data[column][right], rtol=1e-9)
+
+
+def test_sun10_is_sun08_with_another_height_and_no_edges():
+    x = jnp.array([[-4.0, -8.5, 0.0], [0.0, 0.0, 9.0], [0.0, 0.5, 0.9]])
+    lower, upper = cr.Sun10(h_z=1.0)(x), cr.Sun08()(x)
+    np.testing.assert_allclose(lower, upper, rtol=1e-14)
+    np.testing.assert_allclose(cr.Sun10()(x) / lower, np.exp(-np.array([0.0, 0.5, 0.9]) * 0.25))
+    assert (
+        float(cr.Sun10()(jnp.array([0.0, 0.0, 3.0])))
+        > 0.0
+        == float(cr.Sun08()(jnp.array([0.0, 0.0, 3.0])))
+    )

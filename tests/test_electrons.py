@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import synax
 from synax import electrons
 
 
@@ -98,3 +99,48 @@ def test_scalar_input_and_errors():
         electrons.distance(model, 0.0, 0.0, -1.0)
     with pytest.raises(TypeError, match="field"):
         electrons.dispersion_measure(lambda x: x, 0.0, 0.0, 1.0)
+
+
+MORE = {
+    "ne_YT20": electrons.YT20,
+    "ne_YT20_sphere": lambda: electrons.YT20(disk=False),
+    "ne_YT20_disk": lambda: electrons.YT20(halo=False),
+    "ne_Ocker20": electrons.Ocker20,
+    "ne_Gaensler08": electrons.Gaensler08,
+    "ne_HII_Cordes91": electrons.Cordes91,
+    "ne_HII_galprop2": electrons.NE2001Smooth,
+    "ne_HII_galprop3": electrons.NE2001Smooth.gaensler,
+}
+
+
+@pytest.mark.parametrize("column", MORE)
+def test_tables_of_more_densities(table, column):
+    """imagine-models (YT20, plane-parallel discs) and GALPROP (the others)."""
+    data, model = table("ne_more_dev"), MORE[column]()
+    evaluate = eqx.filter_jit(lambda model, x: model(x))
+    x = jnp.asarray(data["pos_kpc"].T)
+    np.testing.assert_allclose(evaluate(model, x), data[column], rtol=1e-12)
+    low = jax.tree.map(lambda leaf: leaf.astype("float32"), model)
+    value = evaluate(low, x.astype("float32"))
+    assert value.dtype == jnp.float32
+    error = np.abs(np.asarray(value) / data[column] - 1.0)[data[column] > 1e-10]
+    assert np.median(error) < 1e-6 and np.quantile(error, 0.9) < 1e-5
+
+
+@pytest.mark.slow
+def test_hot_halo_has_its_mass_and_published_columns():
+    halo = electrons.YT20()
+    assert abs(float(halo.depth()) - 2.6084795) < 1e-7
+    assert abs(float(halo.central_density()) / 3.7381470e-4 - 1.0) < 1e-7
+    s = jnp.array([0.999e-3, 1.001e-3])  # the series joins the closed form
+    low, high = halo._profile(s)
+    np.testing.assert_allclose(
+        (high - low) / 2e-6, -0.5 * halo.depth() * halo._profile(s[0]), rtol=2e-3
+    )
+    far = electrons.YT20()(jnp.array([[261.0, 259.0], [0.0, 0.0], [0.0, 0.0]]))
+    assert far[0] == 0.0 < far[1]
+    domain = synax.Sphere(260.0)
+    rays = synax.Sightlines.healpix(4, (-8.5, 0.0, 0.0), domain)
+    column = np.asarray(synax.DispersionMeasure(halo, steps=64)(rays))
+    assert abs(np.exp(np.mean(np.log(column))) - 43.7) < 0.3  # the paper's mean: 43
+    assert 30.0 < column.min() < 32.0 and column.max() < 246.0

@@ -6,6 +6,12 @@ from ._base import (
     AbstractCosmicRays as AbstractCosmicRays,
     AbstractPowerLaw as AbstractPowerLaw,
 )
+from ._discs import (
+    JF11 as JF11,
+    RidgedDisc as RidgedDisc,
+    Sun08 as Sun08,
+    Sun10 as Sun10,
+)
 from ._energies import energies as energies
 from ._parametric import (
     AbstractParametricSpectrum as AbstractParametricSpectrum,

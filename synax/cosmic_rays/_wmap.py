@@ -1,5 +1,6 @@
 """The exponential-disc cosmic-ray electrons that go with the WMAP field model."""
 
+import math
 from typing import Any, ClassVar
 
 import jax.numpy as jnp
@@ -9,6 +10,7 @@ from .._numerics._math import cylindrical_radius, sech2
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._surfaces import AbstractSurface
 from ._base import AbstractPowerLaw, index_surfaces, spectral_index_field
+from ._discs import HAMMURABI3
 
 
 class WMAP(AbstractPowerLaw):
@@ -18,7 +20,7 @@ class WMAP(AbstractPowerLaw):
     (GeV m^2 s sr) at 10 GeV for p = 3.
 
     **Reference:** Drimmel & Spergel 2001, ApJ 556, 181 and Page et al. 2007, ApJS 170, 335
-    (profile); Diao et al. 2024, arXiv:2410.01136 (normalisation).
+    (profile, no normalisation); Diao et al. 2024, arXiv:2410.01136 (normalisation).
     """
 
     c0: Scalar = parameter(
@@ -31,6 +33,16 @@ class WMAP(AbstractPowerLaw):
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Page et al. 2007, ApJS 170, 335; Diao et al. 2024, arXiv:2410.01136"
     )
+
+    @classmethod
+    def hermes(cls, **changes: Any) -> "WMAP":
+        """As in HERMES: 6.4e-5 cm^-3 at r = 8.5 kpc (the normalisation of Sun et al. 2008)."""
+        return cls(**{"c0": 6.4e-5 * math.exp(8.5 / 5.0), **changes})
+
+    @classmethod
+    def hammurabi3(cls, **changes: Any) -> "WMAP":
+        """As in hammurabi 3: 4.013e-5 cm^-3 at r = 8.5 kpc."""
+        return cls(**{"c0": HAMMURABI3 * math.exp(8.5 / 5.0), **changes})
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         x, y, z = position

@@ -56,4 +56,5 @@ from ._runs import (
 )
 from ._sample import begin as begin, sample as sample
 from ._sampler import Chunk as Chunk, Sampler as Sampler, SamplerState as SamplerState
+from ._uf23_prior import UF23Prior as UF23Prior
 from ._variational import Variational as Variational, mgvi as mgvi

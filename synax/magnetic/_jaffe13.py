@@ -1,7 +1,7 @@
 """The disc, halo and compressed spiral arm field of Jaffe et al., as in hammurabiX."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -20,6 +20,7 @@ from .._numerics._math import (
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, Plane
+from ._jaffe13_published import Jaffe13Published
 
 
 class Jaffe13(AbstractVectorField):
@@ -37,7 +38,8 @@ class Jaffe13(AbstractVectorField):
     along circles (ring) or similar ellipses (bar) within; 0 for r < r_hole.
 
     **Reference:** Jaffe et al. 2010, MNRAS 401, 1013 and 2013, MNRAS 431, 683; formulae and
-    defaults as in the public program hammurabiX (Wang et al. 2020, ApJS 247, 18).
+    defaults as in the public program hammurabiX (Wang et al. 2020, ApJS 247, 18). The paper's own
+    numbers: `Jaffe13.published()`.
     """
 
     ring: bool = eqx.field(static=True, default=False)
@@ -78,6 +80,11 @@ class Jaffe13(AbstractVectorField):
         paper="Jaffe et al. 2010, MNRAS 401, 1013; 2013, MNRAS 431, 683; as in hammurabiX",
         notes="the Sun's position is not used; rms of div B is 0.07 |B|/kpc (0.013 with the ring)",
     )
+
+    @staticmethod
+    def published(**changes: Any) -> AbstractVectorField:
+        """The field with the numbers of the paper's own table: `Jaffe13Published`."""
+        return Jaffe13Published(**changes)
 
     def __check_init__(self):
         if not (self.ring or self.bar):

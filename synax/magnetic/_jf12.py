@@ -145,4 +145,28 @@ JF12b.info = ModelInfo(
     paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12b)",
     sun=(-8.5, 0.0, 0.0),
     notes="JF12 with b_6 and B_X re-fitted; the rest as there",
+    moved=MOVED,
+)
+
+
+def JF12c(**changes: Any) -> JF12:
+    """The other re-fit of JF12 to Planck (2016): four arms change, and all walls move in by 3 %.
+
+    `JF12.hammurabi` with b_2 = 2, b_4 = 2, b_5 = -3, b_6 = -3.5, the halo at 1.0 and -0.8 and B_X
+    at 3.0 microgauss, and b_8 from zero net flux through the arms where they were. `changes` are
+    further arguments of `JF12`.
+
+    **Reference:** Planck Collaboration 2016 XLII, A&A 596, A103 ("Jansson12c").
+    """
+    b_arms = (0.1, 2.0, -0.9, 2.0, -3.0, -3.5, 0.0, 1.926923076923077)
+    fitted = {"b_arms": b_arms, "b_north": 1.0, "b_south": -0.8, "b_x": 3.0}
+    walls = tuple(0.97 * r for r in parts.R_ARMS)
+    return JF12.hammurabi(**{**fitted, "r_arms": walls, **changes})
+
+
+JF12c.info = ModelInfo(
+    paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12c)",
+    sun=(-8.5, 0.0, 0.0),
+    notes="JF12.hammurabi with arms, halo and B_X re-fitted; the rest as there",
+    moved=MOVED,
 )

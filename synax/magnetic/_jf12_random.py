@@ -22,7 +22,8 @@ class JF12RandomStrength(AbstractScalarField):
     rms^2 = [b exp(-z^2 / 2 z_disk^2)]^2 + [b_halo exp(-r / r_halo) exp(-z^2 / 2 z_halo^2)]^2
 
     inside `r_max`, zero outside. Multiply an isotropic random field of unit rms with it.
-    `planck()` has the numbers of the Planck re-fit, `hammurabi()` that program's profile.
+    `planck()` and `planck_c()` have the numbers of the Planck re-fits, `hammurabi()` that program's
+    profile.
 
     **Returns** microgauss, (*points,).
 
@@ -43,9 +44,11 @@ class JF12RandomStrength(AbstractScalarField):
     pitch: Scalar = parameter(parts.PITCH, "rad", "pitch angle of the arms (11.5 deg)")
     r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the arms")
     r_max: Scalar = parameter(20.0, "kpc", "outer edge")
-    r_hole: Scalar = parameter(1.0, "kpc", "radius of the empty sphere of the hammurabiX variant")
-    hammurabi_profile: bool = eqx.field(static=True, default=False)
-    """Halo exp(-|z| / z_halo), cylindrical outer edge, empty inside r_hole (hammurabiX)."""
+    r_hole: Scalar = parameter(1.0, "kpc", "radius of the empty sphere (cylindrical edge only)")
+    exponential: bool = eqx.field(static=True, default=False)
+    """Halo exp(-|z| / z_halo) in place of the Gaussian."""
+    cylindrical: bool = eqx.field(static=True, default=False)
+    """Outer edge at the cylinder r = r_max, and nothing inside the sphere r_hole."""
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Jansson & Farrar 2012, ApJ 761, L11, table 1",
@@ -62,7 +65,15 @@ class JF12RandomStrength(AbstractScalarField):
     @classmethod
     def hammurabi(cls, **changes: Any) -> "JF12RandomStrength":
         """The profile of hammurabiX: exponential in |z|, cylinder r <= 20 kpc, 1-kpc hole."""
-        return cls(hammurabi_profile=True, **changes)
+        return cls(**{"exponential": True, "cylindrical": True, **changes})
+
+    @classmethod
+    def planck_c(cls, **changes: Any) -> "JF12RandomStrength":
+        """That of `JF12c` (Planck 2016 XLII, "Jansson12c"), with its cylinder and hole."""
+        arms = tuple(7.8 * share for share in (0.1, 0.8, 0.1, 0.8, 0.0, 1.6, 0.1, 0.8))
+        walls = tuple(0.97 * r for r in parts.R_ARMS)
+        defaults = {"b_arms": arms, "b_inner": 3.90, "b_halo": 7.332, "r_arms": walls}
+        return cls(**{**defaults, "cylindrical": True, **changes})
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         x, y, z = position
@@ -74,16 +85,16 @@ class JF12RandomStrength(AbstractScalarField):
         b = parts.in_arm(self.b_arms, angle, parts.arm_ends(self.r_arms, self.pitch))
         b = jnp.where(in_arms, 5.0 * b / jnp.sqrt(r2_safe), self.b_inner)
         disk = b * jnp.exp(-0.5 * (z / self.z_disk) ** 2)
-        fall = jnp.abs(z) / self.z_halo if self.hammurabi_profile else 0.5 * (z / self.z_halo) ** 2
+        fall = jnp.abs(z) / self.z_halo if self.exponential else 0.5 * (z / self.z_halo) ** 2
         halo = self.b_halo * jnp.exp(-safe_sqrt(r2) / self.r_halo - fall)
-        if self.hammurabi_profile:
+        if self.cylindrical:
             within = (r2 <= self.r_max**2) & (rho2 >= self.r_hole**2)
         else:
             within = rho2 <= self.r_max**2
         return jnp.where(within, safe_sqrt(disk * disk + halo * halo), 0.0)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        if self.hammurabi_profile:
+        if self.cylindrical:
             edges = (Cylinder(self.r_max), Sphere(self.r_hole))
         else:
             edges = (Sphere(self.r_max),)

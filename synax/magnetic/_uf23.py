@@ -56,7 +56,7 @@ class UF23(AbstractVectorField):
     **Reference:** Unger & Farrar 2024, ApJ 970, 95: models and table of best-fit
     parameters. The striation factor that the paper quotes with each fit enlarges the polarised
     emission, is no part of the field, and is left out as in the authors' program. The limit
-    a_poloidal -> infinity is evaluated in closed form.
+    a_poloidal -> infinity is evaluated in closed form. `prior` has the published covariance.
     """
 
     variant: str = eqx.field(static=True, default="base")
@@ -99,7 +99,27 @@ class UF23(AbstractVectorField):
             "0.014 uG/kpc for the spur (rms 0.06 uG)"
         ),
         variants={name: {"variant": name} for name in PUBLISHED},
+        moved={
+            "striation": (
+                "no number of the field: the striated part is unresolved turbulence of the "
+                "simulator; StriatedStrength(field, beta) gives its rms"
+            )
+        },
     )
+
+    @staticmethod
+    def prior(variant: str = "base") -> Any:
+        """The published covariance of a variant's parameters, as a prior for `synax.Posterior`.
+
+        **Arguments:** `variant`: as for the field.
+
+        **Returns** a `synax.inference.UF23Prior`: give `priors={prior.paths("magnetic"): prior}`.
+
+        **Raises** `ValueError` for an unknown variant.
+        """
+        from ..inference import UF23Prior  # where priors live, above the fields
+
+        return UF23Prior(variant)
 
     def __post_init__(self):
         check_choice("UF23", "variant", self.variant, PUBLISHED)
