@@ -89,7 +89,7 @@ def test_table_is_reproduced_and_float32_stays_close(name, column, table):
 # each model, and the jumps that must be found
 RAYS = {
     "Fauvet12": (Fauvet12(), 30),
-    "Stanev97": (Stanev97(), 60),
+    "Stanev97": (Stanev97(), 30),
     "TT02": (TT02(), 20),
     "PS07": (PS07(), 20),
     "Jaffe13Published": (Jaffe13Published(), 40),
