@@ -56,6 +56,62 @@ def test_gradients_reach_the_same_mode_more_slowly():
     assert abs(line_search.loss - best) < 1e-8
 
 
+def test_a_fit_says_whether_it_is_one():
+    """chi^2, degrees of freedom, errors, units and words, of a model that fits and of noise."""
+    posterior = linear_posterior()
+    found = synax.fit(posterior)
+    mean, covariance = exact(posterior)
+    residual = np.asarray(posterior.likelihood.data - MATRIX @ mean) / 0.5
+    assert found.chi2 == pytest.approx(residual @ residual, rel=1e-4)
+    # the prior decides a part of one of the six weights
+    told = np.trace(np.asarray(MATRIX.T @ MATRIX / 0.25 @ covariance))
+    assert found.degrees_of_freedom == pytest.approx(40 - told, abs=1e-6) and 5.0 < told < 6.0
+    assert found.verdict.startswith("good") and 0.01 < found.p_value < 0.99
+    np.testing.assert_allclose(found.errors["weights"], np.sqrt(np.diag(covariance)), rtol=1e-6)
+    scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
+    np.testing.assert_allclose(found.goodness.correlation, covariance / scale, atol=1e-8)
+    assert "strongest correlation" in repr(found) and "good: chi^2" in repr(found)
+    wrong = eqx.tree_at(lambda p: p.likelihood.data, posterior, posterior.likelihood.data + 2.0)
+    with pytest.warns(synax.ConvergenceWarning, match="bad: chi.* times the noise"):
+        bad = synax.fit(wrong)
+    assert bad.goodness.good is False and bad.p_value < 1e-6
+    loss = synax.fit(lambda p: jnp.sum(p**2), jnp.ones(2), optimizer=optax.sgd(0.2))
+    assert loss.goodness.good is None and loss.verdict.startswith("unknown")
+    with pytest.raises(ValueError, match="restarts needs a Posterior"):
+        synax.fit(lambda p: jnp.sum(p**2), jnp.ones(2), restarts=3)
+
+
+def test_a_fit_leaves_a_wrong_maximum_and_names_rivals():
+    time = jnp.linspace(0.0, 1.0, 30)
+    noise = GaussianNoise(0.1)
+    wave = Likelihood(lambda m: jnp.sin(m.weights[0] * time), np.sin(20.0 * time), noise)
+    posterior = synax.Posterior(Line(jnp.ones(1)), {"weights": dist.Uniform(0.0, 40.0)}, wave)
+    start = {"weights": jnp.full(1, 36.0)}
+    assert float(synax.fit(posterior, start, check=False).params["weights"][0]) == pytest.approx(20)
+    with pytest.warns(synax.ConvergenceWarning, match="wrong maximum"):
+        synax.fit(posterior, start, restarts=0)
+    square = Likelihood(lambda m: m.weights**2 + 0.0 * time, np.full(30, 4.0), noise)
+    posterior = synax.Posterior(Line(jnp.ones(1)), {"weights": dist.Normal(0.1, 2.0)}, square)
+    with pytest.warns(synax.ConvergenceWarning, match="2 maxima compete"):
+        found = synax.fit(posterior)
+    assert [float(np.sign(m.params["weights"][0])) for m in found.goodness.maxima] == [1.0, -1.0]
+
+
+def test_a_prior_that_excludes_the_model_is_named():
+    posterior = linear_posterior()
+    posterior = synax.Posterior(
+        posterior.model, {"weights": dist.Uniform(1.0, 2.0)}, posterior.likelihood
+    )
+    words = r"'weights', Uniform from 1 to 2, excludes .*give start="
+    with pytest.raises(ValueError, match=words):
+        synax.fit(posterior, restarts=0)
+    with pytest.warns(synax.ConvergenceWarning) as caught:
+        found = synax.fit(posterior)
+    assert any("weights[1]" in str(w.message) and "edge of the prior" in str(w.message)
+               for w in caught)  # fmt: skip
+    assert np.all(np.asarray(found.params["weights"]) >= 1.0)
+
+
 def rosenbrock(p):
     return jnp.array([10.0 * (p["y"] - p["x"] ** 2), 1.0 - p["x"]])
 
@@ -129,7 +185,8 @@ def test_a_fit_interrupted_goes_on_to_the_same_bytes(tmp_path):
     posterior = linear_posterior()
     options = {"optimizer": optax.adam(0.1), "tolerance": 1e-9, "check_every": 7}
     whole = synax.fit(posterior, steps=70, **options)
-    synax.fit(posterior, steps=35, checkpoint=tmp_path / "run", **options)
+    with pytest.warns(synax.ConvergenceWarning, match="not converged .* bad: chi"):
+        synax.fit(posterior, steps=35, checkpoint=tmp_path / "run", **options)
     rest = synax.fit(posterior, steps=70, checkpoint=tmp_path / "run", **options)
     assert np.array_equal(rest.latent, whole.latent)
     assert np.array_equal(rest.history["loss"], whole.history["loss"])

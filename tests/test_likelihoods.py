@@ -6,6 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import scipy.stats
+from astropy import units
 from jaxtyping import Array
 
 import synax
@@ -265,3 +266,106 @@ def test_correlated_polarisation_follows_the_frames():
     assert first @ block == pytest.approx(
         [np.cos(2 * chi + turn), np.sin(2 * chi + turn)], abs=1e-3
     )
+
+
+def missing_is_left_out(likelihood, sky, clean):
+    """The same numbers as the plain likelihood of the data that are there."""
+    used = np.ones((2, 3), bool)
+    used[0, 1] = False
+    plain = synax.GaussianLikelihood(clean[0], 2.4, clean[1], 1e-3, mask=used)
+    assert likelihood.count == plain.count == 5
+    assert float(likelihood.logpdf(sky)) == pytest.approx(float(plain.logpdf(sky)), rel=1e-12)
+
+
+def test_missing_values_of_every_kind_are_left_out(sky, rays):
+    stokes = sky(rays, 2.4)
+    whole = np.stack([stokes.Q, stokes.U]) + 1e-3
+    hole = np.zeros((2, 3), bool)
+    hole[0, 1] = True
+    unseen, gap = np.where(hole, -1.6375e30, whole), np.where(hole, np.nan, whole)
+    masked = np.ma.MaskedArray(whole, hole)
+    make = lambda data, sigma=1e-3: synax.GaussianLikelihood(rays, 2.4, data, sigma)
+    for data in (unseen, gap, masked, unseen.astype(">f8"), {"Q": masked[0], "U": whole[1]},
+                 np.where(hole, -1.6375e30, whole * 1e6) * units.uK):  # fmt: skip
+        missing_is_left_out(make(data), sky, (rays, whole))
+    # neither does a datum count whose error is missing
+    missing_is_left_out(make(whole, np.where(hole, -1.6375e30, 1e-3)), sky, (rays, whole))
+    again = make(whole).with_data(unseen)
+    missing_is_left_out(again, sky, (rays, whole))
+    with pytest.raises(ValueError, match="nothing to fit"):
+        make(np.full((2, 3), np.nan))
+    with pytest.raises(ValueError, match="nothing to fit"):
+        synax.GaussianLikelihood(rays, 2.4, whole, 1e-3, mask=np.zeros(3, bool))
+
+
+def test_units_are_converted_or_refused(sky, rays):
+    data = np.stack([sky(rays, 2.4).Q, sky(rays, 2.4).U])
+    plain = synax.GaussianLikelihood(rays, 2.4, data, 1e-3, excess=2e-3, offset=1e-4)
+    given = synax.GaussianLikelihood(
+        rays, 2.4 * units.GHz, data * 1e3 * units.mK, 1e3 * units.uK, excess=2 * units.mK,
+        offset=0.1 * units.mK,
+    )  # fmt: skip
+    assert float(given.logpdf(sky)) == pytest.approx(float(plain.logpdf(sky)), rel=1e-12)
+    rm = np.array([3.0, -20.0, 5.0])
+    plain = synax.RotationMeasureLikelihood(rays, rm, 5.0).logpdf(sky)
+    given = synax.RotationMeasureLikelihood(
+        rays, rm * 1e-4 * units.rad / units.cm**2, 5.0 * units.rad / units.m**2
+    )
+    assert float(given.logpdf(sky)) == pytest.approx(float(plain), rel=1e-12)
+    dm = synax.DispersionMeasureLikelihood(
+        rays, rm**2 * units.pc / units.cm**3, 1e6 * units.pc / units.m**3, dof=3.0
+    )
+    assert float(dm.noise.scale) == pytest.approx(1.0)
+    for make, error, match in (
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data * units.Jy, 1.0), ValueError,
+         "data must have a unit that converts to K, got 'Jy'"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data, 1 * units.rad), ValueError,
+         "sigma must have a unit that converts to K"),
+        (lambda: synax.RotationMeasureLikelihood(rays, rm, 1 * units.K), ValueError,
+         "sigma must have a unit that converts to rad/m2"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data * 1j, 1.0), TypeError, "data is complex"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data, 1.0, gain=np.nan), ValueError,
+         "gain must be finite"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data, np.inf), ValueError,
+         "sigma must be positive and finite"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, data, 1.0, excess=-1.0), ValueError,
+         "excess must be finite and not negative"),
+        (lambda: synax.StudentTLikelihood(rays, 2.4, data, 1.0, dof=0.0), ValueError,
+         "dof must be positive"),
+        (lambda: synax.GaussianLikelihood(rays, 2.4, np.array([["a"] * 3] * 2), 1.0), TypeError,
+         "data must be an array of numbers"),
+    ):  # fmt: skip
+        with pytest.raises(error, match=match):
+            make()
+
+
+def test_sky_maps_are_data(sky):
+    """A map in another unit, convention, ordering, with missing pixels, on a part of the sky."""
+    rays = synax.Sightlines.healpix(1, pixels=np.array([0, 3, 5, 9]))
+    stokes = sky(rays, 2.4)
+    values = np.zeros((3, 12))
+    values[:, [0, 3, 5, 9]] = np.stack([stokes.I, stokes.Q, stokes.U]) + 1e-3
+    values[:, 5] = np.nan
+    given = synax.SkyMap(values, "IQU", nside=1, frequency=2.4)
+    given = given.to_unit("uK_RJ").to_convention("COSMO").to_ordering("NEST")
+    sigma = synax.SkyMap(np.full((3, 12), 1.0), "IQU", nside=1, frequency=2.4, unit="mK_RJ")
+    found = synax.GaussianLikelihood(rays, 2.4, given, sigma.to_convention("COSMO")._with(
+        sigma.values, convention="COSMO"))  # fmt: skip
+    assert found.count == 6
+    expected = synax.GaussianLikelihood(rays, 2.4, values[1:, [0, 3, 5, 9]], 1e-3)
+    assert float(found.logpdf(sky)) == pytest.approx(float(expected.logpdf(sky)), rel=1e-9)
+    for options, match in (
+        ({"frequency": 2.5}, "data is a map at 2.4 GHz, and frequency is 2.5"),
+        ({"rays": synax.Sightlines.healpix(2)}, "nside"),
+        ({"rays": synax.Sightlines.from_lonlat([0.0], [0.0])}, "HEALPix map"),
+        ({"data": synax.SkyMap(np.zeros(12), "RM", nside=1)}, "map of RM"),
+        ({"data": given._with(given.values, frame="equatorial")}, "equatorial"),
+    ):
+        arguments = {"rays": rays, "frequency": 2.4, "data": given, "sigma": 1.0} | options
+        with pytest.raises(ValueError, match=match):
+            synax.GaussianLikelihood(**arguments)
+    rm = synax.SkyMap(np.arange(12.0), "RM", nside=1)
+    catalogue = synax.RotationMeasureLikelihood(rays, rm, 1.0)
+    np.testing.assert_array_equal(catalogue.data, [0.0, 3.0, 5.0, 9.0])
+    with pytest.raises(ValueError, match="needed one of DM"):
+        synax.DispersionMeasureLikelihood(rays, rm, 1.0)

@@ -73,7 +73,7 @@ def check(problem: Any, draws: dict[str, np.ndarray], count: int, seed: int) -> 
         mean = predictions.mean(0)
         sigma = _sigma(part, noise, data)
         pull = np.where(there, (data - mean) / np.hypot(sigma, predictions.std(0)), np.nan)
-        labels = getattr(part.observable, "stokes", (_kind(part),))
+        labels = getattr(part.observable, "stokes", (part.observable.label,))
         rows = lambda a, n=len(labels): np.asarray(a, float).reshape(n, -1)
         checks.append(
             Check(
@@ -90,7 +90,3 @@ def _sigma(part: Any, noise: np.ndarray, data: np.ndarray) -> np.ndarray:
     if hasattr(part.noise, "variance"):
         return np.sqrt(np.asarray(part.noise.variance(part.data)))
     return np.broadcast_to(np.sqrt((noise**2).mean()), data.shape)
-
-
-def _kind(part: Any) -> str:
-    return "RM" if "Rotation" in type(part).__name__ else "DM"

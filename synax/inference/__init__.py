@@ -12,14 +12,17 @@ from ._diagnostics import (
     diagnose as diagnose,
 )
 from ._fit import Fit as Fit, FitStep as FitStep, fit as fit
+from ._goodness import Goodness as Goodness, Maximum as Maximum
 from ._identity import RunRefused as RunRefused
 from ._laplace import Laplace as Laplace
 from ._likelihood import (
     AbstractLikelihood as AbstractLikelihood,
-    DispersionMeasureLikelihood as DispersionMeasureLikelihood,
-    GaussianLikelihood as GaussianLikelihood,
     JointLikelihood as JointLikelihood,
     Likelihood as Likelihood,
+)
+from ._likelihoods import (
+    DispersionMeasureLikelihood as DispersionMeasureLikelihood,
+    GaussianLikelihood as GaussianLikelihood,
     RotationMeasureLikelihood as RotationMeasureLikelihood,
     StudentTLikelihood as StudentTLikelihood,
 )

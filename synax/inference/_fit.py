@@ -2,17 +2,34 @@
 
 import contextlib
 import dataclasses
+import logging
 import math
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import PRNGKeyArray
 
+from ._box import boxed
+from ._diagnostics import ConvergenceWarning
+from ._goodness import Goodness, goodness, goodness_of_loss, goodness_of_squares
+from ._laplace import off_bounds, search
 from ._likelihood import AbstractLikelihood
-from ._objective import AbstractCurvedObjective, AbstractObjective, PosteriorObjective, as_objective
-from ._optimizers import GaussNewton, GaussNewtonKernel, Progress, as_kernel
+from ._objective import (
+    AbstractCurvedObjective,
+    AbstractObjective,
+    PosteriorObjective,
+    ResidualObjective,
+    as_objective,
+)
+from ._optimizers import AbstractKernel, GaussNewton, GaussNewtonKernel, Progress, as_kernel
+from ._posterior import Posterior
+from ._search import MOST_PARAMETERS, Maxima, searches_for
+
+LOG = logging.getLogger("synax")
 
 
 class FitStep(NamedTuple):
@@ -44,10 +61,66 @@ class Fit:
     """Why the fit stopped, in words."""
     converged: bool
     """False if it stopped only because the steps were used up, or the loss was not finite."""
+    goodness: Goodness
+    """chi^2, errors, correlations, maxima, and the verdict with its warnings."""
+
+    @property
+    def verdict(self) -> str:
+        """Whether the model describes the data, in words."""
+        return self.goodness.verdict
+
+    @property
+    def chi2(self) -> float:
+        """Sum of squares of the residuals in units of the noise; NaN for a plain loss."""
+        return self.goodness.chi2
+
+    @property
+    def degrees_of_freedom(self) -> float:
+        """Data less the parameters that they determine; NaN for a plain loss."""
+        return self.goodness.degrees_of_freedom
+
+    @property
+    def p_value(self) -> float:
+        """Probability that noise alone gives a larger chi^2; NaN where it has no known law."""
+        return self.goodness.p_value
+
+    @property
+    def errors(self) -> dict[str, Any]:
+        """Standard deviations {path: array}, from the Fisher matrix and the priors."""
+        return self.goodness.errors
 
     def __repr__(self) -> str:
+        return "\n".join([f"Fit ({self.reason})", *self.table()])
+
+    def table(self) -> list[str]:
+        """The verdict, a line for each parameter, the strongest correlation, the warnings."""
         steps = int(self.history["step"][-1]) if len(self.history["step"]) else 0
-        return f"Fit(loss={self.loss:.6g}, steps={steps}, {self.reason})"
+        lines = [f"  {self.verdict}", f"  loss {self.loss:.6g} after {steps} steps"]
+        g = self.goodness
+        if self.latent is not None:
+            lines += [f"  {text}" for text in _parameter_lines(self.params, g)]
+        if g.correlation is not None and len(g.correlation) > 1:
+            off = np.abs(np.triu(g.correlation, 1))
+            i, j = np.unravel_index(int(np.nanargmax(off)), off.shape)
+            lines.append(
+                f"  strongest correlation {g.correlation[i, j]:+.2f}: {g.labels[i]}, {g.labels[j]}"
+            )
+        shown = [w for w in g.warnings if w != g.verdict]
+        return [*lines, *(f"  WARNING: {text}" for text in shown)]
+
+
+def _parameter_lines(params: dict[str, Any], goodness: Goodness) -> list[str]:
+    width = max((len(path) for path in params), default=0)
+    lines = []
+    for path, value in params.items():
+        value, unit = np.asarray(value), goodness.units.get(path, "")
+        if value.size != 1:
+            lines.append(f"{path:<{width}}  array of shape {value.shape} {unit}".rstrip())
+            continue
+        error = goodness.errors.get(path)
+        spread = "" if error is None else f" +- {float(np.squeeze(error)):.2g}"
+        lines.append(f"{path:<{width}}  {float(np.squeeze(value)):.6g}{spread} {unit}".rstrip())
+    return lines
 
 
 class Watch(NamedTuple):
@@ -77,6 +150,9 @@ def fit(
     patience: int = 5,
     callback: Callable[[FitStep], Any] | None = None,
     checkpoint: Any = None,
+    restarts: int | None = None,
+    key: PRNGKeyArray | None = None,
+    check: bool = True,
 ) -> Fit:
     """Make a loss small: grids and parameters alike.
 
@@ -101,8 +177,13 @@ def fit(
     - `callback`: called with a `FitStep` after every check; the fit stops if it returns True.
     - `checkpoint`: a folder (or an open `Run`): the state is written there, and a fit that was
       interrupted goes on from it to the same result; refused for another problem.
+    - `restarts`: for a posterior, searches that begin at draws of the prior, beside the one from
+      `start`; the best is refined. Default: 8 for up to 64 free numbers with GaussNewton, else 0.
+      With more numbers each start is given a tenth of the steps before the best goes on.
+    - `key`: for these draws; default `jax.random.key(0)`.
+    - `check`: emit a `ConvergenceWarning` where the fit is bad or several maxima compete.
 
-    **Returns** a `Fit`.
+    **Returns** a `Fit`; printing it shows the verdict, parameters with errors and units.
 
     **Raises** `ValueError` or `TypeError` that names the argument at fault.
 
@@ -112,7 +193,8 @@ def fit(
     """
     _check_positive(steps=steps, patience=patience)
     curved = None if optimizer is None else isinstance(optimizer, GaussNewton)
-    objective, x = as_objective(target, start, free, curved)
+    searches = _searches(target, restarts, curved)
+    objective, x = as_objective(target, start, free, curved, or_prior=searches > 0)
     if optimizer is None:
         optimizer = _default(objective)
     kernel = as_kernel(optimizer)
@@ -121,14 +203,18 @@ def fit(
     _check_positive(check_every=check_every)
     judge = None if validation is None else _judge(validation)
     settings = {"check_every": check_every, "tolerance": tolerance, "patience": patience}
-    progress, watch, chosen = kernel.init(objective, x), Watch(), x
+    watch, found = Watch(), None
+    first = x
+    if searches and isinstance(objective, PosteriorObjective):
+        x, found = _searched(objective, kernel, x, searches, key, steps)
+    progress, chosen = kernel.init(objective, x), x
     history: list[FitStep] = []
     if checkpoint is None:
         opened = contextlib.nullcontext()
     else:
         from ._runs import open_run
 
-        parts = {"target": target, "start": x, "optimizer": optimizer, "validation": validation}
+        parts = {"target": target, "start": first, "optimizer": optimizer, "validation": validation}
         opened = open_run(checkpoint, "fit", settings, parts)
     with opened as run:
         saved = None if run is None else run.restore((progress, chosen))
@@ -163,7 +249,48 @@ def fit(
     if reason is None:
         reason, converged = f"all {steps} steps were used", False
     best = progress.best if judge is None else chosen
-    return _result(objective, best, judge, history, reason, converged)
+    result = _result(objective, best, judge, history, reason, converged, found)
+    if check:
+        unfinished = "" if converged else f"the fit has not converged ({reason}); "
+        for text in result.goodness.warnings:
+            warnings.warn(unfinished + text, ConvergenceWarning, stacklevel=2)
+    return result
+
+
+def _searches(target: Any, restarts: int | None, curved: bool | None) -> int:
+    """Searches before the fit: what was asked for, or the default of this target and optimiser."""
+    if not isinstance(target, Posterior):
+        if restarts:
+            raise ValueError("restarts needs a Posterior: a loss has no prior to draw starts from")
+        return 0
+    if restarts is None and curved is False:
+        return 0
+    return searches_for(target, restarts)
+
+
+def _searched(
+    objective: PosteriorObjective,
+    kernel: AbstractKernel,
+    x: Any,
+    searches: int,
+    key: PRNGKeyArray | None,
+    steps: int,
+) -> tuple[Any, Maxima | None]:
+    """Where the fit should start, and all maxima where there are few enough parameters."""
+    posterior = objective.posterior
+    key = jax.random.key(0) if key is None else key
+    if posterior.size <= MOST_PARAMETERS:
+        found = search(posterior, x, restarts=searches, key=key)
+        return off_bounds(posterior, boxed(posterior), found.modes[0].latent), found
+    best, lowest = x, math.inf
+    starts = [x, *(posterior.sample_prior_latent(k) for k in jax.random.split(key, searches))]
+    for number, begin in enumerate(starts):
+        state = kernel.advance(objective, kernel.init(objective, begin), max(5, steps // 10))
+        loss = float(state.loss)
+        LOG.info("start %d of %d: loss %.6g", number + 1, len(starts), loss)
+        if math.isfinite(loss) and loss < lowest:
+            best, lowest = state.best, loss
+    return best, None
 
 
 def _stopped(
@@ -216,14 +343,15 @@ def _result(
     history: list[FitStep],
     reason: str,
     converged: bool,
+    found: Maxima | None,
 ) -> Fit:
-    latent, params = None, best
+    latent, params, quality = None, best, goodness_of_loss()
     if isinstance(objective, PosteriorObjective):
         latent, params = best, objective.posterior.constrain(best)
-    elif not isinstance(objective, AbstractCurvedObjective):
-        params = best
-    else:
-        params = objective.unravel(best)  # type: ignore[attr-defined]
+        quality = goodness(objective.posterior, params, found)
+    elif isinstance(objective, ResidualObjective):
+        params = objective.unravel(best)
+        quality = goodness_of_squares(objective.residuals(best), best.size)
     return Fit(
         objective.model(best),
         params,
@@ -233,6 +361,7 @@ def _result(
         {name: np.array([getattr(h, name) for h in history]) for name in FitStep._fields},
         reason,
         converged,
+        quality,
     )
 
 

@@ -101,7 +101,7 @@ def laplace(
     found = search(posterior, start, max_steps=max_steps, restarts=restarts, key=key)
     best = found.modes[0]
     if has_boxes(posterior):
-        latent = _inside(posterior, boxed(posterior), best.latent)
+        latent = off_bounds(posterior, boxed(posterior), best.latent)
         best = find_mode(posterior, latent, max_steps=max_steps)
         found = found._replace(evaluations=found.evaluations + best.steps)
     return as_laplace(best, found.evaluations)
@@ -149,7 +149,7 @@ def soft_laplace(
     soft = jnp.clip(jnp.max(deviation, axis=0), 1e-7, WIDEST)
     bent, evaluations, modes = boxed(posterior, soft), found.evaluations, []
     for mode in chosen:
-        modes.append(find_mode(bent, _inside(bent, straight, mode.latent)))
+        modes.append(find_mode(bent, off_bounds(bent, straight, mode.latent)))
         evaluations += modes[-1].steps
     return _sorted([as_laplace(mode, evaluations) for mode in modes], soft, found, numbers)
 
@@ -183,7 +183,7 @@ def search(
     return find_maxima(straight, first, searches=searches, key=key, max_steps=max_steps)
 
 
-def _inside(target: Any, straight: Any, latent: Latent) -> Latent:
+def off_bounds(target: Any, straight: Any, latent: Latent) -> Latent:
     """Latents of `target` for straight ones; off the bounds, which `target` never reaches."""
     low, high = bounds(straight)
     return target.unconstrain(straight.constrain(jnp.clip(latent, low + 1e-6, high - 1e-6)))

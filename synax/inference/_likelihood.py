@@ -15,12 +15,10 @@ import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import _checks as checks
-from .._parameters import as_parameter, holds
-from ..fields._field import AbstractField
-from ..maps._stokes import Stokes
-from ..sightlines._sightlines import Sightlines
-from ._noise import AbstractNoise, CovarianceNoise, GaussianNoise, StudentTNoise
-from ._observables import DispersionMeasures, RotationMeasures, SkyMaps
+from .._checks import holds
+from .._parameters import as_parameter
+from ._data import PLAIN, read
+from ._noise import AbstractNoise, check_broadcast
 
 
 class AbstractLikelihood(eqx.Module):
@@ -65,14 +63,16 @@ class Likelihood(AbstractLikelihood):
 
     **Arguments:**
 
-    - `observable`: function of the model that returns an array in the shape of the data.
-    - `data`: array; what is masked may hold anything, NaN included.
+    - `observable`: function of the model that returns an array in the shape of the data; those of
+      this package (`SkyMaps`, ...) know their unit and what a sky map is.
+    - `data`: array, Quantity or masked array. UNSEEN and masked values are missing; what `mask`
+      leaves out may hold anything, NaN included.
     - `noise`: `GaussianNoise`, `StudentTNoise`, `CovarianceNoise` or `LowRankNoise`.
     - `mask`: True where data are used; broadcasts to the data. None: all.
     - `gain`, `offset`: numbers or arrays that broadcast to the data (calibration).
 
-    **Raises** `ValueError` for data that are not finite where they are used, or a mask or noise
-    that does not fit the data.
+    **Raises** `ValueError` for data that are not finite where they are used, or of another unit, a
+    mask or noise that does not fit them, or if no datum is left; `TypeError` for complex data.
     """
 
     observable: Any
@@ -92,25 +92,16 @@ class Likelihood(AbstractLikelihood):
         gain: Any = 1.0,
         offset: Any = 0.0,
     ):
-        data, mask = _check_data(data, mask)
+        data, mask = _read_data(observable, data, mask)
+        mask = noise.check(data.shape, mask)
+        if mask is not None and not mask.any():
+            raise ValueError("data hold no value that is there and used: there is nothing to fit")
         self.observable, self.data, self.noise, self.mask = observable, data, noise, mask
-        self.gain, self.offset = as_parameter(gain, "", "gain"), as_parameter(offset, "", "offset")
+        unit = PLAIN.get(getattr(observable, "unit", ""), "")
+        self.gain, self.offset = as_parameter(gain, "", "gain"), as_parameter(offset, unit, "offset")
         for name, value in (("gain", self.gain), ("offset", self.offset)):
             checks.finite(name, value)
-            _check_broadcast(name, value, data.shape)
-        for name in ("sigma", "excess", "scale"):
-            value = getattr(noise, name, None)
-            if value is not None:
-                _check_broadcast(name, value, data.shape)
-                if name != "excess" and not holds(value, lambda x: x > 0):
-                    raise ValueError(f"{name} must be positive")
-        for name in ("cholesky", "factor"):
-            if hasattr(noise, name) and getattr(noise, name).shape[0] != data.size:
-                label = "covariance" if name == "cholesky" else name
-                raise ValueError(
-                    f"{label} must have {data.size} rows, one for each datum, "
-                    f"got {getattr(noise, name).shape[0]}"
-                )
+            check_broadcast(name, value, data.shape)
 
     def predict(self, model: Any) -> Float[Array, "*shape"]:
         prediction = self.observable(model)
@@ -142,198 +133,39 @@ class Likelihood(AbstractLikelihood):
         return prediction + self.noise.draw(key, prediction)
 
     def with_data(self, data: Any) -> "Likelihood":
-        data, _ = _check_data(data, self.mask)
+        data, mask = _read_data(self.observable, data, self.mask)
         if data.shape != self.data.shape:
             raise ValueError(f"data must have shape {self.data.shape}, got {data.shape}")
-        return eqx.tree_at(lambda x: x.data, self, data)
+        new = eqx.tree_at(lambda x: x.data, self, data)
+        return eqx.tree_at(lambda x: x.mask, new, mask, is_leaf=lambda x: x is None)
 
     @property
     def count(self) -> int:
         return self.data.size if self.mask is None else int(self.mask.sum())
 
 
-def _check_broadcast(name: str, value: Any, shape: tuple[int, ...]) -> None:
-    try:
-        fits = np.broadcast_shapes(value.shape, shape) == shape
-    except ValueError:
-        fits = False
-    if not fits:
-        raise ValueError(
-            f"{name} of shape {value.shape} does not broadcast to data of shape {shape}"
-        )
-
-
-def _check_data(data: Any, mask: Any) -> tuple[Array, np.ndarray | None]:
-    data = as_parameter(data, "", "data")
+def _read_data(observable: Any, data: Any, mask: Any) -> tuple[Array, np.ndarray | None]:
+    """Data in the observable's unit with 0 where there are none, and where they are used."""
     if mask is not None:
         mask = np.asarray(mask)
         if mask.dtype != bool:
             raise ValueError(f"mask must be boolean (True: used), got {mask.dtype}")
-        _check_broadcast("mask", mask, data.shape)
-        mask = np.broadcast_to(mask, data.shape)
         if not mask.any():
             raise ValueError("mask must be True somewhere: no datum is used")
-        data = jnp.where(mask, data, 0.0)
+    if hasattr(observable, "read"):
+        found = observable.read("data", data)
+    else:
+        found = read("data", data, getattr(observable, "unit", ""), nan_is_missing=False)
+    data, there = found
+    if mask is not None:
+        check_broadcast("mask", mask, data.shape)
+        mask = np.broadcast_to(mask, data.shape)
+        there = mask if there is None else mask & there
+    if there is not None:
+        data = jnp.where(there, data, 0.0)
     if not holds(data, np.isfinite):
         raise ValueError("data must be finite where they are used: give a mask")
-    return data, mask
-
-
-def _stack(value: Any, stokes: tuple[str, ...], name: str) -> Any:
-    """A Stokes object or a dict of arrays as one array (n_stokes, ...)."""
-    if isinstance(value, Stokes):
-        return jnp.stack([getattr(value, s) for s in stokes])
-    if isinstance(value, dict):
-        missing = [s for s in stokes if s not in value]
-        if missing:
-            raise ValueError(f"{name} has no {missing}; stokes is {stokes}")
-        return jnp.stack([jnp.asarray(value[s]) for s in stokes])
-    return value
-
-
-def _sky_data(
-    rays: Sightlines, frequency: Any, data: Any, stokes: tuple[str, ...]
-) -> tuple[SkyMaps, Array]:
-    observable = SkyMaps(rays, frequency, tuple(stokes))
-    data = jnp.asarray(_stack(data, observable.stokes, "data"))
-    shape = (len(observable.stokes), *observable.frequency.shape, rays.n_rays)
-    if data.shape != shape:
-        raise ValueError(
-            f"data must have shape {shape} (stokes {observable.stokes}, frequencies, sightlines), "
-            f"got {data.shape}"
-        )
-    return observable, data
-
-
-class GaussianLikelihood(Likelihood):
-    """Maps of Stokes parameters with Gaussian noise: ln L = -chi^2 / 2 - sum ln sigma + const.
-
-    **Arguments:**
-
-    - `rays`: sightlines of the pixels. `frequency`: GHz, a number or (n_freq,).
-    - `data`: K; a `Stokes`, a dict, or an array (n_stokes, *freq, n_rays).
-    - `sigma`: standard deviation (K): number, broadcastable array, `Stokes` or dict; or
-      `covariance` in its place: a matrix over the flattened data, or an `AbstractNoise`.
-    - `stokes`: which of 'I', 'Q', 'U', 'P' the data hold.
-    - `excess`: further independent scatter (K), a number; usually given a prior.
-    - `mask`, `gain`, `offset`: as in `Likelihood`.
-
-    **Raises** `ValueError` naming the argument that does not fit.
-    """
-
-    def __init__(
-        self,
-        rays: Sightlines,
-        frequency: Any,
-        data: Any,
-        sigma: Any = None,
-        *,
-        stokes: tuple[str, ...] | list[str] = ("Q", "U"),
-        mask: Any = None,
-        covariance: Any = None,
-        excess: Any = None,
-        gain: Any = 1.0,
-        offset: Any = 0.0,
-    ):
-        observable, data = _sky_data(rays, frequency, data, tuple(stokes))
-        if (sigma is None) == (covariance is None):
-            raise ValueError("give sigma or covariance, one of the two")
-        if covariance is None:
-            noise = GaussianNoise(_stack(sigma, observable.stokes, "sigma"), excess)
-        elif isinstance(covariance, AbstractNoise):
-            noise = covariance
-        else:
-            noise = CovarianceNoise(covariance)
-        super().__init__(observable, data, noise, mask=mask, gain=gain, offset=offset)
-
-
-class StudentTLikelihood(Likelihood):
-    """Maps of Stokes parameters with Student t noise: outliers do not drag the fit.
-
-    **Arguments:** as `GaussianLikelihood`, with `scale` (K) in place of sigma and `dof`, the
-    degrees of freedom (both may be given priors: 'likelihood.noise.scale', '...noise.dof').
-    """
-
-    def __init__(
-        self,
-        rays: Sightlines,
-        frequency: Any,
-        data: Any,
-        scale: Any,
-        *,
-        dof: Any = 4.0,
-        stokes: tuple[str, ...] | list[str] = ("Q", "U"),
-        mask: Any = None,
-        gain: Any = 1.0,
-        offset: Any = 0.0,
-    ):
-        observable, data = _sky_data(rays, frequency, data, tuple(stokes))
-        noise = StudentTNoise(_stack(scale, observable.stokes, "scale"), dof)
-        super().__init__(observable, data, noise, mask=mask, gain=gain, offset=offset)
-
-
-class RotationMeasureLikelihood(Likelihood):
-    """A catalogue of Faraday rotation measures (rad m^-2), with the model's B and n_e.
-
-    **Arguments:** `rays`: sightlines of the sources (with distances for pulsars). `data`, `sigma`:
-    (n_rays,). `excess`: scatter intrinsic to the sources. `dof`: if given, Student t noise.
-    `magnetic`, `electrons`: fields to use in place of the model's (for instance sampled along
-    these rays). `mask`, `gain`, `offset`: as in `Likelihood`.
-    """
-
-    def __init__(
-        self,
-        rays: Sightlines,
-        data: Any,
-        sigma: Any,
-        *,
-        excess: Any = None,
-        dof: Any = None,
-        magnetic: AbstractField | None = None,
-        electrons: AbstractField | None = None,
-        mask: Any = None,
-        gain: Any = 1.0,
-        offset: Any = 0.0,
-    ):
-        observable = RotationMeasures(rays, magnetic, electrons)
-        noise = _catalogue_noise(rays, data, sigma, excess, dof)
-        super().__init__(observable, data, noise, mask=mask, gain=gain, offset=offset)
-
-
-class DispersionMeasureLikelihood(Likelihood):
-    """A catalogue of dispersion measures (pc cm^-3), with the model's n_e.
-
-    **Arguments:** as `RotationMeasureLikelihood`, without `magnetic`.
-    """
-
-    def __init__(
-        self,
-        rays: Sightlines,
-        data: Any,
-        sigma: Any,
-        *,
-        excess: Any = None,
-        dof: Any = None,
-        electrons: AbstractField | None = None,
-        mask: Any = None,
-        gain: Any = 1.0,
-        offset: Any = 0.0,
-    ):
-        observable = DispersionMeasures(rays, electrons)
-        noise = _catalogue_noise(rays, data, sigma, excess, dof)
-        super().__init__(observable, data, noise, mask=mask, gain=gain, offset=offset)
-
-
-def _catalogue_noise(
-    rays: Sightlines, data: Any, sigma: Any, excess: Any, dof: Any
-) -> AbstractNoise:
-    if jnp.shape(data) != (rays.n_rays,):
-        raise ValueError(f"data must have shape ({rays.n_rays},), got {jnp.shape(data)}")
-    if dof is None:
-        return GaussianNoise(sigma, excess)
-    if excess is not None:
-        raise ValueError("give excess or dof, not both")
-    return StudentTNoise(sigma, dof)
+    return data, there
 
 
 class JointLikelihood(AbstractLikelihood):

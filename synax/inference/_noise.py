@@ -7,8 +7,10 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
+from .._checks import holds, shown
 from .._parameters import as_parameter, parameter
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
@@ -34,6 +36,39 @@ class AbstractNoise(eqx.Module):
     def features(self, prediction: Float[Array, "*shape"], mask: Mask) -> Float[Array, " m"]:
         """Functions of prediction and noise parameters whose Jacobian J gives Fisher = J^T J."""
 
+    def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
+        """Refuse, by `ValueError`, numbers that do not fit data of a shape; returns the mask.
+
+        `AbstractNoise` itself has no numbers. A noise of your own may check its own here.
+        """
+        return mask
+
+
+def check_broadcast(name: str, value: Any, shape: tuple[int, ...]) -> None:
+    """Refuse an array that does not broadcast to the shape of the data."""
+    try:
+        fits = np.broadcast_shapes(value.shape, shape) == shape
+    except ValueError:
+        fits = False
+    if not fits:
+        raise ValueError(
+            f"{name} of shape {value.shape} does not broadcast to data of shape {shape}"
+        )
+
+
+def _check_positive(name: str, value: Any, shape: tuple[int, ...], mask: np.ndarray | None) -> None:
+    """Positive and finite where data are used."""
+    check_broadcast(name, value, shape)
+    used = True if mask is None else mask
+    with np.errstate(invalid="ignore"):
+        if not holds(value, lambda x: ~np.asarray(used) | ((x > 0) & np.isfinite(x))):
+            raise ValueError(f"{name} must be positive and finite, got {shown(value)}")
+
+
+def _check_rows(name: str, n: int, shape: tuple[int, ...]) -> None:
+    if n != math.prod(shape):
+        raise ValueError(f"{name} must have {math.prod(shape)} rows, one for each datum, got {n}")
+
 
 def _keep(x: Float[Array, "*shape"], mask: Mask) -> Float[Array, "*shape"]:
     return x if mask is None else jnp.where(mask, x, 0.0)
@@ -54,6 +89,14 @@ class GaussianNoise(AbstractNoise):
     excess: Float[Array, "..."] | None = parameter(
         None, "", "standard deviation of further scatter"
     )
+
+    def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
+        _check_positive("sigma", self.sigma, shape, mask)
+        if self.excess is not None:
+            check_broadcast("excess", self.excess, shape)
+            if not holds(self.excess, lambda x: np.isfinite(x)):
+                raise ValueError(f"excess must be finite, got {shown(self.excess)}")
+        return mask
 
     def variance(self, like: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
         """sigma^2 + excess^2, in the shape of the data."""
@@ -91,6 +134,12 @@ class StudentTNoise(AbstractNoise):
 
     scale: Float[Array, "..."] = eqx.field(converter=lambda x: as_parameter(x, "", "scale"))
     dof: Float[Array, ""] = parameter(4.0, "", "degrees of freedom", above=0.0)
+
+    def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
+        _check_positive("scale", self.scale, shape, mask)
+        if not holds(self.dof, lambda x: (x > 0) & np.isfinite(x)):
+            raise ValueError(f"dof must be positive and finite, got {shown(self.dof)}")
+        return mask
 
     def whiten(self, residual, mask):
         return _keep(residual / _full(self.scale, residual), mask).reshape(-1)
@@ -143,6 +192,10 @@ class CovarianceNoise(AbstractNoise):
         if not bool(jnp.all(jnp.isfinite(self.cholesky))):
             raise ValueError("covariance must be positive definite")
 
+    def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
+        _check_rows("covariance", self.cholesky.shape[0], shape)
+        return mask
+
     def _factor(self, mask: Mask, dtype: Any) -> Float[Array, "n n"]:
         factor = self.cholesky.astype(dtype)
         if mask is None:
@@ -181,6 +234,11 @@ class LowRankNoise(AbstractNoise):
 
     sigma: Float[Array, "..."] = eqx.field(converter=as_parameter)
     factor: Float[Array, "n k"] = eqx.field(converter=as_parameter)
+
+    def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
+        _check_positive("sigma", self.sigma, shape, mask)
+        _check_rows("factor", self.factor.shape[0], shape)
+        return mask
 
     def _parts(self, like: Array, mask: Mask) -> tuple[Array, Array]:
         sigma = _full(self.sigma, like)

@@ -85,6 +85,10 @@ class ResidualObjective(AbstractCurvedObjective):
     def model(self, x: Vector) -> Any:
         return eqx.combine(self.unravel(x), self.fixed)
 
+    def residuals(self, x: Vector) -> Any:
+        """The residuals, as the user's function gives them."""
+        return self.target.residuals(self.model(x))
+
     def loss(self, x: Vector) -> Float[Array, ""]:
         return self.target(self.model(x))
 
@@ -130,16 +134,17 @@ def likelihood_features(
 
 
 def as_objective(
-    target: Any, start: Any, free: Any, curved: bool | None
+    target: Any, start: Any, free: Any, curved: bool | None, *, or_prior: bool = False
 ) -> tuple[AbstractObjective, Any]:
     """The objective of a posterior, a `LeastSquares` or a function, and its starting point.
 
-    `curved`: whether the optimiser needs curvature, or None where it may choose.
+    `curved`: whether the optimiser needs curvature, or None where it may choose. `or_prior`: see
+    `start_latent`.
     """
     if isinstance(target, Posterior):
         if free is not None:
             raise ValueError("free has no meaning with a Posterior: its priors say what is free")
-        return PosteriorObjective(target), start_latent(target, start)
+        return PosteriorObjective(target), start_latent(target, start, or_prior=or_prior)
     if not callable(target):
         raise TypeError(
             f"fit needs a Posterior, a LeastSquares or a loss function, got {type(target).__name__}"

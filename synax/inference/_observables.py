@@ -11,6 +11,7 @@ from .._parameters import as_parameter
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure
+from ._data import Read, catalogue_values, sky_rows
 
 
 def _frequency(value: Any) -> Any:
@@ -32,6 +33,35 @@ class SkyMaps(eqx.Module):
             raise ValueError(f"stokes must be among 'I', 'Q', 'U', 'P', got {stokes}")
         self.rays, self.frequency, self.stokes = rays, _frequency(frequency), stokes
 
+    @property
+    def label(self) -> str:
+        """What is observed, for figures and tables."""
+        return ", ".join(self.stokes)
+
+    @property
+    def unit(self) -> str:
+        """Unit of data and predictions."""
+        return "K"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of data and predictions: (n_stokes, *freq, n_rays)."""
+        return (len(self.stokes), *self.frequency.shape, self.rays.n_rays)
+
+    def read(self, name: str, value: Any) -> Read:
+        """Data in K, from what a user holds."""
+        found = sky_rows(name, value, self.stokes, self.rays, self.frequency)
+        if found.values.shape != self.shape:
+            raise ValueError(
+                f"{name} must have shape {self.shape} (stokes {self.stokes}, frequencies, "
+                f"sightlines), got {found.values.shape}"
+            )
+        return found
+
+    def read_spread(self, name: str, value: Any) -> Read:
+        """Standard deviations in K, of any shape, from what a user holds."""
+        return sky_rows(name, value, self.stokes, self.rays, self.frequency, signed=False)
+
     def __call__(self, model: Any) -> Float[Array, "n_stokes *freq n_rays"]:
         maps = model(self.rays, self.frequency)
         return jnp.stack([getattr(maps, s) for s in self.stokes])
@@ -47,6 +77,32 @@ class RotationMeasures(eqx.Module):
     magnetic: AbstractField | None = None
     electrons: AbstractField | None = None
 
+    @property
+    def label(self) -> str:
+        """What is observed, for figures and tables."""
+        return "RM"
+
+    @property
+    def unit(self) -> str:
+        """Unit of data and predictions."""
+        return "rad/m2"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of data and predictions: (n_rays,)."""
+        return (self.rays.n_rays,)
+
+    def read(self, name: str, value: Any) -> Read:
+        """Data in rad/m2, from what a user holds."""
+        found = self.read_spread(name, value)
+        if found.values.shape != self.shape:
+            raise ValueError(f"{name} must have shape {self.shape}, got {found.values.shape}")
+        return found
+
+    def read_spread(self, name: str, value: Any) -> Read:
+        """Standard deviations in rad/m2, of any shape, from what a user holds."""
+        return catalogue_values(name, value, "RM", "rad/m2", self.rays)
+
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         magnetic = model.magnetic if self.magnetic is None else self.magnetic
         electrons = model.electrons if self.electrons is None else self.electrons
@@ -61,6 +117,32 @@ class DispersionMeasures(eqx.Module):
 
     rays: Sightlines
     electrons: AbstractField | None = None
+
+    @property
+    def label(self) -> str:
+        """What is observed, for figures and tables."""
+        return "DM"
+
+    @property
+    def unit(self) -> str:
+        """Unit of data and predictions."""
+        return "pc/cm3"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of data and predictions: (n_rays,)."""
+        return (self.rays.n_rays,)
+
+    def read(self, name: str, value: Any) -> Read:
+        """Data in pc/cm3, from what a user holds."""
+        found = self.read_spread(name, value)
+        if found.values.shape != self.shape:
+            raise ValueError(f"{name} must have shape {self.shape}, got {found.values.shape}")
+        return found
+
+    def read_spread(self, name: str, value: Any) -> Read:
+        """Standard deviations in pc/cm3, of any shape, from what a user holds."""
+        return catalogue_values(name, value, "DM", "pc/cm3", self.rays)
 
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         electrons = model.electrons if self.electrons is None else self.electrons

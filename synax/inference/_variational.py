@@ -8,7 +8,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from ._laplace import start_latent
+from ._box import boxed
+from ._laplace import off_bounds, search, start_latent
 from ._objective import (
     AbstractCurvedObjective,
     PosteriorObjective,
@@ -17,6 +18,7 @@ from ._objective import (
 )
 from ._optimizers import GaussNewton, GaussNewtonKernel
 from ._posterior import Posterior
+from ._search import MOST_PARAMETERS
 
 Latent = Float[Array, " n_latent"]
 
@@ -107,11 +109,15 @@ def mgvi(
     inverse covariance, and move the mean to where the loss, averaged over them, is least. The
     same random numbers serve every round, so the turns have a fixed point.
 
-    **Arguments:** `start`: latent vector (for instance `fit(posterior).latent`), None for the
-    values in the model. `samples`: their number, even. `rounds`: at most so many turns. `steps`:
-    Gauss-Newton steps a turn. `tolerance`: the mean has converged when it moves by less than
-    this many standard deviations. `cg_steps`, `cg_tolerance`: when conjugate gradients stop: at
-    this many products, or when the sample is right to so many standard deviations.
+    **Arguments:**
+
+    - `start`: latent vector (for instance `fit(posterior).latent`). None: the highest maximum that
+      a search finds for up to 64 free numbers, else the values in the model.
+    - `samples`: their number, even. `rounds`: at most so many turns.
+    - `steps`: Gauss-Newton steps a turn.
+    - `tolerance`: the mean has converged when it moves by less than this many standard deviations.
+    - `cg_steps`, `cg_tolerance`: when conjugate gradients stop: at this many products, or when the
+      sample is right to so many standard deviations.
 
     The samples lie about one maximum. Where the posterior has several, they are too narrow: fit
     from several draws of the prior first, and see whether the losses agree.
@@ -125,7 +131,10 @@ def mgvi(
     other = [b.paths for b in posterior.blocks if not b.prior.standard]
     if other:
         raise ValueError(f"mgvi needs priors with standard normal latents; {other} have others")
-    mean = start_latent(posterior, start)
+    if start is None and posterior.size <= MOST_PARAMETERS:
+        mean = off_bounds(posterior, boxed(posterior), search(posterior, key=key).modes[0].latent)
+    else:
+        mean = start_latent(posterior, start)
     kernel = GaussNewtonKernel(GaussNewton(cg_steps=cg_steps, cg_tolerance=1e-2))
     draw = lambda mean: metric_samples(posterior, mean, key, samples // 2, cg_steps, cg_tolerance)
     inner, movement, damping = PosteriorObjective(posterior), [], None
