@@ -125,12 +125,18 @@ def test_fit_stops_and_reports(config, tmp_path):
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)
     assert record["converged"] and abs(record["parameters"]["magnetic.b0"] - 1.2) < 0.05
+    assert record["verdict"].startswith("good") and record["good"]
+    assert record["chi2"] < 1.4 * record["degrees_of_freedom"] < 1.4 * record["data"]
+    pull = (record["parameters"]["magnetic.b0"] - 1.2) / record["errors"]["magnetic.b0"]
+    assert abs(pull) < 5.0 and record["units"]["magnetic.b0"] == "uG"
+    assert record["maxima"][0]["share"] == pytest.approx(1.0, abs=0.01)
     with np.load(run / "best.npz", allow_pickle=False) as best:
         assert float(best["magnetic.b0"]) == record["parameters"]["magnetic.b0"]
     result = call("report", run, "--predictive", 2, "-q")
     assert result.exit_code == 0, result.output
     page = (run / "report.html").read_text()
     assert images(page) == 1 + 3 + 2 and record["reason"] in page
+    assert record["verdict"] in page and "<td>uG</td>" in page and "Correlations" in page
     explained = explain_all(run)
     assert explained["best.npz"]["parameters"]["magnetic.b0"] == pytest.approx(1.2, abs=0.05)
     assert explained["result.json"]["holds"] == "result of a fit"
@@ -138,6 +144,17 @@ def test_fit_stops_and_reports(config, tmp_path):
     assert explained["."]["result.json"]["converged"]
     found = json.loads(call("info", path, "--json").stdout)
     assert found["holds"].startswith("configuration of synax fit") and len(found["data"]) == 2
+
+
+def test_a_bad_fit_says_so(config, tmp_path):
+    """Noise stated ten times too small for a map that the model cannot make."""
+    sky = np.random.default_rng(0).normal(0.0, 5e-3, (2, 48))
+    np.savez(tmp_path / "sky.npz", Q=sky[0], U=sky[1])
+    path = config('name = "sky"', 'name = "sky"\nfile = "sky.npz"')
+    result = call("fit", path, "-o", tmp_path / "run", "--set", "fit.restarts=2")
+    assert result.exit_code == 0, result.output
+    assert "bad: chi^2 = " in result.stdout and "times the noise" in result.stdout
+    assert re.search(r"magnetic.b0 .* \+- .* uG", result.stdout)
 
 
 def test_a_random_field_is_fitted(config, tmp_path):

@@ -273,6 +273,8 @@ def test_errors_name_the_path():
         ({"y": 3.0}, TypeError, "the prior of 'y' must be a numpyro distribution"),
         ({"y": dist.Normal(jnp.zeros(2), 1.0)}, ValueError, "the prior of 'y' gives values"),
         ({"y": dist.Poisson(3.0)}, ValueError, "the prior of 'y' is discrete"),
+        ({"y": dist.Delta(2.0)}, ValueError, "the prior of 'y' is a Delta, which leaves nothing"),
+        ({"x": dist.Delta(0.0).expand([3])}, ValueError, "the prior of 'x' is a Delta"),
         ({"y": one, ("x", "y"): dist.MultivariateNormal(jnp.zeros(4), jnp.eye(4))}, ValueError,
          "'y' has two priors"),
         ({}, TypeError, "priors must be a non-empty dict"),

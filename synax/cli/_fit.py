@@ -1,8 +1,10 @@
 """`synax fit`: the most probable parameters or grid, into a run folder."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import typer
+from rich.markup import escape
 
 from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
@@ -49,14 +51,33 @@ def fit(
         print_json(record)
     if talk:
         console = stdout()
-        for path, value in record["parameters"].items():
-            shown = f"{value:.6g}" if isinstance(value, float) else f"array of {value['shape']}"
-            console.print(f"{path:<36} {shown}", markup=False)
+        for line in _lines(record):
+            console.print(line)
         console.print(f"{result.reason}; written to '{run.folder}'", markup=False)
     if record["loss"] is None:
         raise RuntimeError(
             f"the fit failed: {result.reason}, at every parameter that it tried last"
         )
+
+
+def _lines(record: dict[str, Any]) -> Iterator[str]:
+    """The verdict, red where it is bad; parameters with errors and units; what to beware of."""
+    colour = {True: "green", False: "bold red", None: "yellow"}[record["good"]]
+    yield f"[{colour}]{escape(record['verdict'])}[/]"
+    for path, value in record["parameters"].items():
+        if isinstance(value, float):
+            error, unit = record["errors"].get(path), record["units"].get(path, "")
+            spread = "" if error is None else f" +- {error:.2g}"
+            yield escape(f"{path:<36} {value:.6g}{spread} {unit}".rstrip())
+        else:
+            yield escape(f"{path:<36} array of {value['shape']}")
+    strongest = record["strongest_correlation"]
+    if strongest is not None:
+        one, other = strongest["between"]
+        yield escape(f"strongest correlation {strongest['value']:+.2f}: {one}, {other}")
+    for text in record["warnings"]:
+        if text != record["verdict"]:
+            yield f"[bold red]warning:[/] {escape(text)}"
 
 
 def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
@@ -78,5 +99,7 @@ def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
             patience=s["patience"],
             validation=problem.held_out,
             checkpoint=run,
+            restarts=s["restarts"] if s["optimizer"] == "gauss-newton" else 0,
+            check=False,
             callback=lambda step: advance("fit", step.step, f"loss {step.loss:.6g}"),
         )

@@ -74,6 +74,8 @@ def build(settings: dict[str, Any]) -> Problem:
         posterior = Posterior(model, priors, joint)
     except (ValueError, TypeError) as error:
         raise BadInput(f"[priors] cannot be used: {error}") from None
+    if any("file" not in part for part in settings["data"]) and not settings.get("start"):
+        posterior = _elsewhere(posterior, latent, settings)
     return Problem(posterior, JointLikelihood(**held) if held else None, rays, masks)
 
 
@@ -86,6 +88,14 @@ def _started(model: Any, likelihood: Any, start: dict[str, Any]) -> tuple[Any, A
         return model, set_paths(likelihood, of_data)
     except (ValueError, TypeError) as error:
         raise BadInput(f"[start] cannot be used: {error}") from None
+
+
+def _elsewhere(posterior: Posterior, field: str | None, settings: dict[str, Any]) -> Posterior:
+    """A fit of mock data begins at a draw of the prior: at the truth it would prove nothing."""
+    params = posterior.sample_prior(jax.random.key(settings["seed"] + 2000))
+    if field is not None:
+        params[field] = settings["random_field"]["amplitude"] * params[field]
+    return eqx.tree_at(lambda p: (p.model, p.likelihood), posterior, posterior.placed(params))
 
 
 def _with_random(field: Any, s: dict[str, Any], seed: int) -> tuple[Any, str]:

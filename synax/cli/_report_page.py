@@ -116,17 +116,55 @@ def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
 
 def _fitted(found: Found) -> list[str]:
     result = found.result
-    mark = "good" if result["converged"] else "bad"
-    rows = [
-        [html.escape(path), f"{v:.6g}" if isinstance(v, float) else f"array {v['shape']}"]
-        for path, v in result["parameters"].items()
-    ]
+    mark = {True: "good", False: "bad", None: "quiet"}[result.get("good")]
+    errors, units = result.get("errors", {}), result.get("units", {})
+    rows = []
+    for path, v in result["parameters"].items():
+        shown = f"{v:.6g}" if isinstance(v, float) else f"array {v['shape']}"
+        error = errors.get(path)
+        spread = "" if error is None else f"{error:.2g}"
+        rows.append([html.escape(path), shown, spread, html.escape(units.get(path, ""))])
+    ended = "good" if result["converged"] else "bad"
+    warnings = [w for w in result.get("warnings", []) if w != result.get("verdict")]
     return [
         "<h2>Result</h2>",
-        f"<p class={mark}>{html.escape(result['reason'])} (after {result['steps']} steps)</p>",
-        _table(["parameter", "value"], rows),
+        f"<p class={mark}>{html.escape(result.get('verdict', ''))}</p>",
+        *(f"<p class=bad>{html.escape(text)}</p>" for text in warnings),
+        f"<p class={ended}>{html.escape(result['reason'])} (after {result['steps']} steps)</p>",
+        _table(["parameter", "value", "error", "unit"], rows),
+        *_correlations(result.get("correlation")),
+        *_maxima(result.get("maxima", [])),
         _image(_history(found.log), "history of the fit"),
     ]
+
+
+def _correlations(found: dict[str, Any] | None) -> list[str]:
+    """The matrix, strong correlations in red; nothing for one parameter or very many."""
+    if found is None or not 1 < len(found["labels"]) <= _MOST_IN_CORNER:
+        return []
+    rows = []
+    for label, row in zip(found["labels"], found["matrix"], strict=True):
+        cells = ["" if x is None else f"{x:+.2f}" for x in row]
+        strong = [x is not None and 0.95 < abs(x) < 0.999999 for x in row]
+        cells = [
+            f"<span class=bad>{c}</span>" if s else c for c, s in zip(cells, strong, strict=True)
+        ]
+        rows.append([html.escape(label), *cells])
+    return ["<h3>Correlations</h3>", _table(["", *map(html.escape, found["labels"])], rows)]
+
+
+def _maxima(found: list[dict[str, Any]]) -> list[str]:
+    """Maxima that the search met, where there is more than one."""
+    if len(found) < 2:
+        return []
+    names = list(found[0]["parameters"])[:_MOST_IN_CORNER]
+    rows = [
+        [str(k + 1), f"{m['below_the_highest']:.1f}", f"{m['share']:.2g}",
+         *(f"{m['parameters'][n]:.4g}" for n in names)]
+        for k, m in enumerate(found)
+    ]  # fmt: skip
+    head = ["", "ln p below the highest", "share of the probability", *map(html.escape, names)]
+    return ["<h3>Maxima that the search met</h3>", _table(head, rows)]
 
 
 def _image(figure: Any, alternative: str) -> str:

@@ -134,10 +134,47 @@ def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) 
             path: float(v) if v.ndim == 0 else {"shape": list(v.shape)}
             for path, v in values.items()
         },
+        **_quality(result.goodness),
     }
     record = explained(record)
     write_whole(folder / "result.json", seal_document(record).encode())
     return record
+
+
+def _quality(found: Any) -> dict[str, Any]:
+    """How well the parameters fit and are known, as plain data."""
+    number = lambda x: float(x) if np.isfinite(x) else None
+    single = lambda values: {k: number(v) for k, v in values.items() if np.size(v) == 1}
+    strongest = None
+    if found.correlation is not None and len(found.correlation) > 1:
+        off = np.nan_to_num(np.abs(np.triu(found.correlation, 1)))
+        i, j = (int(k) for k in np.unravel_index(int(np.argmax(off)), off.shape))
+        strongest = {
+            "between": [found.labels[i], found.labels[j]],
+            "value": number(found.correlation[i, j]),
+        }
+    top = found.maxima[0].logdensity if found.maxima else 0.0
+    return {
+        "verdict": found.verdict,
+        "good": found.good,
+        "chi2": number(found.chi2),
+        "data": found.count,
+        "degrees_of_freedom": number(found.degrees_of_freedom),
+        "p_value": number(found.p_value),
+        "errors": single(found.errors),
+        "units": found.units,
+        "strongest_correlation": strongest,
+        "correlation": None if found.correlation is None else {
+            "labels": list(found.labels),
+            "matrix": [[number(x) for x in row] for row in found.correlation],
+        },
+        "maxima": [
+            {"below_the_highest": number(top - m.logdensity), "share": number(m.share),
+             "parameters": single(m.params)}
+            for m in found.maxima
+        ],
+        "warnings": list(found.warnings),
+    }  # fmt: skip
 
 
 @contextmanager

@@ -133,6 +133,7 @@ FIT: Section = {
     "steps": Key(v.integer(1, 10**9), "at most so many", 200),
     "tolerance": Key(v.quantity("", positive=True), "end when the loss falls by less", 1e-6),
     "patience": Key(v.integer(1, 10**9), "steps without a better validation before the end", 5),
+    "restarts": Key(v.integer(0, 10_000), "searches for the maximum, from draws of the prior", 8),
 }
 
 SAMPLE: Section = {

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._box import WIDEST, bounds, boxed, has_boxes
 from ._curvature import Mode, find_mode
+from ._priors import innermost
 from ._search import Maxima, find_maxima, searches_for
 
 LOG = logging.getLogger("synax")
@@ -226,9 +227,7 @@ def _outside(posterior: Any, given: Any) -> str:
 
 
 def _support(prior: Any) -> str:
-    distribution = getattr(prior, "distribution", None)
-    while hasattr(distribution, "base_dist"):
-        distribution = distribution.base_dist
+    distribution = innermost(getattr(prior, "distribution", None))
     low, high = getattr(distribution, "low", None), getattr(distribution, "high", None)
     if low is None or high is None:
         return ""

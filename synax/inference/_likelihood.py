@@ -98,7 +98,10 @@ class Likelihood(AbstractLikelihood):
             raise ValueError("data hold no value that is there and used: there is nothing to fit")
         self.observable, self.data, self.noise, self.mask = observable, data, noise, mask
         unit = PLAIN.get(getattr(observable, "unit", ""), "")
-        self.gain, self.offset = as_parameter(gain, "", "gain"), as_parameter(offset, unit, "offset")
+        self.gain, self.offset = (
+            as_parameter(gain, "", "gain"),
+            as_parameter(offset, unit, "offset"),
+        )
         for name, value in (("gain", self.gain), ("offset", self.offset)):
             checks.finite(name, value)
             check_broadcast(name, value, data.shape)

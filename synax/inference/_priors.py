@@ -327,6 +327,13 @@ class EmpiricalPrior(AbstractPrior):
         return True
 
 
+def innermost(distribution: Any) -> Any:
+    """The distribution inside expansions and transformations."""
+    while hasattr(distribution, "base_dist"):
+        distribution = distribution.base_dist
+    return distribution
+
+
 def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPrior:
     """Turn a numpyro distribution (or an `AbstractPrior`) into a prior for values of `shape`.
 
@@ -347,6 +354,11 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
         raise TypeError(
             f"the prior of {name} must be a numpyro distribution or a synax prior, "
             f"got {type(distribution).__name__}"
+        )
+    if isinstance(innermost(distribution), dist.Delta):
+        raise ValueError(
+            f"the prior of {name} is a Delta, which leaves nothing to find: leave it out of priors "
+            "and put its value into the model"
         )
     if distribution.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete; parameters are continuous")
