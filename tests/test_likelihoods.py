@@ -294,7 +294,7 @@ def test_missing_values_of_every_kind_are_left_out(sky, rays):
     missing_is_left_out(again, sky, (rays, whole))
     with pytest.raises(ValueError, match="nothing to fit"):
         make(np.full((2, 3), np.nan))
-    with pytest.raises(ValueError, match="nothing to fit"):
+    with pytest.raises(ValueError, match="no datum is used"):
         synax.GaussianLikelihood(rays, 2.4, whole, 1e-3, mask=np.zeros(3, bool))
 
 
