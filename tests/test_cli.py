@@ -212,7 +212,6 @@ def test_fields_boxes_and_keys_inside_models():
         ("magnetic.model=GaussianRandom", "magnetic.box is missing"),
         ("electrons.model=WMAP", "electrons.model = 'WMAP': must be one of"),
         ("cosmic_rays.spectral_index=two", "cosmic_rays.spectral_index = 'two'"),
-        ("cosmic_rays.scale=2", "must be one cosmic-ray model"),
         ("sightlines.nside=0", "must be at least 1"),
         ("sightlines.nside=2.5", "must be a whole number"),
         ("sightlines.pixels=[999999]", "at nside 64 pixels are numbered 0 to 49151"),
@@ -501,3 +500,33 @@ def test_the_program_runs_as_a_module(tmp_path):
     assert done.stdout == ""
     assert done.stderr.startswith("error: magnetic.b0 = 'x': must be a number in uG")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_physics_of_the_configuration(tmp_path):
+    """Free-free by itself below 0.2 GHz, circular polarisation on request, what excludes what."""
+    small = ("--nside", "1", "--steps", "4", "--electrons", "TwoDisc", "-q")
+    plain = ("--set", "output.figure=false", "--outputs", "stokes")
+    out = tmp_path / "low"
+    result = call("simulate", *small, *plain, "--frequency", "0.03", "-o", out)
+    assert result.exit_code == 0, result.output
+    record = json.loads((out / "record.json").read_text())
+    depth = record["optical_depth"]["0.03 GHz"]
+    assert 0 < depth["median"] <= depth["largest"]
+    fields = (synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP())
+    sky = synax.Synchrotron(*fields, free_free=synax.FreeFree(8000.0, 1.0), steps=4)
+    expected = sky.observe(synax.Sightlines.healpix(1), 0.03)
+    np.testing.assert_allclose(
+        load_map(out / "stokes_0.03GHz.fits").I, expected.stokes.I, rtol=1e-9
+    )
+    np.testing.assert_allclose(depth["largest"], expected.optical_depth.max(), rtol=1e-3)
+    out = tmp_path / "circular"
+    change = ("--set", "physics.self_absorption=true")
+    result = call("simulate", *small, *plain, *change, "--frequency", "23", "-o", out)
+    assert result.exit_code == 0, result.output
+    assert float(abs(load_map(out / "stokes_23GHz.fits").V).max()) > 0
+    errors = json.loads((out / "record.json").read_text())["error_estimate"]["outputs"]
+    assert "V 23 GHz" in errors
+    both = (*change, "--set", "physics.turbulence=3 uG")
+    result = call("simulate", *small, *both, "-o", tmp_path / "both")
+    assert result.exit_code == 2 and "exclude each other" in result.output
+    assert not (tmp_path / "both").exists()

@@ -306,3 +306,29 @@ def integration(settings: dict[str, Any]) -> dict[str, Any]:
         steps = UniformSteps(settings["steps"])
     rule = GaussLegendre() if settings["quadrature"] == "gauss" else Midpoint()
     return {"steps": steps, "quadrature": rule, "faces": settings["faces"]}
+
+
+FREE_FREE_BELOW = 0.2
+"""GHz; with physics.free_free = 'auto', maps below it have free-free emission and absorption."""
+
+
+def physics(settings: dict[str, Any], frequency: list[float]) -> dict[str, Any]:
+    """Keyword arguments of `Synchrotron` from the [physics] section."""
+    from ..emission import FreeFree, Turbulence
+
+    found: dict[str, Any] = {"self_absorption": settings["self_absorption"]}
+    choice = settings["free_free"]
+    if choice is True or (choice == "auto" and min(frequency) < FREE_FREE_BELOW):
+        found["free_free"] = FreeFree(settings["temperature"], settings["filling_factor"])
+    if "turbulence" in settings:
+        if settings["self_absorption"]:
+            raise BadInput(
+                "physics.turbulence and physics.self_absorption = true exclude each other: the law "
+                "of light with circular polarisation carries no unresolved field"
+            )
+        found["turbulence"] = Turbulence(
+            settings["turbulence"], settings["striation"], settings["correlation_length"]
+        )
+    if "background" in settings:
+        found["background"] = settings["background"]
+    return found

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ..sightlines._sightlines import Sightlines
-from ..simulators import DispersionMeasure, RotationMeasure, Synchrotron
+from ..simulators import DispersionMeasure, RotationMeasure
 from ._run import Sky
 
 _PLANE = 10.0
@@ -116,7 +116,7 @@ def haslam(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
     """The 408 MHz sky: brightness temperature, zero level of the data subtracted."""
     measured = data["T_gal_n32"]
     rays = _whole_sky(sky, 32)
-    model = np.asarray(_synchrotron(sky)(rays, 0.408).I)
+    model = np.asarray(sky.synchrotron()(rays, 0.408).I)
     numbers = {
         name: {**agreement(model[part], measured[part]), **logarithmic(model[part], measured[part])}
         for name, part in _regions(_latitude(32)).items()
@@ -127,7 +127,7 @@ def haslam(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
 def wmap(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
     """Q and U at 23 GHz, microkelvin (Rayleigh-Jeans), both in the IAU convention."""
     q, u = data["Q_lp_n32"], -data["U_lp_n32"]
-    stokes = _synchrotron(sky)(_whole_sky(sky, 32), 23.0)
+    stokes = sky.synchrotron()(_whole_sky(sky, 32), 23.0)
     model_q, model_u = 1e6 * np.asarray(stokes.Q), 1e6 * np.asarray(stokes.U)
     p, model_p = np.hypot(q, u), np.hypot(model_q, model_u)
     cosine = (q * model_q + u * model_u) / np.maximum(p * model_p, 1e-30)
@@ -176,11 +176,6 @@ def _rank(values: np.ndarray) -> np.ndarray:
 
 def _whole_sky(sky: Sky, nside: int) -> Sightlines:
     return Sightlines.healpix(nside, **sky.geometry)
-
-
-def _synchrotron(sky: Sky) -> Synchrotron:
-    f = sky.fields
-    return Synchrotron(f["magnetic"], f["electrons"], f["cosmic_rays"], **sky.integration)
 
 
 COMPARISONS = {"pulsars": pulsars, "haslam": haslam, "wmap": wmap, "faraday": faraday}

@@ -46,9 +46,7 @@ def build(settings: dict[str, Any]) -> Problem:
             fields[group], settings["random_field"], settings["seed"]
         )
         latent = f"{group}{latent}"
-    model = Synchrotron(
-        fields["magnetic"], fields["electrons"], fields["cosmic_rays"], **sky.integration
-    )
+    model = sky.synchrotron(**fields)
     sets, held, masks = {}, {}, {}
     for k, part in enumerate(settings["data"]):
         values = _values(part, model, rays, settings, k)

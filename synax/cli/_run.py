@@ -11,18 +11,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from .. import _checks as checks, _constants as const
+from .. import _checks as checks
 from .._parameters import as_parameter
 from ..maps._kinds import STOKES
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
 from ..simulators._engine import BLOCKS
+from ..transfer import Light
 from . import _build
 from ._console import BadInput
 
 Outputs = dict[str, Any]
-"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM."""
+"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM, DEPTH, SCATTER."""
+
+DEPTH, SCATTER = "optical_depth", "rotation_measure_variance"
+"""What is found beside the outputs asked for, with absorption and with turbulence."""
 
 
 class Sky(NamedTuple):
@@ -37,7 +41,14 @@ class Sky(NamedTuple):
     """observer, domain and minimum_distance of the sightlines."""
     frequency: tuple[float, ...]
     outputs: tuple[str, ...]
+    physics: dict[str, Any]
     integration: dict[str, Any]
+
+    def synchrotron(self, **fields: Any) -> Synchrotron:
+        """The simulator of Stokes parameters, with some fields in place of its own."""
+        f = self.fields | fields
+        parts = (f["magnetic"], f["electrons"], f["cosmic_rays"])
+        return Synchrotron(*parts, **self.physics, **self.integration)
 
     def rays(self, pixels: np.ndarray) -> Sightlines:
         """Sightlines of some of the pixels, which may repeat."""
@@ -76,6 +87,7 @@ def prepare(config: dict[str, Any]) -> Sky:
         geometry,
         tuple(config["frequency"]),
         tuple(config["outputs"]),
+        _build.physics(config["physics"], config["frequency"]),
         _build.integration(config["integration"]),
     )
 
@@ -112,20 +124,23 @@ def _check_observer(observer: list[float], domain: Any) -> None:
 
 def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
     """The function from sightlines to all wanted outputs, (..., n_rays) each, in one march."""
-    f, integration = sky.fields, sky.integration
-    magnetic, electrons, cosmic_rays = f["magnetic"], f["electrons"], f["cosmic_rays"]
+    integration = sky.integration
+    magnetic, electrons = sky.fields["magnetic"], sky.fields["electrons"]
 
     if "stokes" in sky.outputs:
-        emitter = Synchrotron(magnetic, electrons, cosmic_rays, **integration)
+        emitter = sky.synchrotron()
 
         def together(rays: Sightlines) -> Outputs:
             seen = emitter.observe(rays, np.asarray(sky.frequency))
-            return {
+            found = {
                 "stokes": jnp.stack(jax.tree.leaves(seen.stokes)),
                 "RM": seen.rotation_measure,
                 "DM": seen.dispersion_measure,
                 "EM": seen.emission_measure,
+                DEPTH: seen.optical_depth,
+                SCATTER: seen.rotation_measure_variance,
             }
+            return {name: x for name, x in found.items() if x is not None}
 
         return together
     makers = {
@@ -161,7 +176,7 @@ def compute(
 
     def finish(start: int, found: Outputs) -> None:
         count = min(size, len(sky.pixels) - start)
-        for name in sky.outputs:
+        for name in (*sky.outputs, *({DEPTH} & set(found))):
             values = np.asarray(found[name])[..., :count]
             shape = (*values.shape[:-1], len(sky.pixels))
             out = results.setdefault(name, np.empty(shape, values.dtype))
@@ -179,6 +194,8 @@ def compute(
     count = min(size // 2, len(sky.pixels))
     chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
     pixels, steps = sky.pixels[chosen], sky.integration["steps"]
+    if sky.physics["self_absorption"]:  # halves of a ray do not add up: a second program
+        return results, _report(sky, results, chosen, _finer(sky, pixels))
     near, middle = (np.asarray(x) for x in _near_and_middle(sky.rays(pixels), steps))
     halves = march(
         np.concatenate([pixels, pixels]),
@@ -186,18 +203,33 @@ def compute(
         np.concatenate([middle, np.full(count, np.inf)]),
     )
     halves = {name: np.asarray(x) for name, x in halves.items()}
-    finer = _joined(
-        {k: x[..., :count] for k, x in halves.items()},
-        {k: x[..., count : 2 * count] for k, x in halves.items()},
-        np.asarray(sky.frequency),
+    near_half, far_half = (
+        {k: x[..., part] for k, x in halves.items()}
+        for part in (slice(count), slice(count, 2 * count))
     )
-    return results, {
+    finer = _joined(sky, near_half, far_half)
+    return results, _report(sky, results, chosen, finer)
+
+
+def _report(
+    sky: Sky, results: Outputs, chosen: np.ndarray, finer: dict[str, np.ndarray]
+) -> dict[str, Any]:
+    steps = sky.integration["steps"].n
+    return {
         "method": "the same rays with twice the steps",
-        "steps": steps.n,
-        "against_steps": 2 * steps.n,
-        "n_rays": count,
+        "steps": steps,
+        "against_steps": 2 * steps,
+        "n_rays": len(chosen),
         "outputs": _errors(sky, {n: results[n][..., chosen] for n in sky.outputs}, finer),
     }
+
+
+def _finer(sky: Sky, pixels: np.ndarray) -> dict[str, np.ndarray]:
+    """The outputs of some pixels with twice the steps."""
+    steps = sky.integration["steps"]
+    twice = dataclasses.replace(steps, n=2 * steps.n)
+    run = simulator(sky._replace(integration=sky.integration | {"steps": twice}))
+    return {name: np.asarray(x) for name, x in run(sky.rays(pixels)).items()}
 
 
 @eqx.filter_jit
@@ -208,15 +240,19 @@ def _near_and_middle(rays: Sightlines, steps: Any) -> tuple[Any, Any]:
     return near, jnp.maximum(middle, jnp.finfo(middle.dtype).tiny)  # 0 outside the domain
 
 
-def _joined(near: Outputs, far: Outputs, frequency: np.ndarray) -> Outputs:
-    """What rays show whose near and far parts show these: the near part rotates the far one's."""
-    whole = {name: near[name] + far[name] for name in near}
-    if "stokes" in near:
-        angle = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency[:, None] ** 2 * near["RM"]
-        i, q, u, *rest = far["stokes"]
-        rotated = (q + 1j * u) * np.exp(1j * angle)
-        whole["stokes"] = near["stokes"] + np.stack([i, rotated.real, rotated.imag, *rest])
-    return whole
+def _joined(sky: Sky, near: Outputs, far: Outputs) -> Outputs:
+    """The outputs of whole rays from those of their near and far parts."""
+    whole = {name: near[name] + far[name] for name in near if name != "stokes"}
+    if "stokes" not in near:
+        return whole
+    law = sky.synchrotron().law(jnp.asarray(sky.frequency))
+
+    def light(part: Outputs) -> Light:
+        components = (*part["stokes"], None)[:4]
+        return Light(components, (), part.get("RM"), part.get(DEPTH), part.get(SCATTER))
+
+    joined = law.compose(light(near), light(far)).stokes
+    return whole | {"stokes": np.stack([np.asarray(x) for x in joined if x is not None])}
 
 
 def _errors(

@@ -94,6 +94,31 @@ INTEGRATION: Section = {
     "precision": Key(v.choice("float64", "float32"), "float64 or float32", "float64"),
 }
 
+PHYSICS: Section = {
+    "free_free": Key(
+        v.either(v.choice("auto"), v.boolean),
+        "free-free emission and absorption: true, false, or auto: below 0.2 GHz",
+        "auto",
+    ),
+    "temperature": Key(v.quantity("K", positive=True), "K, of the thermal electrons", 8000.0),
+    "filling_factor": Key(
+        v.quantity("", positive=True, maximum=1.0), "volume fraction of their clumps", 1.0
+    ),
+    "turbulence": Key(
+        v.quantity("uG", minimum=0.0), "total rms of an unresolved random field", example=3.0
+    ),
+    "striation": Key(
+        v.quantity("", minimum=0.0), "energy of its part along the regular field, relative", 0.0
+    ),
+    "correlation_length": Key(
+        v.quantity("kpc", minimum=0.0), "kpc, of the random field; depolarises", 0.03
+    ),
+    "self_absorption": Key(v.boolean, "synchrotron absorption and circular polarisation", False),
+    "background": Key(
+        v.quantity("K", minimum=0.0), "K (Rayleigh-Jeans) behind the Galaxy", example=2.7
+    ),
+}
+
 OUTPUT: Section = {
     "directory": Key(v.path, "where the files go", "synax-output"),
     "unit": Key(
@@ -107,6 +132,7 @@ OUTPUT: Section = {
 SIMULATION: dict[str, Section] = {
     "sightlines": SIGHTLINES,
     "domain": DOMAIN,
+    "physics": PHYSICS,
     "integration": INTEGRATION,
     "output": OUTPUT,
 }

@@ -160,6 +160,7 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     ready = time.perf_counter()
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
+    depths = _depths(settings, results.pop(_run.DEPTH, None))
     _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
@@ -180,6 +181,7 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
                 "total": written - begin,
             },
             "error_estimate": error,
+            **depths,
             "files": names,
         }
         with stage(names["record"]) as temporary:
@@ -187,6 +189,21 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     if talk:
         _summary(record, folder)
     return record
+
+
+def _depths(settings: dict[str, Any], depth: Any) -> dict[str, Any]:
+    """The optical depth at each frequency, if something absorbs."""
+    import numpy as np
+
+    if depth is None:
+        return {}
+    pairs = zip(settings["frequency"], depth, strict=True)
+    number = lambda x: float(f"{x:.4g}")
+    found = {
+        f"{label(nu)} GHz": {"median": number(np.median(x)), "largest": number(np.max(x))}
+        for nu, x in pairs
+    }
+    return {"optical_depth": found}
 
 
 POOR = 0.1
@@ -223,6 +240,11 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
         f"integration error, by doubling the steps: at most "
         f"{outputs[worst]['relative_rms']:.1e} of the rms ({worst})"
     )
+    for name, depth in record.get("optical_depth", {}).items():
+        console.print(
+            f"optical depth at {name}: {depth['median']:.2g} in the median, "
+            f"{depth['largest']:.2g} at most"
+        )
     console.print(
         f"written to [bold]{escape(str(folder))}[/]:",
         ", ".join(record["files"].values()),
