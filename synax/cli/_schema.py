@@ -144,7 +144,7 @@ RANDOM_FIELD: Section = {
     "shape": Key(v.integers(3, 2), "nodes along x, y, z", example=[48, 48, 12]),
     "half_lengths": Key(v.vector(3, "kpc", positive=True), "kpc", [20.0, 20.0, 5.0]),
     "spectrum": Key(v.choice("matern", "power-law"), "matern or power-law", "matern"),
-    "rms": Key(v.quantity("", positive=True), "of a component, in microgauss or cm-3", 1.0),
+    "rms": Key(v.quantity("", positive=True), "of all components, in microgauss or cm-3", 1.0),
     "length": Key(v.vector(3, "kpc", positive=True), "kpc, correlation lengths", [4.0, 4.0, 1.0]),
     "slope": Key(v.quantity("", positive=True), "of a power-law spectrum", 11.0 / 3.0),
     "replace": Key(v.boolean, "in place of the model, not added to it", False),
