@@ -78,6 +78,7 @@ def public_names():
         ".plot",
         ".inference",
         ".faraday",
+        ".instruments",
     ):
         space = vars(importlib.import_module(f"synax{module}"))
         for name, value in space.items():
