@@ -13,7 +13,7 @@ from ._numerics._cores import use_cores as use_cores
 from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
 from ._version import __version__ as __version__
 from .emission import FreeFree as FreeFree, Turbulence as Turbulence
-from .faraday import rm_synthesis as rm_synthesis
+from .faraday import FaradaySpectrum as FaradaySpectrum, rm_synthesis as rm_synthesis
 from .fields import (
     AbstractDomain as AbstractDomain,
     AbstractField as AbstractField,

@@ -12,4 +12,5 @@ from ._models import (
     Screened as Screened,
     ThinScreen as ThinScreen,
 )
+from ._spectrum import DepthSpectrum as DepthSpectrum, FaradaySpectrum as FaradaySpectrum
 from ._synthesis import Peak as Peak, Synthesis as Synthesis, rm_synthesis as rm_synthesis

@@ -1,6 +1,5 @@
 """RM synthesis: from Q and U at many wavelengths to polarisation by Faraday depth."""
 
-import warnings
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from .._checks import warn
 from ._channels import Channels
 from ._clean import Cleaned, clean
 
@@ -264,18 +264,16 @@ def _check_phi(phi: Any) -> np.ndarray:
 def _warn_about(phi: np.ndarray, channels: Channels) -> None:
     farthest, limit = float(np.abs(phi).max()), channels.largest_depth
     if farthest > limit:
-        warnings.warn(
+        warn(
             f"phi goes to {farthest:g} rad/m2, but channels this wide halve what lies beyond "
             f"{limit:g} rad/m2: use narrower channels or a smaller range",
-            stacklevel=3,
         )
     step = float(np.diff(phi).max()) if phi.size > 1 else 0.0
     if step > channels.fwhm / 2:
-        warnings.warn(
+        warn(
             f"phi has steps of {step:g} rad/m2, more than half of the response's width of "
             f"{channels.fwhm:g} rad/m2: peaks can fall between samples; use steps of "
             f"{channels.fwhm / 4:g} or less",
-            stacklevel=3,
         )
 
 

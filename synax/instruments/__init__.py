@@ -8,3 +8,12 @@ from ._beams import (
     WindowFunction as WindowFunction,
     pixel_window as pixel_window,
 )
+from ._survey import Survey as Survey, SurveySky as SurveySky
+from ._survey_files import presets as presets
+from ._survey_noise import (
+    AbstractSurveyNoise as AbstractSurveyNoise,
+    CorrelatedNoise as CorrelatedNoise,
+    HitNoise as HitNoise,
+    VarianceNoise as VarianceNoise,
+    WhiteNoise as WhiteNoise,
+)

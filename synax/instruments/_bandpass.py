@@ -2,7 +2,6 @@
 
 import functools
 import os
-import warnings
 from typing import Any
 
 import equinox as eqx
@@ -10,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
+from .._checks import warn
 from .._constants import WAVELENGTH_SQUARED_AT_1GHZ
 from ..maps._stokes import Stokes
 from ..maps._units import BRIGHTNESS_UNITS, conversion_factor, kelvin_rj_per
@@ -49,6 +49,7 @@ class Bandpass(eqx.Module):
     """Weight times the width that each frequency stands for; made from the others."""
 
     def __post_init__(self):
+        self.frequency, self.weight = _as_tuple(self.frequency), _as_tuple(self.weight)
         nu, w = np.asarray(self.frequency), np.asarray(self.weight)
         if nu.ndim != 1 or nu.shape != w.shape:
             raise ValueError(
@@ -237,8 +238,7 @@ def _warn_if_coarse(nu: np.ndarray, w: np.ndarray) -> None:
     exact = float(np.sum(line / f) / np.sum(line * f**2))
     rule = float(np.trapezoid(w / nu, nu) / np.trapezoid(w * nu**2, nu))
     if abs(rule / exact - 1.0) > 1e-3:
-        warnings.warn(
+        warn(
             f"a band of {nu.size} samples errs by {abs(rule / exact - 1.0):.2%} for a spectrum "
             "T ~ nu^-3: give more samples, or Bandpass.top_hat(low, high) for a flat band",
-            stacklevel=5,
         )

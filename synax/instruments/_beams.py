@@ -3,13 +3,13 @@
 import abc
 import math
 import os
-import warnings
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._checks import warn
 from .._numerics._harmonics import filtered
 from .._parameters import as_parameter, holds
 from ..maps._skymap import SkyMap
@@ -138,11 +138,10 @@ class GaussianBeam(AbstractBeam):
     def check(self, nside):
         pixel = math.degrees(math.sqrt(math.pi / 3.0)) / nside
         if not holds(self.fwhm, lambda x: x >= pixel):
-            warnings.warn(
+            warn(
                 f"the beam of {float(self.fwhm):.3g} degrees is smaller than the pixels of "
                 f"{pixel:.3g} degrees (nside {nside}): raise nside to at least "
                 f"{2 ** math.ceil(math.log2(2.0 * pixel * nside / float(self.fwhm)))}",
-                stacklevel=4,
             )
 
 

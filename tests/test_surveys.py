@@ -1,0 +1,192 @@
+"""Surveys: what they see, their noise, their likelihoods and their files."""
+
+import dataclasses
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import synax
+from synax.instruments import (
+    Bandpass,
+    CorrelatedNoise,
+    GaussianBeam,
+    HitNoise,
+    Survey,
+    VarianceNoise,
+    WhiteNoise,
+    WindowFunction,
+    presets,
+)
+
+NSIDE = 4
+N_PIX = 12 * NSIDE**2
+IQU = ("I", "Q", "U")
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return synax.Synchrotron(
+        synax.magnetic.WMAP(),
+        synax.electrons.Uniform(0.003),
+        synax.cosmic_rays.WMAP(),
+        steps=6,
+    )
+
+
+@pytest.fixture(scope="module")
+def survey():
+    mask = np.ones(N_PIX, bool)
+    mask[:20] = False
+    return Survey(
+        "test",
+        Bandpass.top_hat(1.3, 1.5),
+        GaussianBeam(30.0),
+        unit="mK_CMB",
+        noise=WhiteNoise(5.0, 3.0),
+        offset=2700.0,
+        mask=mask,
+    )
+
+
+@pytest.fixture(scope="module")
+def seen(sky, survey):
+    return survey.observe(sky, NSIDE, key=jax.random.key(1))
+
+
+def test_a_survey_is_band_beam_unit_offset_mask_and_noise(sky, survey, seen):
+    rays = synax.Sightlines.healpix(NSIDE)
+    stokes = survey.band(sky, rays)
+    kelvin = synax.SkyMap.from_stokes(stokes, rays, survey.frequency)
+    smooth = GaussianBeam(30.0)(kelvin)
+    expected = np.array(smooth.values) * survey.band.unit_factor("K_RJ", "mK_CMB")
+    expected[0] += 2700.0
+    clean = survey.observe(sky, NSIDE)
+    assert clean.unit == "mK_CMB" and np.all(np.isnan(clean.values[:, :20]))
+    assert np.allclose(clean.values[:, 20:], expected[:, 20:], rtol=1e-10)
+    noise = np.asarray(seen.values - clean.values)[:, 20:]
+    side = np.degrees(np.sqrt(4 * np.pi / N_PIX))
+    assert abs(np.std(noise[0]) / (5.0 / side) - 1) < 0.25
+    assert abs(np.std(noise[1:]) / (3.0 / side) - 1) < 0.2
+
+
+def test_likelihood_takes_a_map_and_nothing_else(sky, survey, seen):
+    likelihood = survey.likelihood(seen)
+    assert likelihood.count == 3 * (N_PIX - 20)
+    chi2 = float(jnp.mean(likelihood.residuals(sky) ** 2))
+    assert abs(chi2 - 1) < 4 * np.sqrt(2 / likelihood.count)
+    to_kelvin = survey.band.unit_factor("mK_CMB", "K_RJ")
+    kelvin = dataclasses.replace(seen, values=seen.values * to_kelvin, unit="K_RJ")
+    for other in (seen.to_convention("COSMO"), kelvin):
+        again = survey.likelihood(other)
+        assert np.allclose(again.data, likelihood.data, rtol=1e-12)
+        assert np.array_equal(again.noise.sigma, likelihood.noise.sigma)
+    nest = survey.likelihood(seen.to_ordering("NEST"))
+    assert abs(jnp.mean(nest.residuals(sky) ** 2) / chi2 - 1) < 1e-8
+
+    @jax.jit
+    @jax.value_and_grad
+    def value_and_slope(x):
+        field = synax.magnetic.WMAP(b0=x)
+        model = synax.Synchrotron(
+            field, sky.electrons, sky.cosmic_rays, integration=sky.integration
+        )
+        return likelihood.logpdf(model)
+
+    step = 1e-3
+    slope = value_and_slope(1.2)[1]
+    numeric = (value_and_slope(1.2 + step)[0] - value_and_slope(1.2 - step)[0]) / (2 * step)
+    assert abs(slope - numeric) < 1e-4 * abs(numeric)
+
+
+def test_noise_by_hits_and_variance():
+    hits = np.full(12 * 8**2, 4.0)
+    noise = HitNoise(2.0, hits, 3.0)
+    sigma = noise.sigma(IQU, NSIDE)
+    assert np.allclose(sigma[:, 0], [2 / np.sqrt(16), 3 / np.sqrt(16), 3 / np.sqrt(16)])
+    fine = VarianceNoise(np.full(12 * 8**2, 9.0))
+    assert np.allclose(fine.sigma(IQU, NSIDE), 1.5)
+    drawn = fine.draw(jax.random.key(0), IQU, NSIDE)
+    assert abs(np.std(drawn) / 1.5 - 1) < 0.15
+    assert np.array_equal(drawn, fine.draw(jax.random.key(0), IQU, NSIDE))
+    with pytest.raises(ValueError, match="cannot be brought to nside 16"):
+        fine.sigma(IQU, 16)
+    with pytest.raises(ValueError, match="whole HEALPix map"):
+        HitNoise(1.0, np.ones(11))
+
+
+def test_correlated_noise_has_its_spectrum_and_its_likelihood():
+    noise = CorrelatedNoise(WhiteNoise(1.0, 1.0), knee=4.0, slope=-2.0, least=0.2)
+    draws = jax.vmap(lambda k: noise.draw(k, IQU, NSIDE))(jax.random.split(jax.random.key(0), 100))
+    white = float(noise.sigma(IQU, NSIDE)[0, 0])
+    ell = np.arange(2 * NSIDE + 1)
+    excess = np.asarray(noise.excess(2 * NSIDE))
+    more = np.sum((2 * ell + 1) * excess) / N_PIX
+    assert abs(np.var(draws[:, 0]) / white**2 / (1 + more) - 1) < 0.08
+    assert abs(np.var(draws[:, 1:]) / white**2 / (1 + more) - 1) < 0.08
+    pixels = np.arange(N_PIX)
+    fitted = noise.likelihood(IQU, NSIDE, pixels, 2.0)
+    whitened = jax.vmap(lambda d: fitted.whiten(2.0 * d, None))(draws[:50])
+    assert abs(np.var(whitened) - 1) < 0.06  # what lies above the cut is up to 0.2 of the white
+    assert np.var(draws[:50]) / white**2 > 1.3
+
+
+def test_presets_and_files(tmp_path, survey):
+    assert set(presets()) >= {"haslam", "wmap-k", "planck-30", "s-pass", "c-bass", "lofar"}
+    for name in presets():
+        one = Survey.preset(name)
+        assert one.noise is not None and one.beam is not None and 0.1 < one.frequency < 40
+    others = (
+        survey,
+        Survey(
+            "w", 23.0, WindowFunction(np.exp(-np.arange(9.0))), noise=VarianceNoise(np.ones(48))
+        ),
+        Survey("h", 23.0, stokes=("I",), noise=HitNoise(1.0, np.arange(1.0, 49.0), 2.0)),
+        Survey("c", 23.0, noise=CorrelatedNoise(WhiteNoise(1.0), 5.0, -1.0)),
+    )
+    for k, one in enumerate(others):
+        path = tmp_path / f"survey{k}.toml"
+        one.save(path)
+        back = Survey.read(path)
+        left, right = jax.tree.flatten(one), jax.tree.flatten(back)
+        assert left[1] == right[1]
+        assert all(np.array_equal(a, b) for a, b in zip(left[0], right[0], strict=True))
+        with pytest.raises(FileExistsError):
+            one.save(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("frequency = 3", "has no name"),
+        ('name = "a"', r"frequency or \[band\]"),
+        ('name = "a"\nfrequency = "3 kg"', "GHz"),
+        ('name = "a"\nfrequency = 3\nbeams = 2', "unknown key 'beams'"),
+        ('name = "a"\nfrequency = 3\n[noise]\nsigma = 1', "needs one of depth"),
+        ('name = "a"\nfrequency = 3\n[beam]\nfwhm = -1', "between 0 and 180"),
+        ('name = "a"\nfrequency = 3\nunit = "furlong"', "unit must be"),
+        ('name = "a"\nfrequency = 3\nmask = "none.fits"', "mask must name a file"),
+        ("name = ", "not valid TOML"),
+    ],
+)
+def test_bad_files_are_named(tmp_path, text, message):
+    path = tmp_path / "bad.toml"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=rf"(?s)bad\.toml.*{message}"):
+        Survey.read(path)
+
+
+def test_bad_maps_are_refused(survey, seen):
+    with pytest.raises(ValueError, match="map holds I"):
+        survey.likelihood(synax.SkyMap(seen.values[0], "I", NSIDE, unit="mK_CMB", frequency=1.4))
+    with pytest.raises(ValueError, match="at 23 GHz"):
+        survey.likelihood(dataclasses.replace(seen, frequency=23.0))
+    with pytest.raises(ValueError, match="galactic frame"):
+        survey.likelihood(dataclasses.replace(seen, frame="ecliptic"))
+    with pytest.raises(ValueError, match="no pixel"):
+        survey.likelihood(dataclasses.replace(seen, values=seen.values * jnp.nan))
+    with pytest.raises(ValueError, match="has no noise"):
+        Survey("a", 1.4).likelihood(seen)
+    with pytest.raises(ValueError, match="whole sky"):
+        survey.on(synax.Sightlines.healpix(NSIDE, pixels=[1, 2]))
