@@ -17,3 +17,4 @@ from ._survey_noise import (
     VarianceNoise as VarianceNoise,
     WhiteNoise as WhiteNoise,
 )
+from ._view import View as View

@@ -125,14 +125,22 @@ class SkyMap(eqx.Module):
     def on_rays(values: Array, rays: Any, kind: str, frequency: Any = None) -> "SkyMap":
         """A map of any kind, in its default unit, on the pixels of HEALPix sightlines.
 
+        Sightlines with several rays a pixel give the mean over them.
+
         **Raises** `ValueError` if the rays are not HEALPix pixels; or if a value is not finite,
         since a computed map has no missing pixels.
         """
         if getattr(rays, "nside", None) is None:
             raise ValueError("rays must come from Sightlines.healpix; these have no nside")
-        pixels = None if rays.pixels is None else np.asarray(rays.pixels)
+        pixels = None if rays.pixels is None else np.asarray(rays.pixels)[:: rays.subsamples**2]
         sky = SkyMap(
-            values, kind, rays.nside, frequency=frequency, ordering=rays.ordering, pixels=pixels
+            rays.mean(values),
+            kind,
+            rays.nside,
+            frequency=frequency,
+            ordering=rays.ordering,
+            frame=rays.frame,
+            pixels=pixels,
         )
         sky.check_finite()
         return sky
@@ -227,6 +235,19 @@ class SkyMap(eqx.Module):
             return self._with(self.values, ordering=ordering, pixels=numbers)
         order = order_of_whole_sky(self.nside, ordering)
         return self._with(self.values[..., order], ordering=ordering)
+
+    def to_frame(self, frame: str) -> "SkyMap":
+        """The whole sky on the pixels of another frame, polarisation angles turned with it.
+
+        By its multipoles up to 2.5 nside: maps keep what they resolve. Sightlines in that frame
+        (`Sightlines.healpix(..., frame=)`) need no such step.
+
+        **Raises** `ValueError` for an unknown frame, a partial map or missing pixels.
+        """
+        from ._rotated import rotated
+
+        choose("frame", frame, FRAMES)
+        return self if frame == self.frame else rotated(self, frame)
 
     def degrade(self, nside: int, min_fraction: float = 0.0) -> "SkyMap":
         """The map averaged to a coarser `nside`, as `healpy.ud_grade` does.

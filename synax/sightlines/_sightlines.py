@@ -14,6 +14,7 @@ from .._numerics._math import larger, smaller
 from .._numerics._mesh import as_mesh
 from .._parameters import as_parameter, without_unit
 from ..fields._domain import AbstractDomain, Box
+from ._frames import FRAMES, basis, rotation
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
@@ -51,6 +52,10 @@ class Sightlines(eqx.Module):
     nside: int | None = eqx.field(static=True, default=None)
     ordering: str = eqx.field(static=True, default="RING")
     image_shape: tuple[int, int] | None = eqx.field(static=True, default=None)
+    frame: str = eqx.field(static=True, default="galactic")
+    """Whose longitude and latitude `east` and `north` follow."""
+    subsamples: int = eqx.field(static=True, default=1)
+    """Rays on a side of each pixel; `mean` averages over them."""
     mesh: jax.sharding.Mesh | None = eqx.field(static=True, default=None)
     """Devices the rays are divided over; None: no division."""
 
@@ -91,9 +96,16 @@ class Sightlines(eqx.Module):
         chosen = jax.tree.map(lambda x, ray: pick(x) if ray else x, spec, spec.per_ray())
         pixels = self.pixels
         if pixels is None and self.nside is not None:
-            pixels = np.arange(self.n_rays)
+            pixels = np.arange(self.n_rays) // self.subsamples**2
         pixels = None if pixels is None else np.asarray(pixels)[numbers]
-        return dataclasses.replace(chosen, pixels=pixels)
+        return dataclasses.replace(chosen, pixels=pixels, subsamples=1)
+
+    def mean(self, seen: PyTree) -> PyTree:
+        """The mean over the rays of each pixel: of arrays (..., n_rays), such as `Stokes`."""
+        if self.subsamples == 1:
+            return seen
+        each = self.subsamples**2
+        return jax.tree.map(lambda x: jnp.mean(x.reshape(*x.shape[:-1], -1, each), -1), seen)
 
     def sharded(self, devices: Any = None) -> "Sightlines":
         """The same sightlines divided over several devices.
@@ -157,8 +169,10 @@ class Sightlines(eqx.Module):
         mask: Any = None,
         ordering: str = "RING",
         minimum_distance: Any = 0.0,
+        frame: str = "galactic",
+        subsamples: int = 1,
     ) -> "Sightlines":
-        """The pixel centres of a HEALPix map in Galactic coordinates.
+        """The pixel centres of a HEALPix map, in Galactic coordinates unless asked otherwise.
 
         **Arguments:**
 
@@ -169,6 +183,10 @@ class Sightlines(eqx.Module):
         - `mask`: boolean map of 12 nside^2, True where a sightline is wanted (instead of pixels).
         - `ordering`: 'RING' or 'NEST'.
         - `minimum_distance`: where the rays start (kpc), a number or one for each.
+        - `frame`: 'galactic', 'equatorial' or 'ecliptic': of the pixels and of polarisation.
+        - `subsamples`: rays on a side of each pixel: subsamples^2 of them, spread evenly, one
+          pixel after another. `rays.mean(...)` averages over them: the depolarisation inside
+          pixels. Their polarisation is referred to the north of the pixel's centre.
 
         **Raises** `ValueError` for an invalid nside, ordering, mask or pixel list (every pixel
         once, in range), for an observer that is not finite, for more rays than memory holds.
@@ -192,18 +210,25 @@ class Sightlines(eqx.Module):
         if pixels is not None:
             pixels = _pixel_numbers(pixels, nside)
         else:
-            checks.memory(f"nside = {nside}: {n_pixels:,} sightlines", RAY_BYTES * n_pixels)
+            count = n_pixels * checks.integer("subsamples", subsamples) ** 2
+            checks.memory(f"nside = {nside}: {count:,} sightlines", RAY_BYTES * count)
         numbers = np.arange(n_pixels) if pixels is None else pixels
-        lon, lat = healpy.pix2ang(nside, numbers, nest=ordering == "NEST", lonlat=True)
-        return _from_angles(
-            np.radians(lon),
-            np.radians(lat),
+        nest = ordering == "NEST"
+        lon, lat = healpy.pix2ang(nside, numbers, nest=nest, lonlat=True)
+        vectors = basis(np.radians(lon), np.radians(lat))
+        if subsamples > 1:
+            vectors = _inside(vectors, numbers, nside, nest, subsamples)
+            pixels = None if pixels is None else np.repeat(pixels, subsamples**2)
+        return _from_vectors(
+            vectors,
             observer,
             domain,
             minimum_distance,
             pixels=pixels,
             nside=nside,
             ordering=ordering,
+            frame=frame,
+            subsamples=subsamples,
         )
 
     @staticmethod
@@ -215,6 +240,7 @@ class Sightlines(eqx.Module):
         observer: Any = SUN,
         domain: Any = None,
         minimum_distance: Any = 0.0,
+        frame: str = "galactic",
     ) -> "Sightlines":
         """Directions from a catalogue (pulsars, extragalactic sources).
 
@@ -223,6 +249,8 @@ class Sightlines(eqx.Module):
         - `l`, `b`: Galactic longitude and latitude in degrees (n_rays,), or astropy Quantities;
           or `l` alone as a `SkyCoord` of any frame, whose distances count if it has any.
         - `distance`: kpc (or Quantity), a number or (n_rays,); None: to the domain's wall.
+        - `frame`: 'galactic', 'equatorial' (ICRS) or 'ecliptic': what `l` and `b` are (right
+          ascension and declination, for instance), and whose north polarisation refers to.
 
         **Raises** `ValueError` for shapes that differ, latitudes beyond 90 degrees, distances
         that are not positive, units of another kind. **Warns** (`synax.SynaxWarning`) if the
@@ -230,7 +258,7 @@ class Sightlines(eqx.Module):
         """
         if hasattr(l, "galactic"):
             sky = l.galactic
-            l, b = sky.l, sky.b
+            l, b = _in_frame(l, frame)
             if distance is None and sky.distance.unit.physical_type == "length":
                 distance = np.atleast_1d(sky.distance.to_value("kpc"))
         if b is None:
@@ -249,7 +277,13 @@ class Sightlines(eqx.Module):
                 )
             distance = jnp.broadcast_to(distance, l.shape)
         return _from_angles(
-            np.radians(l), np.radians(b), observer, domain, minimum_distance, distance=distance
+            np.radians(l),
+            np.radians(b),
+            observer,
+            domain,
+            minimum_distance,
+            distance=distance,
+            frame=frame,
         )
 
     @staticmethod
@@ -395,6 +429,39 @@ def _numbers(name: str, value: Any, shape: tuple[int, ...], unit: str) -> np.nda
     return checks.finite(name, checks.shaped(name, found, shape, unit), unit)
 
 
+def _in_frame(sky: Any, frame: str) -> tuple[Any, Any]:
+    """Longitude and latitude of a SkyCoord in one of our frames."""
+    checks.choice("frame", frame, tuple(FRAMES))
+    if frame == "galactic":
+        return sky.galactic.l, sky.galactic.b
+    name = "icrs" if frame == "equatorial" else "barycentricmeanecliptic"
+    there = sky.transform_to(name).spherical
+    return there.lon, there.lat
+
+
+def _inside(
+    vectors: tuple[np.ndarray, ...], pixels: np.ndarray, nside: int, nest: bool, count: int
+) -> tuple[np.ndarray, ...]:
+    """Points spread over each pixel, with its basis carried to them along great circles."""
+    import healpy
+
+    x, y, face = (a[:, None, None] for a in healpy.pix2xyf(nside, pixels, nest=nest))
+    step = np.arange(count)
+    fine = healpy.xyf2pix(
+        nside * count,
+        (x * count + step[:, None] + 0 * step).ravel(),
+        (y * count + step + 0 * step[:, None]).ravel(),
+        (face + 0 * step[:, None] + 0 * step).ravel(),
+    )
+    there = np.stack(healpy.pix2vec(nside * count, fine))
+    here, east, north = (np.repeat(v, count**2, axis=1) for v in vectors)
+    # the rotation from `here` to `there` about their common normal
+    both = here + there
+    scale = 1.0 + np.sum(here * there, axis=0)
+    carry = lambda e: e - both * (np.sum(there * e, axis=0) / scale)
+    return there, carry(east), carry(north)
+
+
 def _from_angles(
     lon: Float[np.ndarray, " n_rays"],
     lat: Float[np.ndarray, " n_rays"],
@@ -403,20 +470,29 @@ def _from_angles(
     minimum_distance: Any,
     **kwargs: Any,
 ) -> Sightlines:
+    return _from_vectors(basis(lon, lat), observer, domain, minimum_distance, **kwargs)
+
+
+def _from_vectors(
+    vectors: tuple[np.ndarray, ...],
+    observer: Any,
+    domain: Any,
+    minimum_distance: Any,
+    *,
+    frame: str = "galactic",
+    **kwargs: Any,
+) -> Sightlines:
     observer = as_parameter(observer, "kpc", "observer")
     if observer.shape != (3,):
         raise ValueError(f"observer must be a position (3,) in kpc, got shape {observer.shape}")
-    sl, cl, sb, cb = np.sin(lon), np.cos(lon), np.sin(lat), np.cos(lat)
-    frame = (
-        np.stack([cb * cl, cb * sl, sb]),
-        np.stack([-sl, cl, np.zeros_like(sl)]),
-        np.stack([-sb * cl, -sb * sl, cb]),
-    )
+    turn = rotation(frame, "galactic")
+    vectors = vectors if frame == "galactic" else tuple(turn @ v for v in vectors)
     rays = Sightlines(
         observer,
-        *(jnp.asarray(v, observer.dtype) for v in frame),
+        *(jnp.asarray(v, observer.dtype) for v in vectors),
         _default_domain() if domain is None else domain,
         as_parameter(minimum_distance, "kpc", "minimum_distance"),
+        frame=frame,
         **kwargs,
     )
     _check_observer(rays)

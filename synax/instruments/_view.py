@@ -1,0 +1,267 @@
+"""Galaxies seen from outside as images on the sky: scale, beams, Jy/beam, FITS coordinates."""
+
+import math
+import os
+from pathlib import Path
+from typing import Any
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float
+
+from .._checks import warn
+from ..io._images import check_targets, write_image
+from ..maps._units import kelvin_rj_per
+from ..sightlines._sightlines import Sightlines
+
+ARCSEC = math.pi / 648000.0
+"""Radians in a second of arc."""
+
+
+class View:
+    """Where the image of `Sightlines.parallel` lies on the sky, and how large it is.
+
+    Image up is north, image left is east, as the polarisation angles of such sightlines count.
+
+    **Arguments:**
+
+    - `rays`: from `Sightlines.parallel`, two pixels or more on each side.
+    - `distance`: to the galaxy, kpc or Quantity (10 Mpc = 10000).
+    - `center`: right ascension and declination (ICRS) of the image's centre, degrees.
+
+    **Raises** `ValueError` naming the argument that does not fit.
+
+    ```python
+    rays = synax.Sightlines.parallel((64, 64), (40, 40), inclination=20, distance=60)
+    view = synax.instruments.View(rays, distance=8600, center=(202.47, 47.195))
+    view.save("m51.fits", view.smooth(sky(rays, 4.85).I, 15), unit="K", frequency=4.85, beam=15)
+    ```
+    """
+
+    rays: Sightlines
+    distance: float
+    """kpc."""
+    center: tuple[float, float]
+    """Right ascension and declination, degrees."""
+    shape: tuple[int, int]
+    """Pixels (ny, nx)."""
+    pixel: tuple[float, float]
+    """Height and width of a pixel, arcsec."""
+
+    def __init__(self, rays: Sightlines, distance: Any, center: Any = (0.0, 0.0)):
+        if getattr(rays, "image_shape", None) is None or min(rays.image_shape or (0,)) < 2:
+            raise ValueError("rays must come from Sightlines.parallel, with 2 x 2 pixels or more")
+        distance = distance.to_value("kpc") if hasattr(distance, "to_value") else distance
+        if not (np.ndim(distance) == 0 and math.isfinite(distance) and distance > 0):
+            raise ValueError(f"distance must be positive (kpc), got {distance}")
+        if hasattr(center, "icrs"):
+            center = (center.icrs.ra.deg, center.icrs.dec.deg)
+        center = tuple(float(c) for c in center)
+        if len(center) != 2 or not all(map(math.isfinite, center)) or abs(center[1]) > 90:
+            raise ValueError(f"center must be (right ascension, declination), got {center}")
+        assert rays.image_shape is not None
+        self.rays, self.distance, self.center = rays, float(distance), (center[0], center[1])
+        self.shape = rays.image_shape
+        origin = np.asarray(rays.observer, float).reshape(3, *self.shape)
+        size = [np.linalg.norm(origin[:, 1, 0] - origin[:, 0, 0])]
+        size.append(np.linalg.norm(origin[:, 0, 1] - origin[:, 0, 0]))
+        self.pixel = tuple(float(s) / self.distance / ARCSEC for s in size)  # type: ignore[assignment]
+
+    def image(self, values: Float[Array, "*planes n_rays"]) -> Float[Array, "*planes ny nx"]:
+        """Values of the sightlines as an image, rows from bottom to top."""
+        return jnp.reshape(values, (*jnp.shape(values)[:-1], *self.shape))
+
+    def smooth(
+        self, values: Float[Array, "*planes n_rays"], fwhm: float
+    ) -> Float[Array, "*planes n_rays"]:
+        """The image seen with a Gaussian beam; nothing lies beyond its edges. Differentiable.
+
+        **Arguments:** `values`: of the sightlines; I, Q and U each by itself (the frame is the
+        same in the whole image). `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
+        """
+        self._check_beam(fwhm)
+        ny, nx = self.shape
+        sigma = [fwhm / size / math.sqrt(8.0 * math.log(2.0)) for size in self.pixel]
+        padded = [n + math.ceil(8.0 * s) for n, s in zip((ny, nx), sigma, strict=True)]
+        fy, fx = np.fft.fftfreq(padded[0]), np.fft.rfftfreq(padded[1])
+        down = lambda f, s: np.exp(-2.0 * (np.pi * s * f) ** 2)
+        window = down(fy, sigma[0])[:, None] * down(fx, sigma[1])
+        image = self.image(values)
+        blurred = jnp.fft.irfft2(jnp.fft.rfft2(image, s=padded) * window, s=padded)
+        return blurred[..., :ny, :nx].reshape(values.shape).astype(values.dtype)
+
+    def _check_beam(self, fwhm: float) -> None:
+        if not (np.ndim(fwhm) == 0 and math.isfinite(fwhm) and fwhm > 0):
+            raise ValueError(f"fwhm must be positive (arcsec), got {fwhm}")
+        if fwhm < max(self.pixel):
+            warn(
+                f"the beam of {fwhm:g} arcsec is smaller than the pixels of {max(self.pixel):.3g} "
+                f"arcsec: take at least {math.ceil(2 * max(self.pixel) / fwhm)} times as many"
+            )
+
+    def jansky_per_beam(self, frequency: float, fwhm: float) -> float:
+        """Jy/beam in one K (Rayleigh-Jeans), for a Gaussian beam.
+
+        **Arguments:** `frequency`: GHz. `fwhm`: arcsec.
+        """
+        area = math.pi / (4.0 * math.log(2.0)) * (fwhm * ARCSEC) ** 2
+        return area / kelvin_rj_per("Jy/sr", frequency)
+
+    def header(self) -> dict[str, Any]:
+        """World coordinates of the image: gnomonic projection about the centre, ICRS."""
+        ny, nx = self.shape
+        return {
+            "CTYPE1": "RA---TAN",
+            "CUNIT1": "deg",
+            "CRPIX1": 0.5 * (nx + 1),
+            "CRVAL1": self.center[0] % 360.0,
+            "CDELT1": -self.pixel[1] / 3600.0,
+            "CTYPE2": "DEC--TAN",
+            "CUNIT2": "deg",
+            "CRPIX2": 0.5 * (ny + 1),
+            "CRVAL2": self.center[1],
+            "CDELT2": self.pixel[0] / 3600.0,
+            "RADESYS": "ICRS",
+        }
+
+    def save(
+        self,
+        path: str | os.PathLike,
+        values: Float[Any, "*plane n_rays"],
+        *,
+        unit: str,
+        frequency: float | None = None,
+        beam: float | None = None,
+        stokes: str = "",
+        overwrite: bool = False,
+    ) -> None:
+        """Write one image as FITS that astropy and DS9 open at the right place and scale.
+
+        **Arguments:** `values`: (n_rays,). `unit`: its unit as FITS spells it: 'K', 'Jy/beam',
+        'rad/m2'. `frequency`: GHz. `beam`: fwhm in arcsec (BMAJ, BMIN). `stokes`: 'I', 'Q', 'U'.
+
+        **Raises** `FileExistsError` unless `overwrite`; `ValueError` for Jy/beam without a beam.
+        """
+        image = np.asarray(self.image(values))
+        if image.ndim != 2:
+            raise ValueError(f"values must be (n_rays,), got {np.shape(values)}; cubes: save_cube")
+        header = {**self.header(), **self._facts(unit, beam, stokes)}
+        if frequency is not None:
+            header["RESTFRQ"] = float(frequency) * 1e9
+        write_image(path, image, header, overwrite)
+
+    def _facts(self, unit: str, beam: float | None, stokes: str) -> dict[str, Any]:
+        if beam is None and "beam" in unit.lower():
+            raise ValueError(f"unit '{unit}' needs the beam (arcsec)")
+        facts: dict[str, Any] = {"BUNIT": unit}
+        if beam is not None:
+            facts.update(BMAJ=beam / 3600.0, BMIN=beam / 3600.0, BPA=0.0)
+        if stokes:
+            facts["STOKES"] = stokes
+        return facts
+
+    def save_channels(
+        self,
+        prefix: str | os.PathLike,
+        frequencies: Any,
+        Q: Float[Any, "n_freq n_rays"],
+        U: Float[Any, "n_freq n_rays"],
+        *,
+        unit: str = "K",
+        beam: float | None = None,
+        overwrite: bool = False,
+    ) -> tuple[Path, Path, Path]:
+        """Cubes of Q and U, PREFIX_Q.fits and PREFIX_U.fits, and their frequencies in PREFIX.freq.
+
+        The list (hertz, one a line) is what RM-Tools asks for; rm-lite reads the header's axis.
+        Where channels are missing from an even spacing the cubes hold planes of NaN there, which
+        both programs leave out, so that the header's axis is true.
+
+        **Arguments:** `frequencies`: (n_freq,) GHz or Quantity, rising.
+
+        **Raises** `ValueError` for channels out of order, or on no even spacing.
+        """
+        from ..faraday._channels import check_frequencies
+
+        nu = check_frequencies(frequencies)
+        places, spacing = _even(nu)
+        prefix = Path(prefix)
+        names = [prefix.with_name(prefix.name + end) for end in ("_Q.fits", "_U.fits", ".freq")]
+        check_targets(names, overwrite)
+        axis = {
+            "CTYPE3": "FREQ",
+            "CUNIT3": "Hz",
+            "CRPIX3": 1.0,
+            "CRVAL3": nu[0] * 1e9,
+            "CDELT3": spacing * 1e9,
+            "SPECSYS": "TOPOCENT",
+        }
+        for name, values, stokes in zip(names, (Q, U), "QU", strict=False):
+            image = np.asarray(self.image(values))
+            if image.ndim != 3 or image.shape[0] != nu.size:
+                raise ValueError(f"{stokes} must be ({nu.size}, n_rays), got {np.shape(values)}")
+            cube = np.full((places[-1] + 1, *self.shape), np.nan, image.dtype)
+            cube[places] = image
+            header = {**self.header(), **axis, **self._facts(unit, beam, stokes)}
+            write_image(name, cube, header, overwrite)
+        whole = (nu[0] + spacing * np.arange(places[-1] + 1)) * 1e9
+        write_image(names[2], whole, {}, overwrite)
+        return names[0], names[1], names[2]
+
+    def save_faraday(
+        self,
+        prefix: str | os.PathLike,
+        phi: Any,
+        values: Any,
+        *,
+        lambda0_squared: float = 0.0,
+        unit: str = "K",
+        beam: float | None = None,
+        overwrite: bool = False,
+    ) -> tuple[Path, Path, Path]:
+        """Cubes of a Faraday spectrum: PREFIXFDF_real, _im and _tot _dirty.fits, as RM-Tools has.
+
+        **Arguments:** `phi`: (n_phi,) rad/m^2, evenly spaced. `values`: complex (n_phi, n_rays).
+        `lambda0_squared`: m^2, to which phases refer (LAMSQ0).
+        """
+        phi, cube = np.asarray(phi, float), np.asarray(values)
+        if phi.ndim != 1 or phi.size < 2 or np.ptp(np.diff(phi)) > 1e-6 * abs(phi[1] - phi[0]):
+            raise ValueError("phi must be evenly spaced (n_phi,), two or more, for a FITS axis")
+        if cube.shape != (phi.size, self.rays.n_rays):
+            expected = (phi.size, self.rays.n_rays)
+            raise ValueError(f"values must be {expected}, got {cube.shape}")
+        cube = cube.reshape(phi.size, *self.shape)
+        prefix = Path(prefix)
+        ends = ("real", "im", "tot")
+        names = [prefix.with_name(f"{prefix.name}FDF_{end}_dirty.fits") for end in ends]
+        check_targets(names, overwrite)
+        header = {
+            **self.header(),
+            "CTYPE3": "FDEP",
+            "CUNIT3": "rad/m^2",
+            "CRPIX3": 1.0,
+            "CRVAL3": phi[0],
+            "CDELT3": (phi[-1] - phi[0]) / (phi.size - 1),
+            "LAMSQ0": lambda0_squared,
+            **self._facts(unit, beam, ""),
+        }
+        for name, part in zip(names, (cube.real, cube.imag, np.abs(cube)), strict=True):
+            write_image(name, part, header, overwrite)
+        return names[0], names[1], names[2]
+
+
+def _even(nu: np.ndarray) -> tuple[np.ndarray, float]:
+    """Places of rising channels on an even spacing, and that spacing (GHz)."""
+    steps = np.diff(nu)
+    if steps[0] < 0:
+        raise ValueError("frequencies must rise for a FITS cube: reverse them and the data")
+    spacing = float(steps.min())
+    places = np.rint((nu - nu[0]) / spacing).astype(int)
+    spacing = float((nu[-1] - nu[0]) / places[-1])
+    wrong = np.abs(nu - nu[0] - spacing * places).max()
+    if wrong > 1e-3 * spacing or places[-1] + 1 > 20 * nu.size:
+        raise ValueError(
+            f"frequencies must lie on an even spacing (with gaps) for a FITS cube; with steps of "
+            f"{spacing:g} GHz some are {wrong:g} GHz off"
+        )
+    return places, spacing

@@ -1,0 +1,104 @@
+"""Celestial frames and rays inside pixels, against healpy's rotations and resolved skies."""
+
+import astropy.units as u
+import healpy
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+
+import synax
+from synax.sightlines import _frames as frames
+
+
+@pytest.fixture(scope="module")
+def reference(table):
+    return dict(table("instrument_dev"))
+
+
+@pytest.fixture(scope="module")
+def sky():
+    return synax.Synchrotron(
+        synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=8
+    )
+
+
+def test_centres_and_angles_are_healpys(reference):
+    lon, lat = np.radians(healpy.pix2ang(16, np.arange(3072), lonlat=True))
+    out, _, _ = frames.basis(lon, lat)
+    theta, phi = reference["G2C_theta"], reference["G2C_phi"]
+    expected = frames.basis(phi, np.pi / 2 - theta)[0]
+    assert np.max(np.abs(frames.rotation("galactic", "equatorial") @ out - expected)) < 1e-12
+    psi = frames.position_angle(lon, lat, "galactic", "equatorial")
+    difference = np.angle(np.exp(1j * (psi - reference["G2C_psi"])))
+    opposite = np.angle(np.exp(1j * (psi + reference["G2C_psi"])))
+    assert min(np.max(np.abs(difference)), np.max(np.abs(opposite))) < 1e-9
+
+
+def test_sightlines_of_a_frame_see_the_rotated_sky(sky):
+    b = synax.SkyMap.from_stokes
+    for frame in ("equatorial", "ecliptic"):
+        rays = synax.Sightlines.healpix(4, frame=frame)
+        own = b(sky(rays, 23.0), rays, 23.0)
+        assert own.frame == frame
+        lon, lat = healpy.pix2ang(4, np.arange(192), lonlat=True)
+        letters = {"equatorial": "C", "ecliptic": "E"}
+        turn = healpy.Rotator(coord=[letters[frame], "G"])
+        l, lat_g = turn(lon, lat, lonlat=True)
+        galactic = sky(synax.Sightlines.from_lonlat(l, lat_g), 23.0)
+        psi = frames.position_angle(np.radians(l), np.radians(lat_g), "galactic", frame)
+        p = np.asarray(galactic.Q + 1j * galactic.U) * np.exp(2j * psi)
+        assert np.max(np.abs(own.I - galactic.I)) < 1e-11 * np.max(galactic.I)
+        assert np.max(np.abs(own.Q + 1j * own.U - p)) < 1e-10 * np.max(np.abs(p))
+
+
+def test_catalogues_in_any_frame():
+    ra, dec = np.array([10.0, 266.4]), np.array([41.0, -28.9])
+    by_frame = synax.Sightlines.from_lonlat(ra, dec, frame="equatorial")
+    coordinates = SkyCoord(ra * u.deg, dec * u.deg)
+    galactic = coordinates.galactic
+    by_hand = synax.Sightlines.from_lonlat(galactic.l.deg, galactic.b.deg)
+    assert np.max(np.abs(by_frame.direction - by_hand.direction)) < 1e-6  # ICRS against J2000
+    given = synax.Sightlines.from_lonlat(coordinates, frame="equatorial")
+    assert np.max(np.abs(given.north - by_frame.north)) < 1e-12
+    assert np.max(np.abs(by_frame.north - by_hand.north)) > 0.1
+    with pytest.raises(ValueError, match="frame"):
+        synax.Sightlines.from_lonlat(ra, dec, frame="horizontal")
+
+
+def test_maps_rotate_with_their_polarisation(reference):
+    alm = reference["alm_TEB"].copy()
+    maps = jnp.asarray(healpy.alm2map(alm, 16))
+    one = synax.SkyMap(maps, "IQU", 16, frequency=23.0, convention="COSMO")
+    healpy.Rotator(coord=["G", "C"]).rotate_alm(alm, inplace=True)
+    expected = healpy.alm2map(alm, 16)
+    found = one.to_frame("equatorial")
+    assert found.frame == "equatorial"
+    assert np.max(np.abs(found.values - expected)) < 2e-6 * np.max(np.abs(expected))
+    iau = one.to_convention("IAU").to_ordering("NEST").to_frame("equatorial")
+    back = iau.to_ordering("RING").to_convention("COSMO").values
+    assert np.max(np.abs(back - found.values)) < 1e-12 * np.max(np.abs(expected))
+    home = found.to_frame("galactic")
+    assert np.max(np.abs(home.values - maps)) < 5e-6 * np.max(np.abs(expected))
+    with pytest.raises(ValueError, match="missing pixels"):
+        one._with(maps.at[0, 0].set(jnp.nan)).to_frame("ecliptic")
+
+
+def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):
+    nside, count = 8, 4
+    rays = synax.Sightlines.healpix(nside, subsamples=count)
+    inside = synax.SkyMap.from_stokes(sky(rays, 23.0), rays, 23.0)
+    fine = synax.Sightlines.healpix(nside * count)
+    resolved = synax.SkyMap.from_stokes(sky(fine, 23.0), fine, 23.0)
+    parents = resolved.degrade(nside)
+    scale = np.std(np.asarray(resolved.values), axis=-1)[:, None]
+    assert np.max(np.abs(inside.I - parents.I)) < 1e-12 * np.max(parents.I)
+    away = np.abs(healpy.pix2ang(nside, np.arange(12 * nside**2), lonlat=True)[1]) < 60
+    difference = np.abs(inside.values - parents.values) / scale
+    assert np.max(difference[:, away]) < 5e-3  # norths differ inside a pixel
+    some = synax.Sightlines.healpix(nside, subsamples=count, pixels=[5, 300])
+    part = synax.SkyMap.from_stokes(sky(some, 23.0), some, 23.0)
+    assert np.array_equal(part.pixels, [5, 300])
+    assert np.max(np.abs(part.values - inside.values[:, [5, 300]])) < 1e-12
+    four = rays.take(np.array([3, 20]))
+    assert four.n_rays == 2 and np.array_equal(four.pixels, [0, 1])
