@@ -88,35 +88,39 @@ def test_emission_outside_the_grid_is_not_lost(uniform, found):
     assert np.min(np.abs(short.outside / short.total)) > 0.3
 
 
-def test_varying_emission_converges_to_fourth_order_and_conserves():
-    field = synax.magnetic.WMAP()
+def test_varying_fields_give_the_map_to_second_order_in_the_bins():
     rays = synax.Sightlines.from_lonlat([40.0], [10.0], distance=3.0)
-    phi = np.arange(-200.0, 201.0, 10.0)
-    ends = []
-    for steps in (16, 32):
-        sky = slab(synax.electrons.TwoDisc(), field, steps)
-        seen = synax.FaradaySpectrum(sky, phi)(rays, 1.4)
-        x = np.array([0.0, 0.01])
-        sky_p = sky(rays, np.array([1e5, 0.299792458 / 0.1]))
-        p = np.asarray(sky_p.Q + 1j * sky_p.U)[:, 0] * (np.array([1e5, 2.99792458]) / 1.4) ** 3
-        ends.append(np.asarray(seen.polarisation(x))[:, 0] - p)
-        assert np.abs(ends[-1][0] / p[0]) < 1e-7 and np.abs(ends[-1][1] / p[0]) < 3e-3
+    sky = slab(synax.electrons.TwoDisc(), synax.magnetic.WMAP(), 64)
+    nu = np.array([1e5, 0.299792458 / 0.1])
+    seen = sky(rays, nu)
+    expected = np.asarray(seen.Q + 1j * seen.U)[:, 0] * (nu / 1.4) ** 3
+    errors = []
+    for step in (8.0, 4.0):
+        spectrum = synax.FaradaySpectrum(sky, np.arange(-160.0, 161.0, step))(rays, 1.4)
+        p = np.asarray(spectrum.polarisation(np.array([0.0, 0.01])))[:, 0]
+        errors.append(np.abs(p / expected - 1))
+    assert max(e[0] for e in errors) < 1e-7
+    assert errors[1][1] < 1e-3 and errors[0][1] / errors[1][1] > 3
 
 
 def test_differentiable_and_reverse_equals_forward():
-    phi = np.arange(-5.0, 60.0, 2.0)
+    phi = np.arange(-5.0, 60.0, 5.0)
     weights = np.cos(np.arange(phi.size))[:, None] * np.array([1.0, 0.5])
 
-    @jax.jit
     def loss(density):
-        seen = synax.FaradaySpectrum(slab(synax.electrons.Uniform(density)), phi)(RAYS, 1.4)
+        sky = slab(synax.electrons.Uniform(density), steps=2)
+        seen = synax.FaradaySpectrum(sky, phi)(RAYS, 1.4)
         return 1e3 * jnp.sum(weights * (seen.values.real + 0.3 * seen.values.imag))
 
-    slope = jax.grad(loss)(0.0201)
+    @jax.jit
+    def every(density):
+        return (*jax.value_and_grad(loss)(density), jax.jvp(loss, (density,), (1.0,))[1])
+
     step = 1e-7
-    numeric = (loss(0.0201 + step) - loss(0.0201 - step)) / (2 * step)
+    _, slope, forward = every(0.0201)
+    numeric = (every(0.0201 + step)[0] - every(0.0201 - step)[0]) / (2 * step)
     assert abs(slope / numeric - 1) < 1e-5
-    assert abs(jax.jvp(loss, (0.0201,), (1.0,))[1] / slope - 1) < 1e-10
+    assert abs(forward / slope - 1) < 1e-10
 
 
 def test_bad_input(uniform, found):

@@ -121,6 +121,8 @@ def _anchor(user: Tree, folder: Path) -> None:
         for part in parts if isinstance(parts, list) else [parts]:
             for key in ("class", "grid"):
                 _anchor_one(part, key, folder)
+    if str(user.get("survey", "")).endswith(".toml"):
+        _anchor_one(user, "survey", folder)
     _anchor_one(user.get("sightlines"), "pixels", folder)
     data = user.get("data")
     for part in data if isinstance(data, list) else [data]:

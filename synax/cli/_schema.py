@@ -39,7 +39,12 @@ TOP: Section = {
         "any of stokes, RM, DM, EM",
         ["stokes", "RM", "DM"],
     ),
-    "seed": Key(v.integer(0, 2**32 - 1), "for the random parts of models", 0),
+    "seed": Key(v.integer(0, 2**32 - 1), "for the random parts of models, and for noise", 0),
+    "survey": Key(
+        v.path,
+        "a preset or a TOML file: simulate that survey's map in place of frequency",
+        example="wmap-k",
+    ),
 }
 
 MODELS = {"magnetic": "WMAP", "electrons": "YMW16", "cosmic_rays": "WMAP"}

@@ -55,6 +55,9 @@ def simulate(
     pixels: Annotated[str | None, typer.Option(help="FITS mask: only its non-zero pixels.")] = None,
     precision: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
+    survey: Annotated[
+        str | None, typer.Option(help="TOML file or preset: what that survey would see.")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Folder for the results.")
     ] = None,
@@ -89,6 +92,7 @@ def simulate(
         "sightlines.pixels": ("--pixels", pixels),
         "integration.precision": ("--precision", precision),
         "seed": ("--seed", seed),
+        "survey": ("--survey", survey),
         "output.directory": ("--output", None if output is None else str(output)),
         "output.overwrite": ("--overwrite", overwrite or None),
     }
@@ -115,7 +119,11 @@ def _number(text: str) -> float | str:
 def file_names(settings: dict[str, Any]) -> dict[str, str]:
     """The files a run writes, by what they hold."""
     names = {}
-    if "stokes" in settings["outputs"]:
+    if "survey" in settings:
+        from ._survey import file_name, load
+
+        names["stokes survey"] = file_name(load(settings["survey"]))
+    elif "stokes" in settings["outputs"]:
         for nu in settings["frequency"]:
             names[f"stokes {label(nu)} GHz"] = f"stokes_{label(nu)}GHz.fits"
     names.update({kind: f"{kind}.fits" for kind in settings["outputs"] if kind != "stokes"})
@@ -155,7 +163,13 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     options = settings["output"]
     folder, names = Path(options["directory"]), file_names(settings)
     check_folder(folder, list(names.values()), options["overwrite"])
-    sky = _run.prepare(settings)
+    survey, wanted = None, settings
+    if "survey" in settings:
+        from . import _survey
+
+        survey = _survey.load(settings["survey"])
+        wanted = _survey.prepared(settings, survey)
+    sky = _run.prepare(wanted)
     described = _write.describe(sky)
     ready = time.perf_counter()
     with _progress(talk, len(sky.pixels)) as advance:
@@ -165,6 +179,9 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     computed = time.perf_counter()
     _write.check_finite(sky, results)
     made = _write.sky_maps(sky, results, settings)
+    if survey is not None:
+        made = {k: m for k, m in made.items() if not k.startswith("stokes")}
+        made["stokes survey"] = _survey.seen(survey, sky, results["stokes"], settings)
     with together(folder, options["overwrite"]) as stage:
         _write.maps(made, settings, stage, names)
         written = time.perf_counter()

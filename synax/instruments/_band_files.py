@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -66,11 +67,11 @@ def _planck(path: Path, channel: str | None) -> tuple[np.ndarray, np.ndarray, bo
         missing = {"WAVENUMBER", "TRANSMISSION"} - set(columns)
         if missing:
             raise ValueError(f"'{path}' {wanted[0]} has no column {sorted(missing)[0]}")
+        data: Any = table.data
         x, weight = (
-            np.asarray(table.data[columns[n]], float).ravel()
-            for n in ("WAVENUMBER", "TRANSMISSION")
+            np.asarray(data[columns[n]], float).ravel() for n in ("WAVENUMBER", "TRANSMISSION")
         )
         unit = str(table.columns[columns["WAVENUMBER"]].unit or "").lower()
         low = wanted[0].rsplit("F", 1)[-1][:3] in ("030", "044", "070")
         in_ghz = "hz" in unit or (not unit and low)
-    return (x, weight, True) if in_ghz or low else (_GHZ_PER_WAVENUMBER * x, weight, False)
+    return x if in_ghz else _GHZ_PER_WAVENUMBER * x, weight, low

@@ -1,6 +1,11 @@
 """Figures. Every function returns a matplotlib `Figure` and touches no global state of pyplot."""
 
 from ._comparison import comparison as comparison, pulsars as pulsars
+from ._faraday import (
+    band as band,
+    faraday_spectrum as faraday_spectrum,
+    rmsf as rmsf,
+)
 from ._figure import figure as figure
 from ._image import image as image
 from ._posterior import corner as corner, trace as trace
