@@ -94,10 +94,10 @@ def test_likelihood_takes_a_map_and_nothing_else(sky, survey, seen):
         )
         return likelihood.logpdf(model)
 
-    step = 1e-3
+    step = 1e-5
     slope = value_and_slope(1.2)[1]
     numeric = (value_and_slope(1.2 + step)[0] - value_and_slope(1.2 - step)[0]) / (2 * step)
-    assert abs(slope - numeric) < 1e-4 * abs(numeric)
+    assert abs(slope - numeric) < 1e-6 * abs(numeric)
 
 
 def test_noise_by_hits_and_variance():
@@ -150,7 +150,7 @@ def test_presets_and_files(tmp_path, survey):
         one.save(path)
         back = Survey.read(path)
         left, right = jax.tree.flatten(one), jax.tree.flatten(back)
-        assert left[1] == right[1]
+        assert str(left[1]) == str(right[1])
         assert all(np.array_equal(a, b) for a, b in zip(left[0], right[0], strict=True))
         with pytest.raises(FileExistsError):
             one.save(path)

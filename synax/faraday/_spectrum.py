@@ -88,8 +88,8 @@ class FaradaySpectrum(eqx.Module):
     def __init__(self, sky: Any, phi: Any):
         if not isinstance(sky, Synchrotron):
             raise TypeError(f"sky must be a synax.Synchrotron, got {type(sky).__name__}")
-        for name in ("free_free", "turbulence", "background"):
-            if getattr(sky, name, None) is not None:
+        for name in ("free_free", "turbulence", "self_absorption", "background"):
+            if getattr(sky, name) not in (None, False):
                 raise ValueError(
                     f"FaradaySpectrum takes skies without {name}: absorbed emission has no Faraday "
                     "spectrum that is the same at all wavelengths; use rm_synthesis"
@@ -133,7 +133,7 @@ def _deposit(
 ) -> tuple[Array, Array, Array, Array]:
     flat = frequency.reshape(1).astype(rays.direction.dtype)
     constant_index = not isinstance(sky.cosmic_rays.spectral_index, AbstractField)
-    emissivity = ClosedForm(sky.cosmic_rays, cubic, deferred=constant_index)
+    emissivity = ClosedForm(sky.cosmic_rays, None, cubic, deferred=constant_index)
     processes = (SynchrotronEmission(emissivity),)
     if sky.electrons is not None:
         processes = (*processes, FaradayRotation())

@@ -67,7 +67,7 @@ class View:
         size.append(np.linalg.norm(origin[:, 0, 1] - origin[:, 0, 0]))
         self.pixel = tuple(float(s) / self.distance / ARCSEC for s in size)  # type: ignore[assignment]
 
-    def image(self, values: Float[Array, "*planes n_rays"]) -> Float[Array, "*planes ny nx"]:
+    def image(self, values: Float[Any, "*planes n_rays"]) -> Float[Array, "*planes ny nx"]:
         """Values of the sightlines as an image, rows from bottom to top."""
         return jnp.reshape(values, (*jnp.shape(values)[:-1], *self.shape))
 
