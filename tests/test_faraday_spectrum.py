@@ -82,6 +82,19 @@ def test_no_electrons_and_falling_depths():
     assert np.max(np.abs(behind.values - ahead.values[::-1])) < 1e-13 * np.max(np.abs(ahead.values))
 
 
+def test_near_and_far_parts_make_the_whole():
+    law = faraday._deposit.Deposit(None, jnp.arange(-10.0, 41.0, 2.0))
+    step = np.zeros((25, 1))
+    step[5:10] = 1.0  # depths 0 to 10
+    light = faraday._deposit.Light
+    parts = light((None, step, 2 * step, None), (np.zeros((1, 1)),) * 2, np.array([10.0]))
+    whole = law.compose(parts, parts)
+    expected = np.zeros(25)
+    expected[5:15] = 1.0
+    assert np.allclose(whole.stokes[1][:, 0], expected) and np.allclose(whole.columns[0], 0.0)
+    assert np.allclose(whole.stokes[2], 2 * whole.stokes[1]) and whole.rotation_measure == 20.0
+
+
 def test_emission_outside_the_grid_is_not_lost(uniform, found):
     short = synax.FaradaySpectrum(uniform, np.arange(0.0, 11.0, 2.5))(RAYS, 1.4)
     assert np.max(np.abs(short.total / found.total - 1)) < 1e-12

@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -70,6 +71,25 @@ class Deposit(AbstractReversibleTransfer):
         bins = tuple(jnp.diff(x, axis=0) for x in below)
         outside = tuple(w[0] - (b[-1] - b[0]) for w, b in zip(whole, below, strict=True))
         return Light((None, *bins, None), tuple(x[None] for x in outside), path, None)
+
+    def compose(self, near: Light, far: Light) -> Light:
+        """Both parts; each bin of the far one is a box that moves by the near part's depth."""
+        together = lambda a, b: None if a is None else a + b
+        bins, outside = [], []
+        for k, column in ((1, 0), (2, 1)):
+            there, behind = far.stokes[k], near.columns[column] + far.columns[column]
+            if near.rotation_measure is not None:
+                moved = jax.vmap(self._moved, (1, 0), 1)(there, near.rotation_measure)
+                behind = behind + jnp.sum(there - moved, axis=0)
+                there = moved
+            bins.append(near.stokes[k] + there)
+            outside.append(behind)
+        depth = together(near.rotation_measure, far.rotation_measure)
+        return Light((None, *bins, None), tuple(outside), depth, None)
+
+    def _moved(self, column: Float[Array, " n_phi"], depth: Float[Array, ""]) -> Array:
+        below = jnp.concatenate([jnp.zeros(1, column.dtype), jnp.cumsum(column)])
+        return jnp.diff(jnp.interp(self.edges - depth, self.edges, below))
 
 
 def _below(line: Line, part: Array, back: Array) -> Array:

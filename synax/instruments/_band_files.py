@@ -49,7 +49,7 @@ def _planck(path: Path, channel: str | None) -> tuple[np.ndarray, np.ndarray, bo
     from astropy.io import fits
 
     with fits.open(path, memmap=False) as hdus:
-        tables = {
+        tables: dict[str, Any] = {
             hdu.name.upper(): hdu
             for hdu in hdus
             if isinstance(hdu, fits.BinTableHDU) and hdu.name.upper().startswith("BANDPASS_")
@@ -67,9 +67,9 @@ def _planck(path: Path, channel: str | None) -> tuple[np.ndarray, np.ndarray, bo
         missing = {"WAVENUMBER", "TRANSMISSION"} - set(columns)
         if missing:
             raise ValueError(f"'{path}' {wanted[0]} has no column {sorted(missing)[0]}")
-        data: Any = table.data
         x, weight = (
-            np.asarray(data[columns[n]], float).ravel() for n in ("WAVENUMBER", "TRANSMISSION")
+            np.asarray(table.data[columns[n]], float).ravel()
+            for n in ("WAVENUMBER", "TRANSMISSION")
         )
         unit = str(table.columns[columns["WAVENUMBER"]].unit or "").lower()
         low = wanted[0].rsplit("F", 1)[-1][:3] in ("030", "044", "070")
