@@ -18,8 +18,13 @@ def reference(table):
 
 @pytest.fixture(scope="module")
 def sky():
+    # without faces: rays that touch a wall fall on either side of it by rounding
     return synax.Synchrotron(
-        synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=8
+        synax.magnetic.WMAP(),
+        synax.electrons.TwoDisc(),
+        synax.cosmic_rays.WMAP(),
+        steps=8,
+        faces=False,
     )
 
 
@@ -48,10 +53,8 @@ def test_sightlines_of_a_frame_see_the_rotated_sky(sky):
         galactic = sky(synax.Sightlines.from_lonlat(l, lat_g), 23.0)
         psi = frames.position_angle(np.radians(l), np.radians(lat_g), "galactic", frame)
         p = np.asarray(galactic.Q + 1j * galactic.U) * np.exp(2j * psi)
-        # rays that touch the wall of a model fall on either side of it by rounding
-        most = lambda x: np.quantile(np.abs(x), 0.9)
-        assert most(own.I - galactic.I) < 1e-11 * np.max(galactic.I)
-        assert most(own.Q + 1j * own.U - p) < 1e-10 * np.max(np.abs(p))
+        assert np.max(np.abs(own.I - galactic.I)) < 1e-11 * np.max(galactic.I)
+        assert np.max(np.abs(own.Q + 1j * own.U - p)) < 1e-10 * np.max(np.abs(p))
 
 
 def test_catalogues_in_any_frame():
@@ -87,17 +90,17 @@ def test_maps_rotate_with_their_polarisation(reference):
 
 
 def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):
-    nside, count = 8, 4
+    nside, count = 8, 2
     rays = synax.Sightlines.healpix(nside, subsamples=count)
     inside = synax.SkyMap.from_stokes(sky(rays, 23.0), rays, 23.0)
     fine = synax.Sightlines.healpix(nside * count)
     resolved = synax.SkyMap.from_stokes(sky(fine, 23.0), fine, 23.0)
     parents = resolved.degrade(nside)
     scale = np.std(np.asarray(resolved.values), axis=-1)[:, None]
-    assert np.quantile(np.abs(inside.I - parents.I), 0.9) < 1e-12 * np.max(parents.I)
+    assert np.max(np.abs(inside.I - parents.I)) < 1e-12 * np.max(parents.I)
     away = np.abs(healpy.pix2ang(nside, np.arange(12 * nside**2), lonlat=True)[1]) < 60
     difference = np.abs(inside.values - parents.values) / scale
-    assert np.quantile(difference[:, away], 0.9) < 5e-3  # norths differ inside a pixel
+    assert np.max(difference[:, away]) < 1e-2  # norths differ inside a pixel
     some = synax.Sightlines.healpix(nside, subsamples=count, pixels=[5, 300])
     part = synax.SkyMap.from_stokes(sky(some, 23.0), some, 23.0)
     assert np.array_equal(part.pixels, [5, 300])

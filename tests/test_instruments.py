@@ -199,7 +199,7 @@ def test_one_march_through_a_band_is_the_mean_of_many():
 
 def test_band_files(tmp_path):
     nu = np.linspace(20.0, 25.0, 51)
-    one, two = np.exp(-((nu - 22) ** 2)), 0.3 * np.exp(-((nu - 23.5) ** 2))
+    one, two = np.exp(-((nu - 22.5) ** 2)), 0.3 * np.exp(-((nu - 23.5) ** 2))
     np.savetxt(tmp_path / "wmap.cbp", np.column_stack([nu, one, two]))
     found = Bandpass.read(tmp_path / "wmap.cbp")
     both = one / np.trapezoid(one, nu) + two / np.trapezoid(two, nu)
@@ -221,9 +221,9 @@ def test_band_files(tmp_path):
     )
     fits.HDUList([fits.PrimaryHDU(), giga, wave]).writeto(tmp_path / "rimo.fits")
     low = Bandpass.read(tmp_path / "rimo.fits", "030")
-    assert abs(low.effective_frequency() - 22.0) < 1e-3  # a response to temperature
+    assert abs(low.effective_frequency() - 22.5) < 1e-3  # a response to temperature
     high = Bandpass.read(tmp_path / "rimo.fits", "F100")
-    assert abs(np.average(high.frequency, weights=high.measure) - 110.0) < 1e-3
+    assert abs(np.average(high.frequency, weights=high.measure) - 112.5) < 1e-3
     with pytest.raises(ValueError, match=r"channel must name.*BANDPASS_F030, BANDPASS_F100"):
         Bandpass.read(tmp_path / "rimo.fits", "143")
 
@@ -240,4 +240,4 @@ def test_bad_bands():
     with pytest.raises(ValueError, match="unit must be"):
         Bandpass.top_hat(1.0, 2.0).unit_factor("K_RJ", "furlong")
     with pytest.warns(UserWarning, match="2 samples errs by"):
-        Bandpass([20.0, 26.0], [1.0, 1.0])
+        Bandpass([10.0, 30.0], [1.0, 1.0])

@@ -69,7 +69,7 @@ class View:
 
     def image(self, values: Float[Any, "*planes n_rays"]) -> Float[Array, "*planes ny nx"]:
         """Values of the sightlines as an image, rows from bottom to top."""
-        return jnp.reshape(values, (*jnp.shape(values)[:-1], *self.shape))
+        return jnp.asarray(values).reshape(*values.shape[:-1], *self.shape)
 
     def smooth(
         self, values: Float[Array, "*planes n_rays"], fwhm: float
