@@ -6,8 +6,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import synax
+from synax.cli import app
 from synax.instruments import (
     Bandpass,
     CorrelatedNoise,
@@ -193,3 +195,50 @@ def test_bad_maps_are_refused(survey, seen):
         Survey("a", 1.4).likelihood(seen)
     with pytest.raises(ValueError, match="whole sky"):
         survey.on(synax.Sightlines.healpix(NSIDE, pixels=[1, 2]))
+
+
+SURVEY = """
+name = "small"
+unit = "mK_CMB"
+[band]
+low = 20.0
+high = 25.0
+[beam]
+fwhm = 30
+[noise]
+depth = 0.001
+"""
+
+
+@pytest.mark.slow
+def test_simulate_makes_the_map_of_a_survey(tmp_path):
+    (tmp_path / "small.toml").write_text(SURVEY)
+    where = ["--survey", str(tmp_path / "small.toml"), "--output", str(tmp_path / "out"), "-q"]
+    model = ["--nside", "4", "--steps", "8", "--electrons", "TwoDisc", "--seed", "3"]
+    result = CliRunner().invoke(app, ["simulate", *model, *where])
+    assert result.exit_code == 0, result.output
+    assert {p.name for p in (tmp_path / "out").iterdir()} == {
+        "survey_small.fits", "RM.fits", "DM.fits", "sky.png", "record.json",
+    }  # fmt: skip
+    found = synax.io.load_map(tmp_path / "out" / "survey_small.fits").to_convention("IAU")
+    sky = synax.Synchrotron(
+        synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=8
+    )
+    expected = Survey.read(tmp_path / "small.toml").observe(sky, 4, key=jax.random.key(3))
+    assert found.unit == "mK_CMB" and abs(found.frequency - expected.frequency) < 1e-6
+    assert np.allclose(found.values, expected.values, rtol=1e-6, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--survey", "nothing"], "presets are c-bass, haslam"),
+        (["--survey", "wmap-k", "--outputs", "RM"], "a survey needs stokes"),
+        (["--survey", "wmap-k", "--set", "sightlines.pixels=[1,2]"], "needs the whole sky"),
+    ],
+)
+def test_bad_surveys_on_the_command_line(tmp_path, options, message):
+    place = ["--output", str(tmp_path / "out")]
+    result = CliRunner().invoke(app, ["simulate", "--nside", "4", *options, *place])
+    assert result.exit_code == 2 and message in " ".join(result.output.split())
+    assert not (tmp_path / "out").exists()

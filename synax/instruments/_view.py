@@ -221,6 +221,8 @@ class View:
     ) -> tuple[Path, Path, Path]:
         """Cubes of a Faraday spectrum: PREFIXFDF_real, _im and _tot _dirty.fits, as RM-Tools has.
 
+        A folder as prefix takes the files with these names.
+
         **Arguments:** `phi`: (n_phi,) rad/m^2, evenly spaced. `values`: complex (n_phi, n_rays).
         `lambda0_squared`: m^2, to which phases refer (LAMSQ0).
         """
@@ -232,8 +234,8 @@ class View:
             raise ValueError(f"values must be {expected}, got {cube.shape}")
         cube = cube.reshape(phi.size, *self.shape)
         prefix = Path(prefix)
-        ends = ("real", "im", "tot")
-        names = [prefix.with_name(f"{prefix.name}FDF_{end}_dirty.fits") for end in ends]
+        folder, start = (prefix, "") if prefix.is_dir() else (prefix.parent, prefix.name)
+        names = [folder / f"{start}FDF_{end}_dirty.fits" for end in ("real", "im", "tot")]
         check_targets(names, overwrite)
         header = {
             **self.header(),
