@@ -105,10 +105,10 @@ def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):
     p = np.asarray(resolved.Q + 1j * resolved.U)[there] * np.exp(-2j * angle)
     expected = p.reshape(-1, count**2).mean(axis=1)
     assert np.max(np.abs(inside.Q + 1j * inside.U - expected)) < 1e-11 * np.max(np.abs(p))
-    assert 0.01 < np.max(np.abs(angle)) < 1.0
+    assert np.max(np.abs(angle)) > 0.01
     some = synax.Sightlines.healpix(nside, subsamples=count, pixels=[5, 300])
     part = synax.SkyMap.from_stokes(sky(some, 23.0), some, 23.0)
     assert np.array_equal(part.pixels, [5, 300])
     assert np.max(np.abs(part.values - inside.values[:, [5, 300]])) < 1e-12
     four = rays.take(np.array([3, 20]))
-    assert four.n_rays == 2 and np.array_equal(four.pixels, [0, 1])
+    assert four.n_rays == 2 and np.array_equal(four.pixels, [0, 5])
