@@ -9,12 +9,12 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from .._checks import warn
-from ..emission import ClosedForm, FaradayRotation, SynchrotronEmission
+from ..cosmic_rays import AbstractPowerLaw
 from ..emission._synchrotron import index_is_three
-from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ..simulators import Synchrotron
 from ..simulators._engine import Medium, Plan, plan, resolved, run
+from ..simulators._synchrotron import _emissivity, _processes
 from ._deposit import Deposit
 from ._synthesis import _check_phi
 
@@ -120,7 +120,8 @@ class FaradaySpectrum(eqx.Module):
         if frequency.ndim != 0 or (known and not float(frequency) > 0):
             raise ValueError(f"frequency must be one positive number (GHz), got {frequency}")
         sky, edges = resolved(self.sky, rays), self.edges
-        cubic = index_is_three(self.sky.cosmic_rays)
+        spectrum = self.sky.cosmic_rays
+        cubic = isinstance(spectrum, AbstractPowerLaw) and index_is_three(spectrum)
         q, u, outside, rm = _deposit(sky, rays, frequency, jnp.asarray(edges), plan(sky), cubic)
         width = np.diff(edges)
         values = jax.lax.complex(q, u) / width[:, None]
@@ -132,12 +133,8 @@ def _deposit(
     sky: Any, rays: Sightlines, frequency: Array, edges: Array, plan: Plan, cubic: bool
 ) -> tuple[Array, Array, Array, Array]:
     flat = frequency.reshape(1).astype(rays.direction.dtype)
-    constant_index = not isinstance(sky.cosmic_rays.spectral_index, AbstractField)
-    emissivity = ClosedForm(sky.cosmic_rays, None, cubic, deferred=constant_index)
-    processes = (SynchrotronEmission(emissivity),)
-    if sky.electrons is not None:
-        processes = (*processes, FaradayRotation())
-    medium = Medium(sky.magnetic, sky.electrons, processes)
+    emissivity = _emissivity(sky, cubic)
+    medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, ()))
     light = run(sky, plan, medium, Deposit(flat, edges.astype(flat.dtype)), rays)
     _, q, u, _ = light.stokes
     outside = jax.lax.complex(*(x[0] for x in light.columns))

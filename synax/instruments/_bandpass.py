@@ -122,7 +122,7 @@ class Bandpass(eqx.Module):
         share = np.asarray(self.measure) * nu**2
         return nu, share / share.sum()
 
-    def effective_frequency(self, index: float = 0.0) -> float:
+    def effective_frequency(self, index: Any = 0.0) -> float:
         """Mean frequency (GHz) of what the band receives from a source of T_RJ ~ nu^index."""
         nu, share = self._arrays
         received = share * (nu / nu[0]) ** index
@@ -184,7 +184,7 @@ class Bandpass(eqx.Module):
         """
         return gauss_of_measure(*self._arrays, count)
 
-    def nodes_for(self, rotation_measure: float, tolerance: float = 1e-4) -> int:
+    def nodes_for(self, rotation_measure: Any, tolerance: float = 1e-4) -> int:
         """How many nodes average exp(2i RM lambda^2) nu^-3 to `tolerance`, for |RM| up to this."""
         nu, share = self._arrays
         x = lambda f: WAVELENGTH_SQUARED_AT_1GHZ / f**2

@@ -72,7 +72,7 @@ class View:
         return jnp.asarray(values).reshape(*values.shape[:-1], *self.shape)
 
     def smooth(
-        self, values: Float[Array, "*planes n_rays"], fwhm: float
+        self, values: Float[Array, "*planes n_rays"], fwhm: Any
     ) -> Float[Array, "*planes n_rays"]:
         """The image seen with a Gaussian beam; nothing lies beyond its edges. Differentiable.
 
@@ -90,7 +90,7 @@ class View:
         blurred = jnp.fft.irfft2(jnp.fft.rfft2(image, s=padded) * window, s=padded)
         return blurred[..., :ny, :nx].reshape(values.shape).astype(values.dtype)
 
-    def _check_beam(self, fwhm: float) -> None:
+    def _check_beam(self, fwhm: Any) -> None:
         if not (np.ndim(fwhm) == 0 and math.isfinite(fwhm) and fwhm > 0):
             raise ValueError(f"fwhm must be positive (arcsec), got {fwhm}")
         if fwhm < max(self.pixel):
@@ -99,7 +99,7 @@ class View:
                 f"arcsec: take at least {math.ceil(2 * max(self.pixel) / fwhm)} times as many"
             )
 
-    def jansky_per_beam(self, frequency: float, fwhm: float) -> float:
+    def jansky_per_beam(self, frequency: Any, fwhm: Any) -> float:
         """Jy/beam in one K (Rayleigh-Jeans), for a Gaussian beam.
 
         **Arguments:** `frequency`: GHz. `fwhm`: arcsec.
@@ -130,8 +130,8 @@ class View:
         values: Float[Any, "*plane n_rays"],
         *,
         unit: str,
-        frequency: float | None = None,
-        beam: float | None = None,
+        frequency: Any = None,
+        beam: Any = None,
         stokes: str = "",
         overwrite: bool = False,
     ) -> None:
@@ -150,7 +150,7 @@ class View:
             header["RESTFRQ"] = float(frequency) * 1e9
         write_image(path, image, header, overwrite)
 
-    def _facts(self, unit: str, beam: float | None, stokes: str) -> dict[str, Any]:
+    def _facts(self, unit: str, beam: Any, stokes: str) -> dict[str, Any]:
         if beam is None and "beam" in unit.lower():
             raise ValueError(f"unit '{unit}' needs the beam (arcsec)")
         facts: dict[str, Any] = {"BUNIT": unit}
@@ -168,7 +168,7 @@ class View:
         U: Float[Any, "n_freq n_rays"],
         *,
         unit: str = "K",
-        beam: float | None = None,
+        beam: Any = None,
         overwrite: bool = False,
     ) -> tuple[Path, Path, Path]:
         """Cubes of Q and U, PREFIX_Q.fits and PREFIX_U.fits, and their frequencies in PREFIX.freq.
@@ -214,9 +214,9 @@ class View:
         phi: Any,
         values: Any,
         *,
-        lambda0_squared: float = 0.0,
+        lambda0_squared: Any = 0.0,
         unit: str = "K",
-        beam: float | None = None,
+        beam: Any = None,
         overwrite: bool = False,
     ) -> tuple[Path, Path, Path]:
         """Cubes of a Faraday spectrum: PREFIXFDF_real, _im and _tot _dirty.fits, as RM-Tools has.
