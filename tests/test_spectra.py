@@ -350,3 +350,24 @@ def test_wrong_arguments_are_named():
         emissivity(Own(jnp.ones(4), 10.0, 5.0), HERE, 1.0, 1.0)
     with pytest.raises(ValueError, match="gamma_min < gamma_max is needed, got 100"):
         cosmic_rays.LogParabola(gamma_min=100.0, gamma_max=10.0)
+
+
+def test_a_broken_power_law_of_hammurabi(table):
+    """Its constants differ by 2e-6 from those here."""
+    rows = table("case7b_spectrum_dev")
+    model = cosmic_rays.BrokenPowerLaw(1e-17, 2.2, 3.1, 1e4, 0.3, gamma_min=2.0)
+    b, nu = (jnp.asarray(rows[k]) for k in ("Bperp_uG", "nu_GHz"))
+    position = jnp.zeros((3, len(b)))
+    found = apply(partial(emissivity, model), position, b, nu)
+    # K (Rayleigh-Jeans) per kpc -> erg s^-1 cm^-3 Hz^-1 sr^-1
+    kelvin = 2.0 * 1.380649e-23 * (nu * 1e9) ** 2 / 299792458.0**2 / 3.0856775814913673e19
+    for got, name in zip(found, ("j_total_exact", "j_pol_exact"), strict=True):
+        assert np.allclose(10.0 * got * kelvin, rows[name], rtol=5e-6)
+
+
+def test_a_scaled_power_law_in_a_simulator():
+    rays = synax.Sightlines.from_lonlat(np.array([30.0, 150.0]), np.array([5.0, -40.0]))
+    field, law = synax.magnetic.WMAP(), cosmic_rays.WMAP()
+    one, two = (synax.Synchrotron(field, None, cr, steps=16)(rays, 1.0) for cr in (law, 2.0 * law))
+    for name in ("I", "Q", "U"):
+        assert np.allclose(getattr(two, name), 2.0 * getattr(one, name), rtol=1e-12)
