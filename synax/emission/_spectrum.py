@@ -12,6 +12,7 @@ Absorption is in the form that holds no derivative of N: sharp edges count by th
 
 from typing import Any, NamedTuple
 
+import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -72,6 +73,7 @@ def _checked(
     return position, b_perp, frequency
 
 
+@eqx.filter_jit
 def _at(
     cosmic_rays: AbstractCosmicRays, position: Array, b_perp: Array, frequency: Array
 ) -> tuple[Integrals, Array, Array]:
