@@ -69,8 +69,8 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
         lit = total > 0
         steepness = jnp.where(lit, slope, 0.0) / jnp.where(lit, total, 1.0)
         index = jnp.clip(-2.0 * steepness - 3.0, *INDEX_RANGE)
-        regular = striated_square(squared, striation * squared, index)
-        power, factor = turbulent_powers(regular, isotropic, index)
+        regular = striated_square(squared, striation * squared, index, coarse=True)
+        power, factor = turbulent_powers(regular, isotropic, index, coarse=True)
         positive = whole > 0
         scale = jnp.exp(-0.25 * (index - 3.0) * log(jnp.where(positive, whole, 1.0)))
         share = jnp.where(squared > 0, regular, 0.0) / jnp.where(squared > 0, squared, 1.0)
