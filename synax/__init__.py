@@ -10,7 +10,12 @@ from . import (
 )
 from ._checks import SynaxWarning as SynaxWarning
 from ._numerics._cores import use_cores as use_cores
-from ._parameters import ModelInfo as ModelInfo, parameter as parameter, select as select
+from ._parameters import (
+    ModelInfo as ModelInfo,
+    parameter as parameter,
+    replace as replace,
+    select as select,
+)
 from ._version import __version__ as __version__
 from .emission import FreeFree as FreeFree, Turbulence as Turbulence
 from .faraday import FaradaySpectrum as FaradaySpectrum, rm_synthesis as rm_synthesis
@@ -98,3 +103,12 @@ from .transfer import (
     Thin as Thin,
     UniformSteps as UniformSteps,
 )
+
+
+def __getattr__(name: str) -> object:
+    """`synax.plot` without an import of its own; matplotlib is loaded only then."""
+    if name == "plot":
+        import importlib
+
+        return importlib.import_module(".plot", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

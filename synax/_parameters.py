@@ -237,6 +237,30 @@ def set_paths(tree: PyTree, values: dict[str, Any]) -> PyTree:
     return tree
 
 
+def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
+    """A copy of a model or simulator with other values at some dotted paths.
+
+    ```python
+    louder = synax.replace(sky, {"magnetic.b0": 2.0, "electrons.n1": 0.01})
+    ```
+
+    **Arguments:** `values`: new values by path, as `select` takes paths; numbers, arrays of the
+    old shape, or astropy Quantities, which are converted to the parameter's unit.
+
+    **Raises** `ValueError` for an unknown path (naming those that exist), another shape, a unit
+    that does not convert or a number that is not finite; `TypeError` for what is no number.
+    """
+    found = {}
+    for path, value in values.items():
+        get_path(tree, path)  # an unknown path is told first
+        parent = get_path(tree, path.rpartition(".")[0]) if "." in path else tree
+        described = getattr(parent, "__dataclass_fields__", {}).get(path.rpartition(".")[2])
+        unit = described.metadata.get("unit", "") if described is not None else ""
+        value = as_parameter(value, unit, f"parameter '{path}'")
+        found[path] = checks.finite(f"parameter '{path}'", value) if eqx.is_array(value) else value
+    return set_paths(tree, found)
+
+
 def select(tree: PyTree, *paths: str) -> PyTree[bool]:
     """A filter that is True on the floating-point leaves under the given dotted paths.
 

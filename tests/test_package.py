@@ -98,3 +98,28 @@ def test_moved_fields_move_their_surfaces():
         direct.crossings(origin, rays.direction),
         rtol=1e-12,
     )
+
+
+def test_replace_takes_numbers_and_quantities():
+    import astropy.units as u
+
+    sky = synax.Synchrotron(
+        synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP()
+    )
+    new = synax.replace(sky, {"magnetic.b0": 2 * u.nT, "electrons.n1": 0.01})
+    assert float(new.magnetic.b0) == pytest.approx(20.0)
+    assert float(new.electrons.n1) == 0.01 and float(sky.electrons.n1) != 0.01
+    with pytest.raises(ValueError, match=r"no parameter 'magnetic.b9'"):
+        synax.replace(sky, {"magnetic.b9": 1.0})
+    with pytest.raises(ValueError, match=r"parameter 'magnetic.b0'"):
+        synax.replace(sky, {"magnetic.b0": 2 * u.kpc})
+    with pytest.raises(ValueError, match="must be finite"):
+        synax.replace(sky, {"magnetic.b0": float("nan")})
+    with pytest.raises(ValueError, match="has shape"):
+        synax.replace(sky, {"magnetic.b0": [1.0, 2.0]})
+
+
+def test_plot_needs_no_import_of_its_own():
+    assert run("import synax; print(synax.plot.sky.__name__)") == "sky"
+    with pytest.raises(AttributeError, match="no attribute 'plots'"):
+        synax.plots  # noqa: B018

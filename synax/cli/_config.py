@@ -282,6 +282,11 @@ def checked(verb: str, tree: Tree) -> Tree:
             found[key] = section(key, value, sections[key])
         elif key in _schema.TOP:
             found[key] = _schema.TOP[key].reader(key, value)
+    if verb != "simulate" and "survey" in found:
+        raise BadInput(
+            f"survey = {found['survey']!r}: is for `synax simulate`; `synax {verb}` takes its data "
+            "as [[data]]"
+        )
     _check_domain(found["domain"])
     lines = found["sightlines"]
     v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])
