@@ -97,6 +97,13 @@ def test_a_fit_leaves_a_wrong_maximum_and_names_rivals():
     assert [float(np.sign(m.params["weights"][0])) for m in found.goodness.maxima] == [1.0, -1.0]
 
 
+def test_progress_is_shown_on_request_only(capsys):
+    synax.fit(linear_posterior(), progress=True)
+    assert "fit" in capsys.readouterr().err
+    synax.fit(linear_posterior())
+    assert capsys.readouterr().err == ""
+
+
 def test_a_prior_that_excludes_the_model_is_named():
     posterior = linear_posterior()
     posterior = synax.Posterior(

@@ -101,5 +101,6 @@ def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
             checkpoint=run,
             restarts=s["restarts"] if s["optimizer"] == "gauss-newton" else 0,
             check=False,
+            progress=False,
             callback=lambda step: advance("fit", step.step, f"loss {step.loss:.6g}"),
         )

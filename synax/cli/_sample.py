@@ -111,5 +111,6 @@ def _sample(problem: Any, settings: dict[str, Any], run: Any, talk: bool) -> Any
             chunk=s["chunk"],
             callback=tell,
             check=False,
+            progress=False,
             checkpoint=run,
         )

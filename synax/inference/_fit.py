@@ -27,6 +27,7 @@ from ._objective import (
 )
 from ._optimizers import AbstractKernel, GaussNewton, GaussNewtonKernel, Progress, as_kernel
 from ._posterior import Posterior
+from ._progress import progress_bar
 from ._search import MOST_PARAMETERS, Maxima, searches_for
 
 LOG = logging.getLogger("synax")
@@ -153,6 +154,7 @@ def fit(
     restarts: int | None = None,
     key: PRNGKeyArray | None = None,
     check: bool = True,
+    progress: bool | None = None,
 ) -> Fit:
     """Make a loss small: grids and parameters alike.
 
@@ -181,6 +183,8 @@ def fit(
       `start`; the best is refined. Default: 8 for up to 64 free numbers with GaussNewton, else 0.
       With more numbers each start is given a tenth of the steps before the best goes on.
     - `key`: for these draws; default `jax.random.key(0)`.
+    - `progress`: show a bar on standard error; default: where that is a terminal. The logger
+      `synax` tells, at level INFO, what the search for the maxima does.
     - `check`: emit a `ConvergenceWarning` where the fit is bad or several maxima compete.
 
     **Returns** a `Fit`; printing it shows the verdict, parameters with errors and units.
@@ -203,52 +207,59 @@ def fit(
     _check_positive(check_every=check_every)
     judge = None if validation is None else _judge(validation)
     settings = {"check_every": check_every, "tolerance": tolerance, "patience": patience}
-    watch, found = Watch(), None
-    first = x
-    if searches and isinstance(objective, PosteriorObjective):
-        x, found = _searched(objective, kernel, x, searches, key, steps)
-    progress, chosen = kernel.init(objective, x), x
-    history: list[FitStep] = []
-    if checkpoint is None:
-        opened = contextlib.nullcontext()
-    else:
-        from ._runs import open_run
+    with progress_bar(progress, "fit", steps) as tell:
+        watch, found = Watch(), None
+        first = x
+        if searches and isinstance(objective, PosteriorObjective):
+            x, found = _searched(objective, kernel, x, searches, key, steps)
+        state, chosen = kernel.init(objective, x), x
+        history: list[FitStep] = []
+        if checkpoint is None:
+            opened = contextlib.nullcontext()
+        else:
+            from ._runs import open_run
 
-        parts = {"target": target, "start": first, "optimizer": optimizer, "validation": validation}
-        opened = open_run(checkpoint, "fit", settings, parts)
-    with opened as run:
-        saved = None if run is None else run.restore((progress, chosen))
-        if saved is not None:
-            (progress, chosen), note = saved
-            watch, history = Watch(**note["watch"]), [FitStep(*row) for row in note["history"]]
-        reason, converged = _stopped(watch, history, progress, tolerance, patience)
-        while reason is None and watch.step < steps:
-            progress = kernel.advance(objective, progress, min(check_every, steps - watch.step))
-            loss = float(progress.loss)
-            score = math.nan if judge is None else float(judge(objective, progress.x))
-            step = watch.step + min(check_every, steps - watch.step)
-            improved = loss < watch.reference - tolerance * abs(watch.reference) or not history
-            better = score < watch.lowest
-            if better:
-                chosen = progress.x
-            watch = Watch(
-                step,
-                loss if improved else watch.reference,
-                0 if improved else watch.still + 1,
-                score if better else watch.lowest,
-                0 if better or judge is None else watch.worse + 1,
-            )
-            history.append(FitStep(step, loss, score))
-            reason, converged = _stopped(watch, history, progress, tolerance, patience)
-            if callback is not None and callback(history[-1]) is True and reason is None:
-                reason, converged = "stopped by the callback", False
-            if run is not None:
-                note = {"watch": watch._asdict(), "history": [list(h) for h in history]}
-                run.log("check", step=step, loss=loss, validation=score)
-                run.save((progress, chosen), note, force=reason is not None or step >= steps)
+            parts = {
+                "target": target,
+                "start": first,
+                "optimizer": optimizer,
+                "validation": validation,
+            }
+            opened = open_run(checkpoint, "fit", settings, parts)
+        with opened as run:
+            saved = None if run is None else run.restore((state, chosen))
+            if saved is not None:
+                (state, chosen), note = saved
+                watch, history = Watch(**note["watch"]), [FitStep(*row) for row in note["history"]]
+            reason, converged = _stopped(watch, history, state, tolerance, patience)
+            while reason is None and watch.step < steps:
+                state = kernel.advance(objective, state, min(check_every, steps - watch.step))
+                loss = float(state.loss)
+                score = math.nan if judge is None else float(judge(objective, state.x))
+                step = watch.step + min(check_every, steps - watch.step)
+                improved = loss < watch.reference - tolerance * abs(watch.reference) or not history
+                better = score < watch.lowest
+                if better:
+                    chosen = state.x
+                watch = Watch(
+                    step,
+                    loss if improved else watch.reference,
+                    0 if improved else watch.still + 1,
+                    score if better else watch.lowest,
+                    0 if better or judge is None else watch.worse + 1,
+                )
+                history.append(FitStep(step, loss, score))
+                reason, converged = _stopped(watch, history, state, tolerance, patience)
+                if callback is not None and callback(history[-1]) is True and reason is None:
+                    reason, converged = "stopped by the callback", False
+                tell(step, f"loss {loss:.6g}")
+                if run is not None:
+                    note = {"watch": watch._asdict(), "history": [list(h) for h in history]}
+                    run.log("check", step=step, loss=loss, validation=score)
+                    run.save((state, chosen), note, force=reason is not None or step >= steps)
     if reason is None:
         reason, converged = f"all {steps} steps were used", False
-    best = progress.best if judge is None else chosen
+    best = state.best if judge is None else chosen
     result = _result(objective, best, judge, history, reason, converged, found)
     if check:
         unfinished = "" if converged else f"the fit has not converged ({reason}); "

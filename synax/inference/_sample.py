@@ -23,6 +23,7 @@ from ._laplace import (
     start_latent,
 )
 from ._nested import Nested, nested_draws
+from ._progress import progress_bar
 from ._results import arviz_module, to_inference_data
 from ._sampler import Chunk, Sampler, SamplerState, place_chains
 
@@ -46,6 +47,7 @@ def sample(
     callback: Callable[[SamplerState, Chunk], Any] | None = None,
     check: bool = True,
     checkpoint: Any = None,
+    progress: bool | None = None,
 ) -> Any:
     """Draw from a posterior.
 
@@ -67,6 +69,8 @@ def sample(
     - `check`: emit a `ConvergenceWarning` when diagnostics are bad (see `synax.diagnose`).
     - `checkpoint`: a folder (or a `Run`) that keeps state, draws and a log: a run of chains that
       was interrupted goes on from it to the same bytes, and asking for more `draws` extends it.
+    - `progress`: show a bar on standard error; default: where that is a terminal. The logger
+      `synax` tells, at level INFO, what the search for the maxima does.
 
     **Returns** ArviZ `InferenceData`: `posterior`, `sample_stats` with what was spent in its
     attributes (`warmup_gradients`, `seconds`, `log_evidence` where known).
@@ -77,16 +81,46 @@ def sample(
         raise ValueError(f"draws must be an integer >= 4, got {draws!r}")
     if isinstance(chunk, bool) or not isinstance(chunk, int) or chunk < 1:
         raise ValueError(f"chunk must be a positive integer, got {chunk!r}")
-    if checkpoint is not None:
-        from ._resumable import sample_into
+    with progress_bar(progress, "sample", warmup + draws) as tell:
 
-        data = sample_into(
-            checkpoint, posterior, key, method, chains, warmup, draws,
-            start=start, restarts=restarts, whiten=whiten, chunk=chunk, callback=callback,
-        )  # fmt: skip
-        if check:
-            diagnose(data, verbose=False)
-        return data
+        def told(state: SamplerState, part: Chunk) -> None:
+            height = float(jnp.mean(part.stats["lp"][:, -1]))
+            tell(int(state.step), f"{'warm-up' if part.warmup else 'draws'}, ln p {height:.6g}")
+            if callback is not None:
+                callback(state, part)
+
+        options = {"start": start, "restarts": restarts, "whiten": whiten, "chunk": chunk}
+        if checkpoint is None:
+            data = _in_memory(
+                posterior, key, method, chains, warmup, draws, callback=told, **options
+            )
+        else:
+            from ._resumable import sample_into
+
+            data = sample_into(
+                checkpoint, posterior, key, method, chains, warmup, draws, callback=told, **options
+            )
+    chained = data.sample_stats.attrs.get("method") not in ("laplace", "nested")
+    if check and chained:
+        diagnose(data, verbose=False)
+    return data
+
+
+def _in_memory(
+    posterior: Any,
+    key: PRNGKeyArray,
+    method: Any,
+    chains: int,
+    warmup: int,
+    draws: int,
+    *,
+    start: Any,
+    restarts: int | None,
+    whiten: str,
+    chunk: int,
+    callback: Callable[[SamplerState, Chunk], Any],
+) -> Any:
+    """The draws of `sample`, by any method, kept in memory."""
     began = time.perf_counter()
     if method == "nested" or isinstance(method, Nested):
         settings = method if isinstance(method, Nested) else Nested()
@@ -123,15 +157,11 @@ def sample(
             spent["warmup_gradients"] = spent["mode_gradients"] + int(np.sum(state.gradients))
         else:
             chunks.append(jax.tree.map(np.asarray, part))
-        if callback is not None:
-            callback(state, part)
+        callback(state, part)
     latent = np.concatenate([c.latent for c in chunks], axis=1)
     stats = {k: np.concatenate([c.stats[k] for c in chunks], axis=1) for k in chunks[0].stats}
     attributes = {"method": sampler.method.name, "seconds": time.perf_counter() - began, **spent}
-    data = to_inference_data(posterior, latent, stats, attributes)
-    if check:
-        diagnose(data, verbose=False)
-    return data
+    return to_inference_data(posterior, latent, stats, attributes)
 
 
 def mode_cost(evaluations: int, n: int) -> int:
