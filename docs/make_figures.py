@@ -1,8 +1,8 @@
 """The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
 
 Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, tf17, pt11, strengths, accuracy,
-joint, or a model such as magnetic.JF12. Without names, all. Written to docs/images as small PNG
-files.
+joint, calibrated, or a model such as magnetic.JF12. Without names, all. Written to docs/images as
+small PNG files.
 """
 
 import sys
@@ -376,8 +376,38 @@ def joint():
     save(figure, "joint")
 
 
+def calibrated():
+    """The calibrated Galaxy beside the sky it was fitted to; needs SYNAX_DATA."""
+    import importlib
+    import os
+
+    from synax.galaxies._calibrated import record
+
+    sys.path.insert(0, str(Path(__file__).parent.parent / "benchmarks"))
+    calibrate = importlib.import_module("calibrate")
+    data = calibrate.read(os.environ["SYNAX_DATA"])
+    rays = synax.Sightlines.healpix(calibrate.NSIDE)
+    model = calibrate.observables(synax.galaxies.calibrated(steps=64), rays)
+    real = {k: v[0] for k, v in data.items()}
+    real["I"] = real["I"] - record()["offset_408_MHz_K"]
+    rows = [
+        ("I", "408 MHz", "K", Normalize(0.0, 60.0), "magma"),
+        ("Q", "Q, 23 GHz", "μK", Normalize(-50.0, 50.0), "RdBu_r"),
+        ("U", "U, 23 GHz", "μK", Normalize(-50.0, 50.0), "RdBu_r"),
+        ("RM", "Rotation measure", r"rad m$^{-2}$", Normalize(-120.0, 120.0), "RdBu_r"),
+    ]
+    figure = Figure(figsize=(9, 13), layout="constrained")
+    for line, (name, title, unit, norm, cmap) in zip(figure.subplots(4, 2), rows, strict=True):
+        for axes, (label, sky_map) in zip(line, (("model", model), ("sky", real)), strict=True):
+            values = np.asarray(sky_map[name], float)
+            draw_mollweide(
+                axes, values, cmap=cmap, norm=norm, title=f"{title}: {label}", label=unit
+            )
+    save(figure, "calibrated")
+
+
 FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
-FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, strengths, accuracy, joint)}
+FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, strengths, accuracy, joint, calibrated)}
 
 
 def main():

@@ -4,6 +4,7 @@ from . import (
     cosmic_rays as cosmic_rays,
     electrons as electrons,
     faraday as faraday,
+    galaxies as galaxies,
     instruments as instruments,
     io as io,
     magnetic as magnetic,

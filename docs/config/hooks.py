@@ -79,6 +79,7 @@ def public_names():
         ".inference",
         ".faraday",
         ".instruments",
+        ".galaxies",
     ):
         space = vars(importlib.import_module(f"synax{module}"))
         for name, value in space.items():
@@ -240,6 +241,25 @@ def comparison():
     return "\n\n".join(parts)
 
 
+def calibration():
+    """What `benchmarks/calibrate.py` found for each Galaxy: docs/data/calibration.json."""
+    record = json.loads((DOCS / "data" / "calibration.json").read_text())
+    head = (
+        "| Galaxy | sky | 408 MHz: scale | r | rms / mean | index 0.4 to 23 GHz | Q, U: scale | r |"
+    )
+    lines = [head + " RM: scale | r | same sign |", "|---" * 11 + "|"]
+    for name, parts in record["galaxies"].items():
+        for part, row in parts.items():
+            bright, both, rm = row["408 MHz"], row["Q and U"], row["RM"]
+            numbers = [bright[k] for k in ("scale", "correlation", "residual_over_mean")]
+            numbers += [row["index"]["model"], both["scale"], both["correlation"]]
+            numbers += [rm["scale"], rm["correlation"], rm["same_sign_above_20"]]
+            lines.append(
+                f"| `{name}()` | {part} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |"
+            )
+    return "\n".join(lines)
+
+
 _COLUMNS = {
     "sample": "sample",
     "n": "number",
@@ -319,6 +339,7 @@ GENERATORS = {
     "parameters": parameters,
     "reference": reference,
     "comparison": comparison,
+    "calibration": calibration,
     "measured": measured,
     "benchmarks": benchmarks,
     "accuracy": accuracy,
