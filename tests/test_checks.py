@@ -211,7 +211,7 @@ def test_data_masks_and_noise_are_checked():
         ({"mask": np.zeros((2, 2), bool)}, "mask must be True somewhere"),
         ({"gain": NAN}, "gain must be finite"),
         ({"excess": NAN}, "excess must be finite"),
-        ({"data": data + 1j}, "data must be real numbers"),
+        ({"data": data + 1j}, "data is complex: give real numbers"),
     ):
         with pytest.raises((ValueError, TypeError), match=words):
             make(**given)

@@ -267,7 +267,7 @@ def test_units_are_converted():
     grid = synax.GridField(VALUES * 1e-6 * units.Unit("G"), BOX)
     assert grid.unit == "uG"
     np.testing.assert_allclose(grid.values, VALUES, rtol=1e-14)
-    with pytest.raises(units.UnitConversionError):
+    with pytest.raises(ValueError, match="in cm-3, or in a unit that converts to it"):
         synax.GridField(VALUES[0] * units.Unit("kpc"), BOX)
 
 
@@ -278,7 +278,7 @@ def test_units_are_converted():
         ({"values": np.zeros((4, 4))}, ValueError, r"got \(4, 4\)"),
         ({"values": np.zeros((4, 1, 4))}, ValueError, "three numbers >= 2"),
         ({"box": synax.Sphere(1.0)}, TypeError, "box must be a synax.Box, got Sphere"),
-        ({"centering": "vertex"}, ValueError, "'node', 'cell'.*'vertex'"),
+        ({"centering": "vertex"}, ValueError, "'node' or 'cell', got 'vertex'"),
         ({"outside": "wrap"}, ValueError, "outside must be one of"),
         ({"order": "quintic"}, ValueError, "order must be one of"),
         ({"order": "cubic", "outside": "linear"}, ValueError, "cubic"),

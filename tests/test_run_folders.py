@@ -34,7 +34,9 @@ sigma = 1e-6
 [priors]
 "magnetic.b0" = { uniform = [0.5, 9] }
 [fit]
-steps = 4
+optimizer = "adam"
+steps = 24
+restarts = 0
 [sample]
 chains = 2
 warmup = 10

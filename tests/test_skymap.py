@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import synax
 from synax.maps._skymap import SkyMap
 from synax.maps._stokes import Stokes
 from synax.maps._units import BRIGHTNESS_UNITS, conversion_factor
@@ -132,7 +133,7 @@ def test_errors_name_the_argument(kwargs, message):
 
 
 def test_from_stokes(sky):
-    rays = SimpleNamespace(nside=NSIDE, ordering="RING", pixels=None)
+    rays = synax.Sightlines.healpix(NSIDE)
     made = SkyMap.from_stokes(Stokes(sky.I, sky.Q, sky.U), rays, 23.0)
     np.testing.assert_array_equal(made.values, sky.values)
     assert (made.unit, made.convention, made.frequency) == ("K_RJ", "IAU", 23.0)
@@ -298,7 +299,7 @@ def test_arithmetic_with_arrays_and_sums(sky):
 
 
 def test_circular_polarisation(sky, tmp_path):
-    rays = SimpleNamespace(nside=NSIDE, ordering="RING", pixels=None)
+    rays = synax.Sightlines.healpix(NSIDE)
     stokes = Stokes(sky.I, sky.Q, sky.U, 0.1 * sky.I)
     made = SkyMap.from_stokes(stokes, rays, 23.0)
     assert made.kind == "IQUV" and made.columns == stokes.components == ("I", "Q", "U", "V")
@@ -337,7 +338,7 @@ def test_plots_of_every_kind(sky):
 
 
 def test_a_computed_map_lacks_no_pixel(sky):
-    rays = SimpleNamespace(nside=NSIDE, ordering="RING", pixels=None)
+    rays = synax.Sightlines.healpix(NSIDE)
     bad = sky.Q.at[3].set(jnp.nan)
     with pytest.raises(ValueError, match="Q is not a finite number in 1 of 192 pixels"):
         SkyMap.from_stokes(Stokes(sky.I, bad, sky.U), rays, 23.0)
