@@ -147,6 +147,9 @@ def _covariance(posterior: Any, params: dict[str, Any]) -> tuple[np.ndarray, flo
     edge = np.minimum(latent - low, high - latent)
     here = curvature(straight, jnp.asarray(latent, posterior.dtype))
     fisher, precision = (np.asarray(m, np.float64) for m in (here.fisher, here.precision))
+    if not np.all(np.isfinite(precision)) or not np.all(np.diagonal(precision) > 0):
+        count = len(posterior.labels)  # the data's own scale is out of range: nothing to invert
+        return np.full((count, count), np.nan), 0.0, []
     scale = 1.0 / np.sqrt(np.diagonal(precision))
     inverse = np.linalg.pinv(precision * np.outer(scale, scale), hermitian=True)
     covariance = inverse * np.outer(scale, scale)

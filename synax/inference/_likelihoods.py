@@ -161,8 +161,9 @@ def _scatter(excess: Any, observable: Any) -> Any:
     if excess is None:
         return None
     values: Read = observable.read_spread("excess", excess)
-    if not holds(values.values, lambda x: np.isfinite(x) & (x >= 0.0)):
-        raise ValueError(f"excess must be finite and not negative, got {shown(values.values)}")
+    lost = values.there is not None and not np.all(values.there)
+    if lost or not holds(values.values, lambda x: np.isfinite(x) & (x >= 0.0)):
+        raise ValueError(f"excess must be finite and not negative, got {shown(excess)}")
     return values.values
 
 
