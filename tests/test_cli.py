@@ -530,3 +530,19 @@ def test_physics_of_the_configuration(tmp_path):
     result = call("simulate", *small, *both, "-o", tmp_path / "both")
     assert result.exit_code == 2 and "exclude each other" in result.output
     assert not (tmp_path / "both").exists()
+
+
+def test_a_whole_galaxy_by_name(tmp_path):
+    out = tmp_path / "galaxy"
+    small = ("--nside", "1", "--steps", "4", "-q", "--set", "output.figure=false", "-f", "0.408")
+    result = call("simulate", "--galaxy", "wmap", *small, "--outputs", "stokes", "-o", out)
+    assert result.exit_code == 0, result.output
+    expected = synax.galaxies.wmap(steps=4)(synax.Sightlines.healpix(1), 0.408)
+    np.testing.assert_allclose(load_map(out / "stokes_0.408GHz.fits").I, expected.I, rtol=1e-9)
+    message = refused("simulate", "--galaxy", "calibrated", "--magnetic", "JF12", "-o", out)
+    assert "has its own fields; leave out [magnetic]" in message
+    assert "must be one of" in refused("simulate", "--galaxy", "andromeda", "-o", tmp_path / "x")
+    change = ("--set", "physics.self_absorption=true")
+    assert "exclude each other" in refused(
+        "simulate", "--galaxy", "jf12", *change, "-o", tmp_path / "y"
+    )

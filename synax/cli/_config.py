@@ -75,6 +75,14 @@ def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
     with named(overrides):
         for override in overrides:
             _assign(verb, tree, override)
+    if "galaxy" in tree:
+        paths = [*user, *(override.path.partition(".")[0] for override in overrides)]
+        given = [group for group in GROUPS if group in paths]
+        if given:
+            raise BadInput(
+                f"galaxy = {v.shown(tree['galaxy'])}: has its own fields; leave out [{given[0]}] "
+                "or galaxy"
+            )
     return tree
 
 

@@ -19,7 +19,7 @@ from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
 from ..simulators._engine import BLOCKS
 from ..transfer import Light
-from . import _build
+from . import _build, _schema
 from ._console import BadInput
 
 Outputs = dict[str, Any]
@@ -69,8 +69,11 @@ def prepare(config: dict[str, Any]) -> Sky:
     """Build everything a configuration describes; `BadInput` for what cannot be used."""
     check_memory(config)
     seed = config["seed"]
-    fields = {g: _build.build_field(g, config[g], seed) for g in ("magnetic", "electrons")}
-    fields["cosmic_rays"] = _build.build_field("cosmic_rays", config["cosmic_rays"], seed)
+    physics = _build.physics(config["physics"], config["frequency"])
+    if "galaxy" in config:
+        fields = _galaxy(config["galaxy"], physics)
+    else:
+        fields = {g: _build.build_field(g, config[g], seed) for g in _schema.GROUPS}
     lines = config["sightlines"]
     pixels = _build.pixel_numbers(lines)
     geometry = {
@@ -87,9 +90,25 @@ def prepare(config: dict[str, Any]) -> Sky:
         geometry,
         tuple(config["frequency"]),
         tuple(config["outputs"]),
-        _build.physics(config["physics"], config["frequency"]),
+        physics,
         _build.integration(config["integration"]),
     )
+
+
+def _galaxy(name: str, physics: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a whole Galaxy; what else it has goes into `physics`, where that has none."""
+    from .. import galaxies
+
+    galaxy = getattr(galaxies, name)()
+    if galaxy.turbulence is not None and physics["self_absorption"]:
+        raise BadInput(
+            f"galaxy = '{name}' and physics.self_absorption = true exclude each other: the law of "
+            "light with circular polarisation carries no unresolved field"
+        )
+    for part in ("turbulence", "free_free", "background"):
+        if getattr(galaxy, part) is not None:
+            physics.setdefault(part, getattr(galaxy, part))
+    return {group: getattr(galaxy, group) for group in _schema.GROUPS}
 
 
 def check_memory(config: dict[str, Any], results: bool = True) -> None:

@@ -47,6 +47,13 @@ TOP: Section = {
     ),
 }
 
+GALAXIES = ("calibrated", "wmap", "jf12", "uf23")
+TOP["galaxy"] = Key(
+    v.choice(*GALAXIES),
+    f"a whole Galaxy in place of the models below: {', '.join(GALAXIES)}",
+    example="calibrated",
+)
+
 MODELS = {"magnetic": "WMAP", "electrons": "YMW16", "cosmic_rays": "WMAP"}
 """The default model of each group."""
 

@@ -18,6 +18,8 @@ _EPILOG = """
 
 synax simulate
 
+synax simulate --galaxy calibrated --nside 32
+
 synax simulate --nside 16 --magnetic JF12 --set magnetic.b_x=4.0 --output jf12
 
 synax simulate --print-config > my_galaxy.toml
@@ -55,6 +57,10 @@ def simulate(
     pixels: Annotated[str | None, typer.Option(help="FITS mask: only its non-zero pixels.")] = None,
     precision: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
+    galaxy: Annotated[
+        str | None,
+        typer.Option(help="A whole Galaxy: calibrated (like the real sky), wmap, jf12, uf23."),
+    ] = None,
     survey: Annotated[
         str | None, typer.Option(help="TOML file or preset: what that survey would see.")
     ] = None,
@@ -92,6 +98,7 @@ def simulate(
         "sightlines.pixels": ("--pixels", pixels),
         "integration.precision": ("--precision", precision),
         "seed": ("--seed", seed),
+        "galaxy": ("--galaxy", galaxy),
         "survey": ("--survey", survey),
         "output.directory": ("--output", None if output is None else str(output)),
         "output.overwrite": ("--overwrite", overwrite or None),
