@@ -33,3 +33,10 @@ def sky_data():
     if not folder:
         pytest.skip("real sky data not found: set SYNAX_DATA to the folder that holds them")
     return Path(folder)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def programs_of_one_file():
+    """Compiled programs are let go after each file: hundreds of them fill gigabytes."""
+    yield
+    jax.clear_caches()

@@ -66,7 +66,7 @@ def load(path: Path | None, overrides: list[Override]) -> Tree:
 
 def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
     """The defaults of a verb with a file's and the command line's changes; not checked yet."""
-    tree: Tree = {**_schema.defaults(_schema.TOP)}
+    tree: Tree = {**_schema.defaults(_schema.top(verb))}
     tree |= {group: {"model": model} for group, model in _schema.MODELS.items()}
     for name, section in _schema.VERBS[verb].items():
         if name not in _schema.OPTIONAL:
@@ -290,11 +290,6 @@ def checked(verb: str, tree: Tree) -> Tree:
             found[key] = section(key, value, sections[key])
         elif key in _schema.TOP:
             found[key] = _schema.TOP[key].reader(key, value)
-    if verb != "simulate" and "survey" in found:
-        raise BadInput(
-            f"survey = {found['survey']!r}: is for `synax simulate`; `synax {verb}` takes its data "
-            "as [[data]]"
-        )
     _check_domain(found["domain"])
     lines = found["sightlines"]
     v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])

@@ -40,7 +40,11 @@ _PRIORS = """
 
 def printed_config(verb: str) -> str:
     """Every key of a verb with its default and a comment, as TOML that can be read back."""
-    lines = [_HEAD["fit" if verb == "sample" else verb], *_keys(_schema.TOP), _MODELS.rstrip()]
+    lines = [
+        _HEAD["fit" if verb == "sample" else verb],
+        *_keys(_schema.top(verb)),
+        _MODELS.rstrip(),
+    ]
     for number, (group, model) in enumerate(_schema.MODELS.items()):
         lines += [""] * (number > 0) + [f"[{group}]", f"model = {toml_value(model)}"]
     for name, section in _schema.VERBS[verb].items():
@@ -65,7 +69,7 @@ def _keys(section: _schema.Section, commented: bool = False) -> list[str]:
 
 def json_schema(verb: str) -> dict[str, Any]:
     """The JSON schema (draft 2020-12) of a verb's TOML file, models and parameters included."""
-    properties = _properties(_schema.TOP)
+    properties = _properties(_schema.top(verb))
     properties |= {group: _group(group) for group in _schema.GROUPS}
     for name, section in _schema.VERBS[verb].items():
         properties[name] = _object(section)

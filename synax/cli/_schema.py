@@ -245,7 +245,12 @@ LISTS = ("data", "priors", "start")
 def top_level(verb: str) -> tuple[str, ...]:
     """All names that may stand at the top level of a verb's configuration."""
     more = () if verb == "simulate" else LISTS
-    return (*TOP, *GROUPS, *VERBS[verb], *more)
+    return (*top(verb), *GROUPS, *VERBS[verb], *more)
+
+
+def top(verb: str) -> Section:
+    """The keys outside of tables: only a simulation has a survey."""
+    return {name: key for name, key in TOP.items() if verb == "simulate" or name != "survey"}
 
 
 def defaults(section: Section) -> dict[str, Any]:
