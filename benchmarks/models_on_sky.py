@@ -16,6 +16,8 @@ import subprocess
 import sys
 import time
 
+from _common import report
+
 MAGNETIC = ("WMAP", "JF12", "JF12Solenoidal", "UF23", "KST24", "TF17", "PT11", "Jaffe13")
 ELECTRONS = ("TwoDisc", "YMW16", "NE2001", "NE2025")
 
@@ -101,13 +103,8 @@ def main():
             print(f"{combination}: failed", flush=True)
             continue
         rows.append(json.loads(out.stdout.splitlines()[-1]))
-        if len(rows) == 1:
-            print(" ".join(rows[0]))
-        shown = (v if isinstance(v, str) else f"{v:.3g}" for v in rows[-1].values())
-        print(" ".join(shown), flush=True)
-        if args.json:
-            with open(args.json, "w") as file:
-                json.dump(rows, file, indent=1)
+        print({k: v if isinstance(v, str) else float(f"{v:.3g}") for k, v in rows[-1].items()})
+        report("models_on_sky", rows, args.json)
 
 
 if __name__ == "__main__":
