@@ -155,6 +155,7 @@ draws = synax.sample(
     warmup=40,
     draws=DRAWS,
     start=best.mode,
+    restarts=0,  # the maxima were searched for above: all chains in the highest
     check=False,
 )
 diagnosis = synax.inference.assess(draws)
