@@ -1,5 +1,6 @@
 """Run folders from outside: other people's files, damage, locks, signals, full disks."""
 
+import contextlib
 import json
 import os
 import signal
@@ -261,11 +262,18 @@ def test_a_fit_without_a_finite_loss_fails_and_writes_null(config, tmp_path):
 SIZE = """
 import resource, sys
 from synax.cli import _run, main
-build, limit = _run.precision, int(sys.argv.pop(1))
-def limited(name):  # what is compiled and kept elsewhere may be large; what comes now may not
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-    return build(name)
-_run.precision = limited
+from synax.inference import Run
+begun, limit = sys.argv.pop(1) == "begun", int(sys.argv.pop(1))
+def then_limited(function):
+    def limited(*args, **kwargs):
+        result = function(*args, **kwargs)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        return result
+    return limited
+if begun:  # the first state is kept, and nothing after it
+    Run.save = then_limited(Run.save)
+else:
+    _run.precision = then_limited(_run.precision)
 main()
 """
 
@@ -282,18 +290,25 @@ def program(*arguments, code=None, **options):
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    ("verb", "limit"),
-    [("fit", 100), ("fit", 900), ("sample", 100), ("sample", 6000), ("simulate", 3000)],
+    ("verb", "when", "limit"),
+    [
+        ("fit", "before", 100),
+        ("fit", "before", 900),
+        ("sample", "before", 100),
+        ("sample", "begun", 100),
+        ("simulate", "before", 3000),
+    ],
 )
-def test_a_full_disk_ends_in_one_sentence_with_the_file(config, tmp_path, verb, limit):
+def test_a_full_disk_ends_in_one_sentence_with_the_file(config, tmp_path, verb, when, limit):
     run = tmp_path / "run"
     arguments = [config] if verb != "simulate" else ["--nside", 4, "--steps", 4]
-    process = program(limit, verb, *arguments, "-o", run, "-q", code=SIZE)
+    process = program(when, limit, verb, *arguments, "-o", run, "-q", code=SIZE)
     out, err = process.communicate()
     assert process.returncode == 1, (process.returncode, out, err)
-    assert err.startswith("error: cannot write '") and str(tmp_path) in err and err.count("\n") == 1
+    (told,) = [line for line in err.splitlines() if not line.startswith("warning: ")]
+    assert told.startswith("error: cannot write '") and str(tmp_path) in told
     assert not [p for p in tree(tmp_path) if ".partial" in p or "lock" in p]
-    assert run.exists() == (limit == 6000)
+    assert run.exists() == (when == "begun")
 
 
 BEGINS = "import sys, synax.cli; print('on', flush=True); synax.cli.main()"
@@ -326,6 +341,24 @@ def test_a_signal_that_the_program_cannot_hear_ends_it_all_the_same(tmp_path):
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=20)[1] == "interrupted\n"
     assert process.returncode == 130
+
+
+def test_an_interrupt_before_a_verb_begins_is_told(monkeypatch, capsys):
+    """Typer makes a silent exit of what comes while it reads the command line."""
+    from typer.core import TyperGroup
+
+    from synax.cli import _app
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    codes = []
+    monkeypatch.setattr(TyperGroup, "make_context", interrupted)
+    monkeypatch.setattr(_app, "watched", contextlib.nullcontext)
+    monkeypatch.setattr(_app, "use_cores", lambda: None)
+    monkeypatch.setattr(_app, "leave", codes.append)
+    _app.main()
+    assert codes == [130] and capsys.readouterr().err == "interrupted\n"
 
 
 @pytest.mark.parametrize("verb", ["fit", "sample"])

@@ -97,10 +97,11 @@ def test_sampling_in_pieces_equals_sampling_at_once(tmp_path):
 
     options = {"method": "hmc", "chains": 2, "warmup": 10, "chunk": 10}
     key = jax.random.key(1)
-    short = sample_into(tmp_path / "a", posterior(), key, draws=10, **options)
-    longer = sample_into(tmp_path / "a", posterior(), key, draws=40, **options)
-    whole = sample_into(tmp_path / "b", posterior(), key, draws=40, **options)
-    assert short.posterior["x"].shape == (2, 10)
+    one = jnp.ones(1)  # a parameter may be an array of one number
+    short = sample_into(tmp_path / "a", posterior(one), key, draws=10, **options)
+    longer = sample_into(tmp_path / "a", posterior(one), key, draws=40, **options)
+    whole = sample_into(tmp_path / "b", posterior(one), key, draws=40, **options)
+    assert short.posterior["x"].shape == (2, 10, 1)
     assert longer.posterior["x"].equals(whole.posterior["x"])
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
     chunk = xarray.load_dataset(tmp_path / "a" / "draws" / "000000010.nc", engine="h5netcdf")
@@ -111,9 +112,9 @@ def test_sampling_in_pieces_equals_sampling_at_once(tmp_path):
     assert events[0]["event"] == "started" and events[-1]["event"] == "finished"
     assert max(e.get("draw", 0) for e in events) == 40
     with pytest.raises(ValueError, match="another data"):
-        sample_into(tmp_path / "a", posterior(data=1.0), key, draws=40, **options)
+        sample_into(tmp_path / "a", posterior(one, data=1.0), key, draws=40, **options)
     with pytest.raises(ValueError, match="warmup 10 then, 14 now"):
-        sample_into(tmp_path / "a", posterior(), key, draws=40, **{**options, "warmup": 14})
+        sample_into(tmp_path / "a", posterior(one), key, draws=40, **{**options, "warmup": 14})
 
 
 def test_begin_refuses_another_problem_and_says_which_part(tmp_path):

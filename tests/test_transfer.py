@@ -204,13 +204,6 @@ def scalar_problem(rays, adjoint):
     return of
 
 
-def test_derivative_against_finite_differences(rays):
-    of = scalar_problem(rays, synax.ReversibleAdjoint())
-    b0, h = jnp.asarray(1.2), 1e-5
-    finite = (of(b0 + h) - of(b0 - h)) / (2 * h)
-    assert float(jax.grad(of)(b0)) == pytest.approx(float(finite), rel=1e-6)
-
-
 def test_second_derivatives_and_vmap(rays):
     b0 = jnp.asarray(1.2)
     of = scalar_problem(rays, synax.ReversibleAdjoint())

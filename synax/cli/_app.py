@@ -49,6 +49,12 @@ def _root(
     pass
 
 
+def _swallowed(end: SystemExit) -> BaseException | None:
+    """What typer made a silent exit of: an interrupt that came before a verb had begun."""
+    exit_ = end.__context__
+    return None if exit_ is None else exit_.__cause__
+
+
 def main() -> None:
     """Entry point of the `synax` command: every core of a CPU gets its own rays, or chains."""
     code: int = FAILED
@@ -58,6 +64,8 @@ def main() -> None:
             app()
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else FAILED * bool(end.code)
+            if isinstance(signal := _swallowed(end), KeyboardInterrupt):
+                code = say_interrupted(signal)
         except KeyboardInterrupt as signal:
             code = say_interrupted(signal)
         leave(code)

@@ -131,7 +131,7 @@ def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) 
         "validation": None if np.isnan(result.validation) else result.validation,
         "steps": int(result.history["step"][-1]) if result.history["step"].size else 0,
         "parameters": {
-            path: float(v) if v.ndim == 0 else {"shape": list(v.shape)}
+            path: v.item() if v.ndim == 0 else {"shape": list(v.shape)}
             for path, v in values.items()
         },
         **_quality(result.goodness),
@@ -143,7 +143,7 @@ def save_fit(folder: Path, settings: dict[str, Any], problem: Any, result: Any) 
 
 def _quality(found: Any) -> dict[str, Any]:
     """How well the parameters fit and are known, as plain data."""
-    number = lambda x: float(x) if np.isfinite(x) else None
+    number = lambda x: np.asarray(x).item() if np.all(np.isfinite(x)) else None
     single = lambda values: {k: number(v) for k, v in values.items() if np.size(v) == 1}
     strongest = None
     if found.correlation is not None and len(found.correlation) > 1:

@@ -233,7 +233,7 @@ def describe(posterior: Any, whitening: Whitening, group: np.ndarray) -> dict[st
             "ln_density": float(mode.curvature.logdensity),
             "share": float(shares[i]),
             "chains": chains.get(i, 0),
-            "parameters": {k: float(v) for k, v in params.items() if jnp.size(v) == 1},
+            "parameters": {k: np.asarray(v).item() for k, v in params.items() if v.size == 1},
         })  # fmt: skip
     return {
         "reduced_chi2": reduced_chi2(straight, found.modes[0].latent),
