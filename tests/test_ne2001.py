@@ -135,3 +135,38 @@ def test_surfaces_are_where_the_density_jumps():
     # the end faces of the hot bubble and of Loop I at z = 0 are not named
     assert np.mean(gap < 1.01e-3) > 0.85
     assert len(where) > 60
+
+
+def test_fluctuation_parameters_part_by_part(table):
+    """1/f is the weighted sum of F n^2, where the authors' program sees no clump and no void."""
+    oracle = table("ne2001_dev")
+    comp, flags = oracle["comp"], oracle["flags"]
+    plain = (flags[:, 6] == 0) & (flags[:, 8] == 0) & (oracle["ne"] > 0)
+    filling = synax.emission.FluctuationFilling(synax.electrons.NE2001())
+    position = jnp.asarray(oracle["pos_kpc"].T)
+    squares = eqx.filter_jit(lambda f: f.squares(position))(filling)
+    smooth = comp[:, :4] ** 2 @ np.array([0.18, 120.0, 5.0, 6e4])
+    ldr, lhb, lsb, loop = (flags[:, k] == 1 for k in (2, 3, 4, 5))
+    inside = np.linalg.norm(position.T - np.array([-8.40, -0.045, 0.07]), axis=1) <= 0.12
+    local = np.select([lhb, loop & inside, loop, lsb, ldr], [0.01, 0.2, 0.01, 0.01, 0.1], np.nan)
+    expected = np.where(flags[:, 1] == 1, local * comp[:, 4] ** 2, smooth)
+    np.testing.assert_allclose(squares[plain], expected[plain], **TOLERANCE)
+    assert np.sum(plain & (flags[:, 1] == 1)) > 50
+
+
+def test_fluctuation_parameters_of_clumps_and_voids():
+    """F n^2 of the Crab's clump, which fades, and of the wall of the Gum nebula, with an edge."""
+    squared = catalogue.squared("ne2001", "clumps")
+    plain = catalogue.clumps("ne2001")
+    row = int(np.argmin(np.abs(plain.rows[:-1, 12] - 0.03) + np.abs(plain.rows[:-1, 2] + 0.0645)))
+    at = jnp.asarray(plain.rows[row, :3] + np.array([0.0, 0.008, 0.0]))
+    q = 0.8**2
+    found = catalogue.total_density(squared, at), catalogue.total_density(plain, at)
+    np.testing.assert_allclose(
+        found, [70.0 * (0.03 * np.exp(-q)) ** 2, 0.03 * np.exp(-q)], rtol=1e-9
+    )
+    wall = jnp.asarray(catalogue.voids("ne2001").rows[0, :3])
+    found = catalogue.last_density(catalogue.squared("ne2001", "voids"), wall)
+    np.testing.assert_allclose(found[0], 1.0 * 0.5**2, rtol=1e-12)
+    with pytest.raises(TypeError, match="model"):
+        synax.emission.FluctuationFilling(synax.electrons.YMW16())

@@ -80,13 +80,18 @@ class AbstractNE(AbstractScalarField):
 
     def discs(self, position: Position) -> Points:
         """Thick and thin disc, n1 + n2."""
+        thick, thin = self.each_disc(position)
+        return thick + thin
+
+    def each_disc(self, position: Position) -> tuple[Points, Points]:
+        """Thick and thin disc, n1 and n2."""
         x, y, z = position
         radius = cylindrical_radius(x, y)
         taper = cosine_taper(radius, self.thick_radius, self.r_sun)
         thick = self.thick_column / self.thick_height * sech2(z / self.thick_height) * taper
         u = (radius - self.thin_radius) / self.thin_width
         ring = jnp.where(u * u < 10.0, jnp.exp(-u * u), 0.0)
-        return thick + self.thin_density * ring * sech2(z / self.thin_height)
+        return thick, self.thin_density * ring * sech2(z / self.thin_height)
 
     def arms(self, position: Position) -> Points:
         """The five arms together."""

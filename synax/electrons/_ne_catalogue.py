@@ -44,7 +44,7 @@ def _centers(l: np.ndarray, b: np.ndarray, distance: np.ndarray) -> np.ndarray:
 @functools.cache
 def clumps(model: str) -> Catalogue:
     """Spheres: n exp(-q) for q < 5 or, with an edge, n for q <= 1."""
-    l, b, density, distance, radius, edge = _read(f"{model}_clumps").T
+    l, b, density, distance, radius, edge, _ = _read(f"{model}_clumps").T
     matrix = np.eye(3) / radius[:, None, None]
     limit = np.where(edge == 1, 1.0, 5.0)
     return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.4)
@@ -53,7 +53,7 @@ def clumps(model: str) -> Catalogue:
 @functools.cache
 def voids(model: str) -> Catalogue:
     """Ellipsoids turned about y, then z: n exp(-q) for q < 3 or, with an edge, n for q <= 1."""
-    l, b, distance, density, *axes, theta_y, theta_z, edge = _read(f"{model}_voids").T
+    l, b, distance, density, *axes, theta_y, theta_z, edge, _ = _read(f"{model}_voids").T
     (s1, s2), (c1, c2) = (f(np.radians([theta_y, theta_z])) for f in (np.sin, np.cos))
     zero = np.zeros_like(s1)
     turn = np.array([[c1 * c2, s2, s1 * c2], [-c1 * s2, c2, -s1 * s2], [-s1, zero, c1]])
@@ -62,6 +62,24 @@ def voids(model: str) -> Catalogue:
     matrix = np.stack([-matrix[:, :, 1], matrix[:, :, 0], matrix[:, :, 2]], axis=2)
     limit = np.where(edge == 1, 1.0, 3.0)
     return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.8)
+
+
+@functools.cache
+def squared(model: str, kind: str) -> Catalogue:
+    """The clumps or voids of a model with F n^2 in place of n, F their fluctuation parameter.
+
+    Outside the objects' edges and where they overlap as for `clumps` and `voids`.
+
+    **Arguments:** `kind`: 'clumps' or 'voids'.
+    """
+    plain = {"clumps": clumps, "voids": voids}[kind](model)
+    fluctuation = _read(f"{model}_{kind}").T[-1]
+    rows = plain.rows.copy()
+    faded = rows[:-1, 14] == 0
+    rows[:-1, 3:12] *= np.where(faded, np.sqrt(2.0), 1.0)[:, None]  # (n e^-q)^2 = n^2 e^-2q
+    rows[:-1, 13] *= np.where(faded, 2.0, 1.0)
+    rows[:-1, 12] = fluctuation * rows[:-1, 12] ** 2
+    return plain._replace(rows=rows)
 
 
 def _index(

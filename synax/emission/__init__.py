@@ -15,6 +15,7 @@ from ._dispersion import (
     rotation_variance_rate as rotation_variance_rate,
 )
 from ._faraday import FaradayRotation as FaradayRotation
+from ._fluctuations import FluctuationFilling as FluctuationFilling
 from ._free_free import FreeFree as FreeFree
 from ._gaunt import free_free as free_free, gaunt_factor as gaunt_factor
 from ._kernels import synchrotron_kernels as synchrotron_kernels
