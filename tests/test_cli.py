@@ -503,11 +503,11 @@ def test_the_program_runs_as_a_module(tmp_path):
 
 
 def test_physics_of_the_configuration(tmp_path):
-    """Free-free by itself below 0.2 GHz, circular polarisation on request, what excludes what."""
+    """Free-free by itself below 0.2 GHz and its depth, V on request, what excludes what."""
     small = ("--nside", "1", "--steps", "4", "--electrons", "TwoDisc", "-q")
     plain = ("--set", "output.figure=false", "--outputs", "stokes")
     out = tmp_path / "low"
-    result = call("simulate", *small, *plain, "--frequency", "0.03", "-o", out)
+    result = call("simulate", *small, *plain, "--outputs", "tau", "-f", "0.03", "-o", out)
     assert result.exit_code == 0, result.output
     record = json.loads((out / "record.json").read_text())
     depth = record["optical_depth"]["0.03 GHz"]
@@ -519,6 +519,12 @@ def test_physics_of_the_configuration(tmp_path):
         load_map(out / "stokes_0.03GHz.fits").I, expected.stokes.I, rtol=1e-9
     )
     np.testing.assert_allclose(depth["largest"], expected.optical_depth.max(), rtol=1e-3)
+    tau = load_map(out / "tau_0.03GHz.fits")
+    assert (tau.kind, tau.unit, tau.frequency) == ("TAU", "1", 0.03)
+    np.testing.assert_allclose(tau.values, expected.optical_depth, rtol=1e-9)
+    assert "tau 0.03 GHz" in record["error_estimate"]["outputs"]
+    message = refused("simulate", *small, "--outputs", "tau", "-f", "23", "-o", tmp_path / "high")
+    assert "set physics.free_free = true" in message
     out = tmp_path / "circular"
     change = ("--set", "physics.self_absorption=true")
     result = call("simulate", *small, *plain, *change, "--frequency", "23", "-o", out)

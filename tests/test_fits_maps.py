@@ -36,6 +36,7 @@ def make(kind="IQU", freq=(23.0,), dtype=np.float64, **kwargs):
         make("RM", frame="equatorial"),
         make("DM"),
         make("EM"),
+        make("TAU", freq=(0.01, 0.03)),
         make(pixels=[3, 70, 11], ordering="NEST"),
         make("I", freq=(1.0, 2.0), pixels=[3, 70, 11]),
     ],

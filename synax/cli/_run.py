@@ -25,8 +25,9 @@ from ._console import BadInput
 Outputs = dict[str, Any]
 """Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM, DEPTH, SCATTER."""
 
-DEPTH, SCATTER = "optical_depth", "rotation_measure_variance"
-"""What is found beside the outputs asked for, with absorption and with turbulence."""
+DEPTH, SCATTER = "tau", "rotation_measure_variance"
+"""What is found beside the outputs asked for: (n_freq, n_rays) with absorption, (n_rays,) with
+turbulence."""
 
 
 class Sky(NamedTuple):
@@ -82,6 +83,11 @@ def prepare(config: dict[str, Any]) -> Sky:
         "domain": _build.domain(config["domain"]),
     }
     _check_observer(lines["observer"], geometry["domain"])
+    if DEPTH in config["outputs"] and not (physics["self_absorption"] or "free_free" in physics):
+        raise BadInput(
+            "outputs: tau needs something that absorbs: set physics.free_free = true or "
+            "physics.self_absorption = true (auto has none at 0.2 GHz and above)"
+        )
     return Sky(
         fields,
         lines["nside"],
@@ -123,7 +129,8 @@ def check_memory(config: dict[str, Any], results: bool = True) -> None:
     if isinstance(pixels, str):  # only the mask itself, which is read whole
         size, what = 24.0 * count, f"a mask of {count:,} pixels"
     else:
-        maps = sum(3 * len(config["frequency"]) if name == "stokes" else 1 for name in outputs)
+        each = {"stokes": 3 * len(config["frequency"]), DEPTH: len(config["frequency"])}
+        maps = sum(each.get(name, 1) for name in outputs)
         width = 4 if config["integration"]["precision"] == "float32" else 8
         size = count * (8.0 + 2.0 * width * maps * results)
         what = f"{count:,} sightlines" + (f" and {maps} maps of them" if results else "")
@@ -146,7 +153,7 @@ def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
     integration = sky.integration
     magnetic, electrons = sky.fields["magnetic"], sky.fields["electrons"]
 
-    if "stokes" in sky.outputs:
+    if {"stokes", DEPTH} & set(sky.outputs):
         emitter = sky.synchrotron()
 
         def together(rays: Sightlines) -> Outputs:
@@ -281,6 +288,10 @@ def _errors(
     report = {}
     for name in coarse:
         values = fine[name]
+        if name == DEPTH:
+            for k, nu in enumerate(sky.frequency):
+                report[f"{DEPTH} {label(nu)} GHz"] = _difference(coarse[name][k], values[k])
+            continue
         if name != "stokes":
             report[name] = _difference(coarse[name], values)
             continue

@@ -11,7 +11,7 @@ from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
 from . import _values as v
 
 GROUPS = ("magnetic", "electrons", "cosmic_rays")
-OUTPUTS = ("stokes", "RM", "DM", "EM")
+OUTPUTS = ("stokes", "RM", "DM", "EM", "tau")
 DISTRIBUTIONS = ("uniform", "normal", "lognormal", "loguniform")
 
 
@@ -36,7 +36,7 @@ TOP: Section = {
     ),
     "outputs": Key(
         v.list_of(v.choice(*OUTPUTS), "output"),
-        "any of stokes, RM, DM, EM",
+        "any of stokes, RM, DM, EM, and tau: optical depth, where something absorbs",
         ["stokes", "RM", "DM"],
     ),
     "seed": Key(v.integer(0, 2**32 - 1), "for the random parts of models, and for noise", 0),

@@ -49,7 +49,7 @@ def simulate(
     electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,
     cosmic_rays: Annotated[str | None, typer.Option(help="Cosmic-ray model by name.")] = None,
     outputs: Annotated[
-        list[str] | None, typer.Option("--outputs", help="stokes, RM, DM, EM; repeat.")
+        list[str] | None, typer.Option("--outputs", help="stokes, RM, DM, EM, tau; repeat.")
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of I, Q, U.")] = None,
     convention: Annotated[str | None, typer.Option(help="Sign of U: IAU or COSMO.")] = None,
@@ -133,7 +133,11 @@ def file_names(settings: dict[str, Any]) -> dict[str, str]:
     elif "stokes" in settings["outputs"]:
         for nu in settings["frequency"]:
             names[f"stokes {label(nu)} GHz"] = f"stokes_{label(nu)}GHz.fits"
-    names.update({kind: f"{kind}.fits" for kind in settings["outputs"] if kind != "stokes"})
+    if "tau" in settings["outputs"]:
+        for nu in settings["frequency"]:
+            names[f"tau {label(nu)} GHz"] = f"tau_{label(nu)}GHz.fits"
+    columns = [kind for kind in settings["outputs"] if kind not in ("stokes", "tau")]
+    names.update({kind: f"{kind}.fits" for kind in columns})
     if settings["output"]["figure"]:
         names["figure"] = "sky.png"
     return {**names, "record": "record.json"}
@@ -168,20 +172,21 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
 
     begin = time.perf_counter()
     options = settings["output"]
-    folder, names = Path(options["directory"]), file_names(settings)
-    check_folder(folder, list(names.values()), options["overwrite"])
     survey, wanted = None, settings
     if "survey" in settings:
         from . import _survey
 
         survey = _survey.load(settings["survey"])
         wanted = _survey.prepared(settings, survey)
+    folder, names = Path(options["directory"]), file_names(wanted)
+    check_folder(folder, list(names.values()), options["overwrite"])
     sky = _run.prepare(wanted)
     described = _write.describe(sky)
     ready = time.perf_counter()
     with _progress(talk, len(sky.pixels)) as advance:
         results, error = _run.compute(sky, advance)
-    depths = _depths(settings, results.pop(_run.DEPTH, None))
+    depths = _depths(sky, results.get(_run.DEPTH))
+    results = {name: results[name] for name in sky.outputs}
     _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
@@ -215,13 +220,13 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     return record
 
 
-def _depths(settings: dict[str, Any], depth: Any) -> dict[str, Any]:
+def _depths(sky: Any, depth: Any) -> dict[str, Any]:
     """The optical depth at each frequency, if something absorbs."""
     import numpy as np
 
     if depth is None:
         return {}
-    pairs = zip(settings["frequency"], depth, strict=True)
+    pairs = zip(sky.frequency, depth, strict=True)
     number = lambda x: float(f"{x:.4g}")
     found = {
         f"{label(nu)} GHz": {"median": number(np.median(x)), "largest": number(np.max(x))}

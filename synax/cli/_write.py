@@ -13,7 +13,7 @@ from ..maps._skymap import SkyMap
 from ..maps._units import label
 from ._console import BadInput
 from ._record import version
-from ._run import Sky
+from ._run import DEPTH, Sky
 
 _CARDS = {"magnetic": "MAGNETIC", "electrons": "ELECTRON", "cosmic_rays": "COSMICRA"}
 _SOURCES = ("model", "class", "grid")
@@ -37,6 +37,11 @@ def sky_maps(sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any])
     unit = settings["output"]["unit"]
     maps = {}
     for kind, values in results.items():
+        if kind == DEPTH:
+            for k, nu in enumerate(sky.frequency):
+                made = SkyMap(jnp.asarray(values[k]), "TAU", sky.nside, frequency=nu, **common)
+                maps[f"{DEPTH} {label(nu)} GHz"] = made
+            continue
         if kind != "stokes":
             maps[kind] = SkyMap(jnp.asarray(values), kind, sky.nside, **common)
             continue
@@ -95,7 +100,10 @@ def maps(
 
         stokes = [m for name, m in made.items() if name.startswith("stokes")]
         highest = [max(stokes, key=lambda m: m.frequency)] if stokes else []
-        others = [m for name, m in made.items() if not name.startswith("stokes")]
+        depths = [m for m in made.values() if m.kind == "TAU"]
+        deepest = [min(depths, key=lambda m: m.frequency)] if depths else []
+        columns = [m for m in made.values() if m.frequency is None]
+        others = [*columns, *deepest]
         figure = plot.sky(*highest, *others)
         with stage(names["figure"]) as temporary:
             figure.savefig(

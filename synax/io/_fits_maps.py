@@ -15,7 +15,7 @@ import numpy as np
 
 from .._version import __version__
 from ..maps._given import UNSEEN
-from ..maps._kinds import COMPONENTS, UNITS
+from ..maps._kinds import ALL_FREQUENCIES, COMPONENTS, UNITS
 from ..maps._skymap import SkyMap
 from ..maps._units import as_frequency, conversion_factor, label
 from . import _fits_cards as header_of
@@ -318,7 +318,7 @@ def _read_table(
     units = [header_of.unit_of(cards, k, names[k], UNITS[kind], unit, override)
              for k in index.values()]  # fmt: skip
     nu = None
-    if "rad/m2" not in units and "pc/cm3" not in units and "pc/cm6" not in units:
+    if kind not in ALL_FREQUENCIES:
         nu = header_of.frequency_of(cards, frequency, override, fallback_frequency)
     elif frequency is not None:
         cards.refuse(f"a map of {kind} has no frequency, got frequency = {frequency:g}")

@@ -14,6 +14,7 @@ COMPONENTS = {
     "RM": ("RM",),
     "DM": ("DM",),
     "EM": ("EM",),
+    "TAU": ("TAU",),
 }
 """Kinds of map and the components each one has."""
 
@@ -22,8 +23,12 @@ UNITS = {
     "RM": ("rad/m2",),
     "DM": ("pc/cm3",),
     "EM": ("pc/cm6",),
+    "TAU": ("1",),
 }
 """Units each kind may have; the first is its default."""
+
+ALL_FREQUENCIES = ("RM", "DM", "EM")
+"""Kinds whose maps have no frequency."""
 
 ORDERINGS = ("RING", "NEST")
 CONVENTIONS = ("IAU", "COSMO")

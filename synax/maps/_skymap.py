@@ -15,6 +15,7 @@ from .._checks import warn
 from ._arithmetic import addend, as_factor, factors
 from ._given import UNSEEN, as_nside, as_pixels, as_values
 from ._kinds import (
+    ALL_FREQUENCIES,
     COMPONENTS,
     CONVENTIONS,
     FRAMES,
@@ -28,7 +29,7 @@ from ._resolution import averaged, order_of_whole_sky, power_of_two, renumbered
 from ._shown import as_html, as_text
 from ._smoothing import smoothed
 from ._stokes import Stokes
-from ._units import BRIGHTNESS_UNITS, as_frequency, label, spelled
+from ._units import as_frequency, label, spelled
 
 _FACTS = ("kind", "nside", "unit", "frequency", "ordering", "frame", "convention", "pixels")
 
@@ -46,11 +47,12 @@ class SkyMap(eqx.Module):
     - `values`: (*freq, n_pix) for one quantity, (components, *freq, n_pix) for kinds 'IQU', 'QU',
       'IQUV'. An astropy Quantity, or a table's column with a unit, is converted to `unit`. NaN,
       HEALPix's UNSEEN and the mask of a masked array all mean a missing pixel, NaN inside.
-    - `kind`: 'IQU', 'IQUV', 'QU', 'I', 'V', 'RM', 'DM' or 'EM'.
+    - `kind`: 'IQU', 'IQUV', 'QU', 'I', 'V', 'RM', 'DM', 'EM' or 'TAU' (optical depth).
     - `nside`: HEALPix resolution; a power of two in NEST.
     - `unit`: K_RJ, K_CMB (also m, u), Jy/sr or MJy/sr for brightness; rad/m2, pc/cm3 and pc/cm6
-      for RM, DM and EM, which is also the default. Spellings of archives (uKcmb, rad m-2) pass.
-    - `frequency`: GHz, a positive number or a sequence, or a Quantity; for brightness only.
+      for RM, DM and EM, 1 for TAU, which is also the default. Spellings of archives (uKcmb,
+      rad m-2) pass.
+    - `frequency`: GHz, a positive number or a sequence, or a Quantity; not for RM, DM and EM.
     - `ordering`: 'RING' or 'NEST'. `frame`: 'galactic', 'equatorial' or 'ecliptic'.
     - `convention`: sign of U: 'IAU' (angles from north through east) or 'COSMO' (U reversed).
       V > 0 is right-handed (IEEE) in both.
@@ -94,9 +96,9 @@ class SkyMap(eqx.Module):
         choose("convention", self.convention, CONVENTIONS)
         if self.ordering == "NEST":
             power_of_two(self.nside)
-        brightness = self.unit in BRIGHTNESS_UNITS
-        if brightness != (self.frequency is not None):
-            need = "needs a frequency (GHz)" if brightness else "has no frequency"
+        at_one = self.kind not in ALL_FREQUENCIES
+        if at_one != (self.frequency is not None):
+            need = "needs a frequency (GHz)" if at_one else "has no frequency"
             raise ValueError(f"a map of {self.kind} {need}, got frequency={self.frequency}")
         if self.values.shape != self._shape():
             raise ValueError(

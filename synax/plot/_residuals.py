@@ -44,7 +44,7 @@ def residuals(
     rest_unit = unit
     if sigma is not None:
         rest, rest_unit = rest / (factor * np.asarray(sigma)), "σ"
-    signed = component not in ("I", "DM", "EM")
+    signed = component not in ("I", "DM", "EM", "TAU")
     norm, cmap = (_signed_norm(given), "RdBu_r") if signed else (_log_norm(given), "inferno")
     top = float(np.nanpercentile(np.abs(rest), 99.5)) or 1.0
     where = "" if data.frequency is None else f", {_frequency(float(data.frequency))}"  # type: ignore[arg-type]

@@ -178,12 +178,14 @@ def _panels(sky: SkyMap) -> list[dict[str, Any]]:
                 "label": r"rad m$^{-2}$",
             }
         ]
-    if sky.kind in ("DM", "EM"):
+    if sky.kind in ("DM", "EM", "TAU"):
         names = {
             "DM": ("Dispersion measure", r"pc cm$^{-3}$", "cividis"),
             "EM": ("Emission measure", r"pc cm$^{-6}$", "cividis"),
+            "TAU": ("Optical depth", "", "cividis"),
         }
         title, label, cmap = names[sky.kind]
+        title = title if last is None else f"{title}, {_frequency(last)}"
         values = np.asarray(full.values)
         norm = _log_norm(values)
         return [
