@@ -1,5 +1,8 @@
 """The application: one file a verb, put together here."""
 
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
 import typer
 
 from .._numerics._cores import use_cores
@@ -15,6 +18,7 @@ from . import (
     _simulate,
 )
 from ._console import FAILED, say_interrupted
+from ._programs import kept_programs
 from ._signals import leave, watched
 
 app = typer.Typer(
@@ -40,13 +44,29 @@ def _version(value: bool) -> bool:
     return value
 
 
+if TYPE_CHECKING:
+    _Context = typer.Context
+else:
+    _Context = typer.Context.__base__  # Click's own class, which is what typer hands over
+
+_COMPILING = ("simulate", "compare", "fit", "sample")
+"""Verbs whose compiled programs are kept; `benchmark` measures compilation."""
+
+
 @app.callback()
 def _root(
+    context: _Context,
     version: bool = typer.Option(
         False, "--version", callback=_version, is_eager=True, help="Print the version and exit."
     ),
+    compile_cache: bool = typer.Option(
+        True,
+        " /--no-compile-cache",
+        help="Keep no compiled programs in the cache folder, and take none from it.",
+    ),
 ) -> None:
-    pass
+    if context.obj is not None and compile_cache and context.invoked_subcommand in _COMPILING:
+        context.obj.enter_context(kept_programs())
 
 
 def _swallowed(end: SystemExit) -> BaseException | None:
@@ -61,7 +81,8 @@ def main() -> None:
     with watched():
         try:
             use_cores()
-            app()
+            with ExitStack() as until_the_end:
+                app(obj=until_the_end)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else FAILED * bool(end.code)
             if isinstance(signal := _swallowed(end), KeyboardInterrupt):
