@@ -6,7 +6,7 @@ Used by the command line and by the documentation; a new model appears in both b
 import dataclasses
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from types import ModuleType
 from typing import Any, NamedTuple, get_args
 
@@ -78,15 +78,19 @@ class ModelEntry(NamedTuple):
 REQUIRED = "(required)"
 
 
-def models(group: str | None = None) -> list[ModelEntry]:
-    """All models, or those of one group ('magnetic', 'electrons', 'cosmic_rays')."""
+def models(group: str | None = None, names: Collection[str] | None = None) -> list[ModelEntry]:
+    """All models, or those of one group ('magnetic', 'electrons', 'cosmic_rays').
+
+    With `names` only the models called so: each is built to find its defaults, which takes time.
+    """
     entries = []
     for name, module, _ in GROUPS:
         if group not in (None, name):
             continue
         for public, make in sorted(vars(module).items()):
             info = getattr(make, "info", None)
-            if isinstance(info, ModelInfo) and not public.startswith("_"):
+            wanted = names is None or public in names
+            if isinstance(info, ModelInfo) and wanted and not public.startswith("_"):
                 entries.append(_entry(name, public, make, info))
     return entries
 

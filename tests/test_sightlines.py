@@ -11,6 +11,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 import synax
+from synax.sightlines import _rings
 
 
 def orthonormal(rays):
@@ -178,3 +179,19 @@ def test_every_ray_may_start_somewhere_else():
     np.testing.assert_allclose(column(rays.sharded()), column(rays), rtol=1e-12)
     with pytest.raises(ValueError, match="one for each of 12 rays"):
         synax.Sightlines.healpix(1, minimum_distance=[1.0, 2.0])
+
+
+@pytest.mark.parametrize("nside", [1, 2, 3, 16, 2**20 + 5, 2**29])
+def test_centres_on_rings_are_those_of_healpy(nside):
+    """Also where rings begin, at the border of cap and belt, and on the equator."""
+    n, count = nside, 12 * nside**2
+    some = np.random.default_rng(0).integers(0, count, 2000)
+    ring = np.random.default_rng(1).integers(1, n + 1, 500)
+    first = 2 * ring * (ring - 1)
+    near = np.array([0, 2 * n * (n - 1), 6 * n * n, 6 * n * n + 2 * n, count])[:, None]
+    pixels = np.concatenate([some, first, first - 1, (near + np.arange(-9, 9)).ravel()])
+    pixels = np.unique(pixels.clip(0, count - 1))
+    lon, lat = healpy.pix2ang(nside, pixels, lonlat=True)
+    found = _rings.ring_centres(nside, pixels)
+    np.testing.assert_allclose(found[0], np.radians(lon), rtol=0, atol=4e-15)
+    np.testing.assert_allclose(found[1], np.radians(lat), rtol=0, atol=2e-15)

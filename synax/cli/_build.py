@@ -60,17 +60,25 @@ def _one(group: str, name: str, part: dict[str, Any], seed: int) -> Any:
 
 def _model(group: str, name: str, part: dict[str, Any]) -> tuple[type, Any]:
     """The class and its constructor; inside another model ('magnetic.along') any group serves."""
-    given, allowed = part.pop("model"), {}
+    given = part.pop("model")
     nested = not name.removeprefix(group).removeprefix(".").isdigit() and name != group
-    for entry in _catalogue.models(None if nested else group):
+    allowed = _allowed(group, nested, given.split("."))
+    if given not in allowed:
+        allowed = _allowed(group, nested, None)
+        hint = suggestion(given, allowed)
+        raise BadInput(f"{name}.model = {given!r}: must be one of {', '.join(allowed)}{hint}")
+    return allowed[given]
+
+
+def _allowed(group: str, nested: bool, names: list[str] | None) -> dict[str, tuple[type, Any]]:
+    """Models of these names (None: all) and their variants, as they are called in `group`."""
+    allowed = {}
+    for entry in _catalogue.models(None if nested else group, names):
         key = entry.name if entry.group == group else f"{entry.group}.{entry.name}"
         allowed[key] = (entry.cls, entry.make)
         for variant in entry.variants:
             allowed[f"{key}.{variant}"] = (entry.cls, entry.variant(variant))
-    if given not in allowed:
-        hint = suggestion(given, allowed)
-        raise BadInput(f"{name}.model = {given!r}: must be one of {', '.join(allowed)}{hint}")
-    return allowed[given]
+    return allowed
 
 
 def _user_class(name: str, part: dict[str, Any]) -> tuple[type, Any]:

@@ -179,7 +179,9 @@ def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
 
 
 def compute(
-    sky: Sky, advance: Callable[[int], None] = lambda n: None
+    sky: Sky,
+    advance: Callable[[int], None] = lambda n: None,
+    begun: Callable[[], None] = lambda: None,
 ) -> tuple[Outputs, dict[str, Any]]:
     """All outputs on all pixels, and the numerical error estimated by doubling the steps.
 
@@ -187,7 +189,7 @@ def compute(
 
     Rays go in blocks of equal size over all devices. The doubled steps are those of the near and
     the far half of some rays, one after the other, so that one compiled program does everything.
-    `advance(n)` is told of every `n` rays.
+    `advance(n)` is told of every `n` rays; `begun()` is called while the first of them compute.
     """
     devices = len(jax.devices())
     largest = devices * (BLOCKS["cores"] if jax.default_backend() == "cpu" else BLOCKS["other"])
@@ -213,7 +215,9 @@ def compute(
     for start in range(0, len(sky.pixels), size):
         pixels = sky.pixels[start : start + size]
         running.append((start, march(pixels, sky.geometry["minimum_distance"], np.inf)))
-        if start:
+        if start == 0:
+            begun()
+        else:
             finish(*running.pop(0))
     finish(*running.pop())
 
@@ -272,12 +276,13 @@ def _joined(sky: Sky, near: Outputs, far: Outputs) -> Outputs:
     if "stokes" not in near:
         return whole
     law = sky.synchrotron().law(jnp.asarray(sky.frequency))
+    compose = eqx.filter_jit(lambda law, near, far: law.compose(near, far).stokes)
 
     def light(part: Outputs) -> Light:
         components = (*part["stokes"], None)[:4]
         return Light(components, (), part.get("RM"), part.get(DEPTH), part.get(SCATTER))
 
-    joined = law.compose(light(near), light(far)).stokes
+    joined = compose(law, light(near), light(far))
     return whole | {"stokes": np.stack([np.asarray(x) for x in joined if x is not None])}
 
 

@@ -1,5 +1,6 @@
 """`synax simulate`: from a configuration to maps, a figure and a record."""
 
+import threading
 import time
 from contextlib import nullcontext
 from pathlib import Path
@@ -183,8 +184,10 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     sky = _run.prepare(wanted)
     described = _write.describe(sky)
     ready = time.perf_counter()
+    meanwhile = threading.Thread(target=_write.import_needed, args=(settings,), daemon=True)
     with _progress(talk, len(sky.pixels)) as advance:
-        results, error = _run.compute(sky, advance)
+        results, error = _run.compute(sky, advance, meanwhile.start)
+    meanwhile.join()
     depths = _depths(sky, results.get(_run.DEPTH))
     results = {name: results[name] for name in sky.outputs}
     _warn_of_error(error)

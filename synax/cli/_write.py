@@ -1,5 +1,7 @@
 """The files of a simulation: FITS maps and the figure."""
 
+import importlib
+from contextlib import suppress
 from typing import Any
 
 import jax.numpy as jnp
@@ -22,6 +24,15 @@ _SOURCES = ("model", "class", "grid")
 def png_facts(title: str) -> dict[str, str]:
     """What a figure's file says about itself."""
     return {"Software": f"synax {version()}", "Title": title}
+
+
+def import_needed(settings: dict[str, Any]) -> None:
+    """Import what writing needs. It takes a second, best spent while other cores compute."""
+    with suppress(Exception):  # whoever imports it in earnest says what is wrong
+        importlib.import_module("astropy.io.fits")
+        if settings["output"]["figure"]:
+            for name in ("healpy", "matplotlib.figure", "matplotlib.backends.backend_agg"):
+                importlib.import_module(name)
 
 
 def describe(sky: Sky) -> dict[str, Any]:

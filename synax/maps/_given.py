@@ -41,6 +41,7 @@ def as_values(values: Any, unit: str) -> Any:
     return jnp.asarray(np.where(missing, np.asarray(np.nan, array.dtype), array))
 
 
+@jax.jit
 def _marked(values: Any) -> Any:
     return jnp.where(is_unseen(values), jnp.nan, values)
 

@@ -15,6 +15,7 @@ from .._numerics._mesh import as_mesh
 from .._parameters import as_parameter, without_unit
 from ..fields._domain import AbstractDomain, Box
 from ._frames import FRAMES, basis, rotation
+from ._rings import ring_centres
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
@@ -194,13 +195,11 @@ class Sightlines(eqx.Module):
 
         **Reference:** Gorski et al. 2005, ApJ 622, 759.
         """
-        import healpy
-
         nside = checks.integer("nside", nside)
-        if not healpy.isnsideok(nside):
+        if nside > 2**29:
             raise ValueError(f"nside must be a positive integer HEALPix accepts, got {nside!r}")
         checks.choice("ordering", ordering, ("RING", "NEST"))
-        if ordering == "NEST" and not healpy.isnsideok(nside, nest=True):
+        if ordering == "NEST" and nside & (nside - 1):
             raise ValueError(f"nside must be a power of two in NEST ordering, got {nside}")
         n_pixels = 12 * nside**2
         if pixels is not None and mask is not None:
@@ -214,8 +213,7 @@ class Sightlines(eqx.Module):
             checks.memory(f"nside = {nside}: {count:,} sightlines", RAY_BYTES * count)
         numbers = np.arange(n_pixels) if pixels is None else pixels
         nest = ordering == "NEST"
-        lon, lat = healpy.pix2ang(nside, numbers, nest=nest, lonlat=True)
-        vectors = basis(np.radians(lon), np.radians(lat))
+        vectors = basis(*_centres(nside, numbers, nest))
         if subsamples > 1:
             vectors = _inside(vectors, numbers, nside, nest, subsamples)
             pixels = None if pixels is None else np.repeat(pixels, subsamples**2)
@@ -437,6 +435,15 @@ def _in_frame(sky: Any, frame: str) -> tuple[Any, Any]:
     name = "icrs" if frame == "equatorial" else "barycentricmeanecliptic"
     there = sky.transform_to(name).spherical
     return there.lon, there.lat
+
+
+def _centres(nside: int, numbers: np.ndarray, nest: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Longitude and latitude (rad) of pixel centres."""
+    if nest:
+        import healpy
+
+        numbers = healpy.nest2ring(nside, numbers)
+    return ring_centres(nside, numbers)
 
 
 def _inside(

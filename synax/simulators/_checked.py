@@ -16,7 +16,7 @@ from ..fields._domain import AbstractDomain, Box
 from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface, Moved
 from ..sightlines._sightlines import Sightlines
-from ._standing import warn_of_surfaces
+from ._standing import known_surfaces, warn_of_surfaces
 
 
 def check_simulator(simulator: Any) -> None:
@@ -118,7 +118,7 @@ def _free_field(field: AbstractField) -> bool:
 
 def _check_boxes(name: str, field: AbstractField, domain: AbstractDomain) -> None:
     """Warn of grids that end beyond the domain: the part outside is never looked at."""
-    for surface in field.surfaces():
+    for surface in known_surfaces(field):
         corners = _sample(surface)
         if corners is None:
             continue

@@ -28,7 +28,7 @@ def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
     place = np.asarray(rays.observer, float)
     rounding = max(1e-9, 100.0 * float(np.finfo(rays.observer.dtype).eps))
     for field in fields:
-        for number, surface in enumerate(_known(field)):
+        for number, surface in enumerate(known_surfaces(field)):
             if not surface.gap(place) < rounding:
                 continue
             if isinstance(surface, Plane) and float(surface.height) == 0.0:
@@ -38,7 +38,7 @@ def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
 
 
 @eqx.filter_jit
-def _known(field: AbstractField) -> tuple[AbstractSurface, ...]:
+def known_surfaces(field: AbstractField) -> tuple[AbstractSurface, ...]:
     """The surfaces of a field, with their numbers."""
     return field.surfaces()
 
