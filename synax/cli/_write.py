@@ -1,6 +1,7 @@
 """The files of a simulation: FITS maps and the figure."""
 
 import importlib
+import io
 from contextlib import suppress
 from typing import Any
 
@@ -31,8 +32,12 @@ def import_needed(settings: dict[str, Any]) -> None:
     with suppress(Exception):  # whoever imports it in earnest says what is wrong
         importlib.import_module("astropy.io.fits")
         if settings["output"]["figure"]:
-            for name in ("healpy", "matplotlib.figure", "matplotlib.backends.backend_agg"):
-                importlib.import_module(name)
+            importlib.import_module("healpy")
+            from .. import plot
+
+            figure = plot.figure()
+            figure.text(0.5, 0.5, r"m$^{-2}$")  # fonts and formulae take their time once
+            figure.savefig(io.BytesIO())
 
 
 def describe(sky: Sky) -> dict[str, Any]:

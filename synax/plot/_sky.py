@@ -70,7 +70,7 @@ def draw_mollweide(
     _graticule(axes, "#707070" if cmap == "RdBu_r" else "white")
     axes.set_title(title, fontsize=13, color=_INK, pad=8)
     axes.set_axis_off()
-    axes.set(xlim=(-2.04, 2.04), ylim=(-1.03, 1.03), aspect="equal")
+    axes.set(xlim=(-2.04, 2.04), ylim=(-1.03, 1.03), aspect="equal", xticks=(), yticks=())
     bar = axes.figure.colorbar(
         shown, ax=axes, orientation="horizontal", shrink=0.62, aspect=38, pad=0.03, extend="both"
     )
