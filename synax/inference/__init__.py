@@ -1,10 +1,12 @@
 """Posteriors: likelihoods, priors, curvature, samplers."""
 
+from ._competing import Competing as Competing
 from ._correlated import (
     CorrelatedFit as CorrelatedFit,
     fit_correlated_noise as fit_correlated_noise,
 )
 from ._curvature import Curvature as Curvature, Forecast as Forecast, Mode as Mode
+from ._density import LatentDensity as LatentDensity
 from ._diagnostics import (
     ConvergenceWarning as ConvergenceWarning,
     Diagnosis as Diagnosis,
@@ -14,6 +16,7 @@ from ._diagnostics import (
 from ._fit import Fit as Fit, FitStep as FitStep, fit as fit
 from ._goodness import Goodness as Goodness, Maximum as Maximum
 from ._identity import RunRefused as RunRefused
+from ._importance import Importance as Importance
 from ._laplace import Laplace as Laplace
 from ._likelihood import (
     AbstractLikelihood as AbstractLikelihood,
@@ -57,7 +60,15 @@ from ._runs import (
     read_draws as read_draws,
     read_log as read_log,
 )
-from ._sample import begin as begin, sample as sample
+from ._sample import sample as sample
 from ._sampler import Chunk as Chunk, Sampler as Sampler, SamplerState as SamplerState
+from ._strategies import AbstractStrategy as AbstractStrategy, Chains as Chains
 from ._uf23_prior import UF23Prior as UF23Prior
-from ._variational import Variational as Variational, mgvi as mgvi
+from ._variational import MGVI as MGVI, Variational as Variational, mgvi as mgvi
+from ._whitening import (
+    AbstractWhitening as AbstractWhitening,
+    FisherWhitening as FisherWhitening,
+    PathfinderWhitening as PathfinderWhitening,
+    PriorWhitening as PriorWhitening,
+    begin as begin,
+)

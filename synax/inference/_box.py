@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax.scipy.special import log_ndtr, ndtr, ndtri
 from jaxtyping import Array, Float
 
+from ._density import LatentDensity
 from ._priors import AbstractPrior, Chained, StandardPrior, UniformMap
 
 Latent = Float[Array, " n"]
@@ -112,12 +113,12 @@ class BoxPrior(AbstractPrior):
         return fraction if self.soft is None else unsquash(fraction, self.soft)
 
 
-def has_boxes(posterior: Any) -> bool:
+def has_boxes(posterior: LatentDensity) -> bool:
     """Whether any prior of a posterior is uniform, or a function of a uniform one."""
-    return any(_uniform(b.prior) is not None for b in getattr(posterior, "blocks", ()))
+    return any(_uniform(b.prior) is not None for b in posterior.blocks)
 
 
-def boxed(posterior: Any, soft: Latent | None = None) -> Any:
+def boxed(posterior: LatentDensity, soft: Latent | None = None) -> LatentDensity:
     """The same posterior with straight latents for its bounded parameters.
 
     **Arguments:** `soft`: (n_latent,) scale of the bends; None: fractions in [0, 1].
@@ -135,7 +136,7 @@ def boxed(posterior: Any, soft: Latent | None = None) -> Any:
     return eqx.tree_at(lambda p: p.blocks, posterior, tuple(blocks))
 
 
-def bounds(posterior: Any) -> tuple[Latent, Latent]:
+def bounds(posterior: LatentDensity) -> tuple[Latent, Latent]:
     """Lowest and highest value of each latent of a posterior from `boxed` (without `soft`)."""
     flags = [
         jnp.full(b.prior.size, isinstance(b.prior, BoxPrior) and b.prior.soft is None)
@@ -145,7 +146,7 @@ def bounds(posterior: Any) -> tuple[Latent, Latent]:
     return jnp.where(box, 0.0, -jnp.inf), jnp.where(box, 1.0, jnp.inf)
 
 
-def standard_latent(posterior: Any, soft: Latent, latent: Latent) -> Latent:
+def standard_latent(posterior: LatentDensity, soft: Latent, latent: Latent) -> Latent:
     """Latents of `posterior` itself for latents of `boxed(posterior, soft)`; always finite."""
     parts, start = [], 0
     for block in posterior.blocks:

@@ -13,6 +13,8 @@ from jaxtyping import Array, Float
 from ..simulators import AbstractSimulator
 from ..transfer import ForwardMode
 from ._box import BoxPrior, bounds
+from ._damping import Damping
+from ._density import LatentDensity
 
 TANGENTS = 16
 Latent = Float[Array, " n_latent"]
@@ -34,7 +36,7 @@ class Curvature(NamedTuple):
         return self.fisher + self.prior
 
 
-def forward_only(posterior: Any) -> Any:
+def forward_only(posterior: LatentDensity) -> LatentDensity:
     """The posterior with its simulator in forward mode, which saves the second pass."""
     if not isinstance(posterior.model, AbstractSimulator):
         return posterior
@@ -52,7 +54,7 @@ def pushed(function: Callable[[Array], Any], x: Float[Array, " n"]) -> tuple[Any
     return value, jax.lax.map(lambda t: push(t)[1], basis, batch_size=TANGENTS)
 
 
-def prior_precision(posterior: Any, latent: Latent) -> Float[Array, "n_latent n_latent"]:
+def prior_precision(posterior: LatentDensity, latent: Latent) -> Float[Array, "n_latent n_latent"]:
     """Minus the Hessian of the log prior, with negative curvatures set to 0."""
     matrices, start = [], 0
     for block in posterior.blocks:
@@ -71,14 +73,11 @@ def prior_precision(posterior: Any, latent: Latent) -> Float[Array, "n_latent n_
 
 
 @eqx.filter_jit
-def curvature(posterior: Any, latent: Latent) -> Curvature:
+def curvature(posterior: LatentDensity, latent: Latent) -> Curvature:
     """Value, gradient and Gauss-Newton matrix from one pass of forward mode."""
     forward = forward_only(posterior)
 
-    def evaluate(latent: Latent) -> tuple[Array, Array]:
-        model, likelihood = forward.placed(forward.constrain(latent))
-        return likelihood.evaluate(model)
-
+    evaluate = lambda z: forward.evaluate(forward.constrain(z))
     (value, _), (gradient, rows) = pushed(evaluate, latent)
     prior, prior_gradient = jax.value_and_grad(posterior.log_prior_latent)(latent)
     return Curvature(
@@ -87,38 +86,11 @@ def curvature(posterior: Any, latent: Latent) -> Curvature:
 
 
 @eqx.filter_jit
-def fisher_of_params(posterior: Any, vector: Float[Array, " n"]) -> Float[Array, "n n"]:
+def fisher_of_params(posterior: LatentDensity, vector: Float[Array, " n"]) -> Float[Array, "n n"]:
     """Fisher matrix of the likelihood with respect to the parameters themselves."""
     forward = forward_only(posterior)
-
-    def features(vector: Array) -> Array:
-        model, likelihood = forward.placed(forward.unflatten(vector))
-        return likelihood.evaluate(model)[1]
-
-    rows = pushed(features, vector)[1]
+    rows = pushed(lambda v: forward.evaluate(forward.unflatten(v))[1], vector)[1]
     return rows @ rows.T
-
-
-def precision_product(posterior: Any, latent: Latent) -> Callable[[Latent], Latent]:
-    """The product v -> (Fisher + prior curvature) v at a latent, without the matrix.
-
-    The model is linearised once; each product costs one forward and one reverse sweep. For use
-    inside `jit`, with conjugate gradients and the like.
-    """
-
-    def features(latent: Latent) -> Array:
-        model, likelihood = posterior.placed(posterior.constrain(latent))
-        return likelihood.evaluate(model)[1]
-
-    _, push = jax.linearize(features, latent)
-    pull = jax.linear_transpose(push, latent)
-    minus_gradient = jax.grad(lambda z: -posterior.log_prior_latent(z))
-
-    def product(vector: Latent) -> Latent:
-        (likelihood,) = pull(push(vector))
-        return likelihood + jax.jvp(minus_gradient, (latent,), (vector,))[1]
-
-    return product
 
 
 class NotFinite(ValueError):
@@ -138,7 +110,7 @@ class Mode(NamedTuple):
 
 
 def find_mode(
-    posterior: Any,
+    posterior: LatentDensity,
     start: Latent,
     *,
     max_steps: int = 150,
@@ -150,8 +122,8 @@ def find_mode(
     Stops when the quadratic model promises less than `tolerance` (log density) from a further
     step, or when rounding hides any progress.
 
-    **Reference:** Marquardt 1963, J. SIAM 11, 431; damping rule of Nielsen 1999, IMM-REP-1999-05;
-    projection of Kanzow, Yamashita & Fukushima 2004, J. Comput. Appl. Math. 172, 375.
+    **Reference:** see `Damping`; projection of Kanzow, Yamashita & Fukushima 2004, J. Comput. Appl.
+    Math. 172, 375.
     """
     latent = start
     here = curvature(posterior, latent)
@@ -161,7 +133,7 @@ def find_mode(
             "no finite prediction there; choose another start"
         )
     low, high = (np.asarray(x, np.float64) for x in bounds(posterior))
-    damping, growth, steps, decrement = 1e-3, 2.0, 1, math.inf
+    damping, steps, decrement = Damping.start(1e-3, here.logdensity), 1, math.inf
     resolution = 8.0 * float(jnp.finfo(latent.dtype).eps)
     while steps < max_steps:
         precision = np.asarray(here.precision, np.float64)
@@ -172,23 +144,19 @@ def find_mode(
         floor = resolution * abs(float(here.logdensity))
         if decrement < max(tolerance, floor):
             break
-        damped = precision + damping * np.diag(np.diagonal(precision))
+        damped = precision + float(damping.value) * np.diag(np.diagonal(precision))
         step = np.clip(place + _solve(damped, gradient, held), low, high) - place
         promise = float(step @ gradient - 0.5 * step @ precision @ step)
         trial = jnp.asarray(np.clip(place + step, low, high), latent.dtype)
         there = curvature(posterior, trial)
         steps += 1
-        gain = float(there.logdensity) - float(here.logdensity)
-        if math.isfinite(gain) and gain > 0.0:
+        damping, good = damping.after(
+            there.logdensity - here.logdensity, jnp.asarray(promise, latent.dtype)
+        )
+        if bool(good):
             latent, here = trial, there
-            ratio = min(max(gain / max(promise, 1e-300), 0.0), 1.0)
-            damping *= max(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)
-            growth = 2.0
-        else:
-            damping *= growth
-            growth *= 2.0
-            if damping > 1e12:
-                break
+        elif float(damping.value) > 1e12:
+            break
     floor = resolution * abs(float(here.logdensity))
     return Mode(latent, here, steps, decrement, decrement < max(tolerance, floor))
 
@@ -225,7 +193,7 @@ class Forecast(NamedTuple):
 
 @eqx.filter_jit
 def forecast_matrices(
-    posterior: Any, vector: Float[Array, " n"], prior: bool
+    posterior: LatentDensity, vector: Float[Array, " n"], prior: bool
 ) -> tuple[Float[Array, "n n"], Float[Array, " n"], Float[Array, "n n"]]:
     """Covariance, errors and correlations from the Fisher matrix (and the prior's curvature)."""
     precision = fisher_of_params(posterior, vector)

@@ -14,6 +14,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from ._box import boxed
+from ._density import LatentDensity
 from ._diagnostics import ConvergenceWarning
 from ._goodness import Goodness, goodness, goodness_of_loss, goodness_of_squares
 from ._laplace import off_bounds, search
@@ -26,7 +27,6 @@ from ._objective import (
     as_objective,
 )
 from ._optimizers import AbstractKernel, GaussNewton, GaussNewtonKernel, Progress, as_kernel
-from ._posterior import Posterior
 from ._progress import progress_bar
 from ._search import MOST_PARAMETERS, Maxima, searches_for
 
@@ -270,7 +270,7 @@ def fit(
 
 def _searches(target: Any, restarts: int | None, curved: bool | None) -> int:
     """Searches before the fit: what was asked for, or the default of this target and optimiser."""
-    if not isinstance(target, Posterior):
+    if not isinstance(target, LatentDensity):
         if restarts:
             raise ValueError("restarts needs a Posterior: a loss has no prior to draw starts from")
         return 0

@@ -13,6 +13,7 @@ from jaxtyping import Array, Float
 from .._parameters import get_path
 from ._box import bounds, boxed
 from ._curvature import curvature
+from ._density import LatentDensity
 from ._likelihood import JointLikelihood, Likelihood
 from ._noise import StudentTNoise
 from ._search import MOST_PARAMETERS, Maxima
@@ -86,7 +87,7 @@ def goodness_of_squares(residuals: Any, free: int) -> Goodness:
     return Goodness(note, good, chi2, count, freedom, p)
 
 
-def goodness(posterior: Any, params: dict[str, Any], found: Maxima | None) -> Goodness:
+def goodness(posterior: LatentDensity, params: dict[str, Any], found: Maxima | None) -> Goodness:
     """All of it for a `Posterior` at some parameters.
 
     **Arguments:** `found`: what the search before the fit met, if there was one.
@@ -130,16 +131,18 @@ def goodness(posterior: Any, params: dict[str, Any], found: Maxima | None) -> Go
 
 
 @eqx.filter_jit
-def _chi2(posterior: Any, params: dict[str, Any]) -> Float[Array, ""]:
+def _chi2(posterior: LatentDensity, params: dict[str, Any]) -> Float[Array, ""]:
     return jnp.sum(posterior.residuals(params) ** 2)
 
 
 @eqx.filter_jit
-def _slopes(posterior: Any, latent: Array) -> Float[Array, "n_params n_latent"]:
+def _slopes(posterior: LatentDensity, latent: Array) -> Float[Array, "n_params n_latent"]:
     return jax.jacfwd(lambda z: posterior.flatten(posterior.constrain(z)))(latent)
 
 
-def _covariance(posterior: Any, params: dict[str, Any]) -> tuple[np.ndarray, float, list[str]]:
+def _covariance(
+    posterior: LatentDensity, params: dict[str, Any]
+) -> tuple[np.ndarray, float, list[str]]:
     """Covariance of the parameters, how many of them the data tell, and those at an edge."""
     straight = boxed(posterior)
     low, high = (np.asarray(x, np.float64) for x in bounds(straight))
@@ -165,7 +168,7 @@ def _covariance(posterior: Any, params: dict[str, Any]) -> tuple[np.ndarray, flo
     return slopes @ covariance @ slopes.T, told, edges
 
 
-def _law(posterior: Any) -> str | None:
+def _law(posterior: LatentDensity) -> str | None:
     """Why chi^2 follows no known law, or None where it does."""
     if any(".noise." in path for path in posterior.paths):
         return "the noise is fitted, too"
@@ -210,22 +213,19 @@ def _shown(p: float) -> str:
     return f"= {p:.2g}" if p > 1e-300 else "< 1e-300"
 
 
-def _maxima(posterior: Any, found: Maxima) -> tuple[Maximum, ...]:
+def _maxima(posterior: LatentDensity, found: Maxima) -> tuple[Maximum, ...]:
     straight = boxed(posterior)
-    heights = found.log_evidences
-    shares = np.exp(heights - heights.max())
-    shares /= shares.sum()
     return tuple(
         Maximum(
             {k: np.asarray(v) for k, v in straight.constrain(mode.latent).items()},
             float(mode.curvature.logdensity),
             float(share),
         )
-        for mode, share in zip(found.modes, shares, strict=True)
+        for mode, share in zip(found.modes, found.shares, strict=True)
     )
 
 
-def unit_of(posterior: Any, path: str) -> str:
+def unit_of(posterior: LatentDensity, path: str) -> str:
     """Unit of a parameter as its model declares it; '' where it has none, or says nothing."""
     inside = path.startswith("likelihood.")
     tree = posterior.likelihood if inside else posterior.model

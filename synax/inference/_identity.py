@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ..io._plain_json import exact
-from ._posterior import Posterior
+from ._density import LatentDensity
 from ._store import fingerprint
 
 _PACKAGES = ("jax", "jaxlib", "equinox", "numpy", "blackjax", "optax")
@@ -83,7 +83,7 @@ def _split(parts: dict[str, Any]) -> dict[str, Any]:
     """A posterior counts as three: its model, its priors, its data."""
     split: dict[str, Any] = {}
     for name, part in parts.items():
-        if isinstance(part, Posterior):
+        if isinstance(part, LatentDensity):
             split |= {"model": part.model, "priors": part.blocks, "data": part.likelihood}
         else:
             split[name] = part

@@ -5,14 +5,13 @@ afar. One that turns many times within the prior (Faraday rotation near the plan
 of its own at each turn, and helps only once the others have said roughly where to look.
 """
 
-from typing import Any
-
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Bool, Float
 
-from ._likelihood import JointLikelihood, Likelihood
+from ._density import LatentDensity
+from ._likelihood import AbstractLikelihood, JointLikelihood, Likelihood
 
 FRACTIONS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1 / 2)
 """Shares of the data that are used one after the other, before all are."""
@@ -54,13 +53,13 @@ def levels(rough: Float[np.ndarray, " n"], least: int) -> list[Bool[np.ndarray, 
     return [*found, np.ones(rough.size, bool)]
 
 
-def can_be_masked(likelihood: Any) -> bool:
+def can_be_masked(likelihood: AbstractLikelihood) -> bool:
     """Whether `masked` can leave out data: of `Likelihood`s, alone or in a `JointLikelihood`."""
     parts = likelihood.parts if isinstance(likelihood, JointLikelihood) else (likelihood,)
     return all(isinstance(part, Likelihood) for part in parts)
 
 
-def masked(posterior: Any, use: Bool[np.ndarray, " n"]) -> Any:
+def masked(posterior: LatentDensity, use: Bool[np.ndarray, " n"]) -> LatentDensity:
     """The posterior given only some of its data, in the order of its residuals.
 
     One compiled program serves all choices: the masks are arrays.

@@ -16,6 +16,8 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ._table import from_name
+
 Point = Float[Array, " n"]
 LogDensity = Callable[[Point], Array]
 
@@ -72,6 +74,9 @@ class AbstractMethod(eqx.Module):
     def largest_step_size(self) -> float:
         """Adaptation stays below this."""
         return math.inf
+
+    def check(self, n: int) -> None:
+        """Refuse, by `ValueError`, a number of dimensions in which the method does not work."""
 
     @abc.abstractmethod
     def init(self, logdensity: LogDensity, position: Point, key: PRNGKeyArray) -> Any:
@@ -201,6 +206,10 @@ class MCLMC(AbstractMethod):
     def first_step_size(self, n: int) -> float:
         return 0.4 * math.sqrt(n)
 
+    def check(self, n: int) -> None:
+        if n < 2:
+            raise ValueError("method 'mclmc' needs at least 2 free parameters")
+
     def init(self, logdensity, position, key):
         import blackjax
 
@@ -278,14 +287,10 @@ class RandomWalk(AbstractMethod):
         )
 
 
-def as_method(method: Any) -> AbstractMethod:
+METHODS = {"hmc": HMC, "nuts": NUTS, "mclmc": MCLMC, "rwmh": RandomWalk}
+"""The names that `Sampler(method=...)` knows."""
+
+
+def as_method(method: str | AbstractMethod) -> AbstractMethod:
     """A method from its name, or the method itself."""
-    named = {"nuts": NUTS, "hmc": HMC, "mclmc": MCLMC, "rwmh": RandomWalk}
-    if isinstance(method, AbstractMethod):
-        return method
-    if method in named:
-        return named[method]()
-    raise ValueError(
-        f"method must be one of {sorted(named)}, 'laplace', 'nested', or a synax method such as "
-        f"synax.NUTS(target=0.9), got {method!r}"
-    )
+    return from_name("method", method, AbstractMethod, METHODS, "synax.NUTS(target=0.9)")

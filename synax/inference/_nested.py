@@ -1,6 +1,7 @@
 """Nested sampling: the evidence, and draws where posteriors have several modes."""
 
 import math
+import time
 from typing import Any
 
 import equinox as eqx
@@ -9,13 +10,21 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from ._competing import Told
+from ._density import LatentDensity
+from ._results import to_inference_data
+from ._strategies import AbstractStrategy, Plan
 
-class Nested(eqx.Module):
+
+class Nested(AbstractStrategy):
     """Nested slice sampling in latent space.
 
-    **Arguments:** `live`: live points. `delete`: points replaced together (they run side by
-    side). `inner_steps`: slice moves for each new point; default: max(5, 2 n). `precision`: stop
-    when the live points can add less than this to ln Z.
+    **Arguments:**
+
+    - `live`: live points.
+    - `delete`: points replaced together (they run side by side).
+    - `inner_steps`: slice moves for each new point; default: max(5, 2 n).
+    - `precision`: stop when the live points can add less than this to ln Z.
 
     **Reference:** Skilling 2006, Bayesian Analysis 1, 833; Yallup, Kroupa & Handley 2026,
     arXiv:2601.23252.
@@ -32,11 +41,18 @@ class Nested(eqx.Module):
 
     @property
     def name(self) -> str:
-        """Short name, as in `sample(method=...)`."""
         return "nested"
 
+    def draw(self, posterior: LatentDensity, key: PRNGKeyArray, plan: Plan) -> Any:
+        began = time.perf_counter()
+        plan.refuse_checkpoint(self.name)
+        latent, lp, told = nested_draws(posterior, self, key, plan.chains * plan.draws)
+        latent, lp = (x.reshape(plan.chains, plan.draws, *x.shape[1:]) for x in (latent, lp))
+        told["seconds"] = time.perf_counter() - began
+        return to_inference_data(posterior, latent, {"lp": lp}, told)
 
-def _algorithm(posterior: Any, settings: Nested) -> Any:
+
+def _algorithm(posterior: LatentDensity, settings: Nested) -> Any:
     import blackjax
 
     inner = settings.inner_steps or max(5, 2 * posterior.size)
@@ -49,21 +65,23 @@ def _algorithm(posterior: Any, settings: Nested) -> Any:
 
 
 @eqx.filter_jit
-def _begin(posterior: Any, settings: Nested, key: PRNGKeyArray) -> Any:
+def _begin(posterior: LatentDensity, settings: Nested, key: PRNGKeyArray) -> Any:
     keys = jax.random.split(key, settings.live)
     positions = jax.vmap(posterior.sample_prior_latent)(keys)
     return _algorithm(posterior, settings).init(positions)
 
 
 @eqx.filter_jit
-def _step(posterior: Any, settings: Nested, key: PRNGKeyArray, state: Any) -> tuple[Any, Any]:
+def _step(
+    posterior: LatentDensity, settings: Nested, key: PRNGKeyArray, state: Any
+) -> tuple[Any, Any]:
     state, info = _algorithm(posterior, settings).step(key, state)
     return state, info.particles
 
 
 def nested_draws(
-    posterior: Any, settings: Nested, key: PRNGKeyArray, count: int
-) -> tuple[Float[Array, "count n"], Float[Array, " count"], dict[str, Any]]:
+    posterior: LatentDensity, settings: Nested, key: PRNGKeyArray, count: int
+) -> tuple[Float[Array, "count n"], Float[Array, " count"], Told]:
     """Equally weighted latents, their log densities, and evidence with its error (attributes).
 
     Raises `RuntimeError` where the iteration does not end.
@@ -92,7 +110,7 @@ def nested_draws(
     index = jax.random.choice(choose, probability.size, (count,), p=probability)
     particles = info.particles
     lp = particles.loglikelihood + particles.logdensity
-    attributes = {
+    attributes: Told = {
         "method": "nested",
         "log_evidence": float(jnp.mean(evidences)),
         "log_evidence_error": float(np.std(np.asarray(evidences))),

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
-from ._laplace import start_latent
-from ._posterior import Posterior
+from ._density import LatentDensity
+from ._start import start_latent
 
 Vector = Float[Array, " n"]
 
@@ -102,7 +102,7 @@ class ResidualObjective(AbstractCurvedObjective):
 class PosteriorObjective(AbstractCurvedObjective):
     """Minus the log density of a `Posterior`, of its latent vector."""
 
-    posterior: Posterior
+    posterior: LatentDensity
 
     def model(self, x: Vector) -> Any:
         return self.posterior.model_at(self.posterior.constrain(x))
@@ -111,10 +111,11 @@ class PosteriorObjective(AbstractCurvedObjective):
         return -self.posterior.logdensity(x)
 
     def quadratic(self, x: Vector) -> Quadratic:
-        pair, push = jax.linearize(lambda x: likelihood_features(self.posterior, x), x)
+        posterior = self.posterior
+        pair, push = jax.linearize(lambda x: posterior.evaluate(posterior.constrain(x)), x)
         pull = jax.linear_transpose(push, x)
         zero = jnp.zeros_like(pair[0])
-        minus_prior = lambda x: -self.posterior.log_prior_latent(x)
+        minus_prior = lambda x: -posterior.log_prior_latent(x)
         prior, prior_gradient = jax.value_and_grad(minus_prior)(x)
         gradient = prior_gradient - pull((zero + 1.0, jnp.zeros_like(pair[1])))[0]
 
@@ -125,14 +126,6 @@ class PosteriorObjective(AbstractCurvedObjective):
         return Quadratic(prior - pair[0], gradient, product)
 
 
-def likelihood_features(
-    posterior: Posterior, latent: Vector
-) -> tuple[Float[Array, ""], Float[Array, " m"]]:
-    """Log likelihood, and the functions whose Jacobian J gives the Fisher matrix J^T J."""
-    model, likelihood = posterior.placed(posterior.constrain(latent))
-    return likelihood.evaluate(model)
-
-
 def as_objective(
     target: Any, start: Any, free: Any, curved: bool | None, *, or_prior: bool = False
 ) -> tuple[AbstractObjective, Any]:
@@ -141,7 +134,7 @@ def as_objective(
     `curved`: whether the optimiser needs curvature, or None where it may choose. `or_prior`: see
     `start_latent`.
     """
-    if isinstance(target, Posterior):
+    if isinstance(target, LatentDensity):
         if free is not None:
             raise ValueError("free has no meaning with a Posterior: its priors say what is free")
         return PosteriorObjective(target), start_latent(target, start, or_prior=or_prior)

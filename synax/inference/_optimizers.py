@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._damping import Damping
 from ._objective import AbstractCurvedObjective, AbstractObjective
 
 Scalar = Float[Array, ""]
@@ -94,13 +95,6 @@ class OptaxKernel(AbstractKernel):
         return jax.lax.scan(step, state, length=steps)[0]
 
 
-class Damping(NamedTuple):
-    """State of the Levenberg-Marquardt damping."""
-
-    value: Scalar
-    growth: Scalar
-
-
 class GaussNewtonKernel(AbstractKernel):
     """`GaussNewton` on an objective with curvature."""
 
@@ -109,32 +103,27 @@ class GaussNewtonKernel(AbstractKernel):
     def init(self, objective: AbstractObjective, x: Any) -> Progress:
         loss = eqx.filter_jit(objective.loss)(x)
         infinity = jnp.full_like(loss, jnp.inf)
-        damping = Damping(jnp.full_like(loss, self.settings.damping), jnp.full_like(loss, 2.0))
-        return Progress(x, damping, x, loss, infinity)
+        return Progress(x, Damping.start(self.settings.damping, loss), x, loss, infinity)
 
     @eqx.filter_jit
     def advance(self, objective: AbstractCurvedObjective, state: Progress, steps: int) -> Progress:
         return jax.lax.fori_loop(0, steps, lambda _, s: self._step(objective, s), state)
 
     def _step(self, objective: AbstractCurvedObjective, state: Progress) -> Progress:
-        x, (damping, growth) = state.x, state.internal
+        x, damping = state.x, state.internal
         here = objective.quadratic(x)
         g = here.gradient
         square = jnp.sum(g * g)
         flat = square <= 0.0
         scale = jnp.sum(g * here.product(g)) / jnp.where(flat, 1.0, square)
-        shifted = lambda v: here.product(v) + damping * scale * v
+        shifted = lambda v: here.product(v) + damping.value * scale * v
         d, _ = jax.scipy.sparse.linalg.cg(
             shifted, -g, tol=self.settings.cg_tolerance, maxiter=self.settings.cg_steps
         )
         promise = -jnp.sum(g * d) - 0.5 * jnp.sum(d * here.product(d))
         trial = x + d
         value = objective.loss(trial)
-        gain = here.loss - value
-        good = jnp.isfinite(value) & (gain > 0.0)
-        ratio = jnp.clip(gain / jnp.where(promise > 0.0, promise, 1.0), 0.0, 1.0)
-        calmer = damping * jnp.maximum(0.1, 1.0 - (2.0 * ratio - 1.0) ** 3)
-        new = Damping(jnp.where(good, calmer, damping * growth), jnp.where(good, 2.0, 2.0 * growth))
+        new, good = damping.after(here.loss - value, promise)
         x = jnp.where(good, trial, x)
         return Progress(x, new, x, jnp.where(good, value, here.loss), promise)
 

@@ -1,65 +1,22 @@
 """From a model, priors and data to a log density over one flat latent vector."""
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-import jax
-import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .._parameters import get_path, set_paths
-from ._curvature import (
-    Curvature,
-    Forecast,
-    curvature,
-    fisher_of_params,
-    forecast_matrices,
-    precision_product,
-)
+from ._curvature import Curvature, Forecast, curvature, fisher_of_params, forecast_matrices
+from ._density import Block, Latent, LatentDensity, Params
 from ._laplace import Laplace, laplace
 from ._likelihood import AbstractLikelihood
+from ._objective import PosteriorObjective
 from ._paths import filtered_paths, leaf_paths
-from ._priors import AbstractPrior, as_prior
-
-Latent = Float[Array, " n_latent"]
-Params = dict[str, Any]
-PREFIX = "likelihood."
+from ._priors import as_prior
 
 
-class Block(eqx.Module):
-    """One prior and the parameters it covers."""
-
-    prior: AbstractPrior
-    paths: tuple[str, ...] = eqx.field(static=True)
-    shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
-
-    def split(self, value: Array) -> Params:
-        """The value of the prior as {path: array}."""
-        if len(self.paths) == 1:
-            return {self.paths[0]: value}
-        params, start = {}, 0
-        for path, shape in zip(self.paths, self.shapes, strict=True):
-            size = _size(shape)
-            params[path] = value[start : start + size].reshape(shape)
-            start += size
-        return params
-
-    def join(self, params: Params) -> Array:
-        """The inverse of `split`."""
-        if len(self.paths) == 1:
-            return params[self.paths[0]]
-        return jnp.concatenate([jnp.ravel(params[path]) for path in self.paths])
-
-
-def _size(shape: tuple[int, ...]) -> int:
-    size = 1
-    for n in shape:
-        size *= n
-    return size
-
-
-class Posterior(eqx.Module):
+class Posterior(LatentDensity):
     """The posterior of the free parameters of a model, given data.
 
     ln p(latent) = ln L(model with the parameters) + ln prior(latent)
@@ -124,11 +81,6 @@ class Posterior(eqx.Module):
             seen.add(path)
         self.blocks = tuple(blocks)
 
-    def _leaf(self, path: str) -> Any:
-        if path.startswith(PREFIX):
-            return get_path(self.likelihood, path.removeprefix(PREFIX))
-        return get_path(self.model, path)
-
     def _make_blocks(self, key: Any, distribution: Any) -> list[Block]:
         paths = key if isinstance(key, tuple) else (key,)
         leaves = [self._leaf(path) for path in paths]
@@ -147,161 +99,8 @@ class Posterior(eqx.Module):
                     f"'{path}' holds no floating-point array, so nothing there can vary"
                 )
         shapes = tuple(leaf.shape for leaf in leaves)
-        whole = shapes[0] if len(paths) == 1 else (sum(map(_size, shapes)),)
+        whole = shapes[0] if len(paths) == 1 else (sum(map(math.prod, shapes)),)
         return [Block(as_prior(distribution, whole, f"'{key}'"), paths, shapes)]
-
-    # names and shapes
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The free parameters' paths, in the order of the latent vector."""
-        return tuple(p for block in self.blocks for p in block.paths)
-
-    @property
-    def shapes(self) -> dict[str, tuple[int, ...]]:
-        """Shape of each free parameter."""
-        return {p: s for b in self.blocks for p, s in zip(b.paths, b.shapes, strict=True)}
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """A name for each number of `flatten(params)`: 'magnetic.b0', 'magnetic.arms[2]'."""
-        labels = []
-        for path, shape in self.shapes.items():
-            size = _size(shape)
-            labels += [path] if not shape else [f"{path}[{i}]" for i in range(size)]
-        return tuple(labels)
-
-    @property
-    def size(self) -> int:
-        """Length of the latent vector."""
-        return sum(block.prior.size for block in self.blocks)
-
-    @property
-    def dtype(self) -> Any:
-        """Floating-point type of the latent vector."""
-        return jnp.result_type(*(self._leaf(path).dtype for path in self.paths))
-
-    # between latents and parameters
-
-    def constrain(self, latent: Latent) -> Params:
-        """Parameter values {path: array} of a latent vector (n_latent,)."""
-        if latent.shape != (self.size,):
-            raise ValueError(f"latent must have shape ({self.size},), got {latent.shape}")
-        params, start = {}, 0
-        for block in self.blocks:
-            stop = start + block.prior.size
-            params |= block.split(block.prior.value(latent[start:stop]))
-            start = stop
-        return params
-
-    def unconstrain(self, params: Params) -> Latent:
-        """The latent vector of parameter values (the inverse of `constrain`)."""
-        params = self._checked(params)
-        return jnp.concatenate([b.prior.latent(b.join(params)) for b in self.blocks])
-
-    def _checked(self, params: Params) -> Params:
-        shapes = self.shapes
-        missing = [p for p in shapes if p not in params]
-        extra = [p for p in params if p not in shapes]
-        if missing or extra:
-            raise ValueError(f"params must hold {list(shapes)}: missing {missing}, unknown {extra}")
-        dtype, checked = self.dtype, {}
-        for path, shape in shapes.items():
-            value = jnp.asarray(params[path], dtype)
-            if value.shape != shape:
-                raise ValueError(f"params['{path}'] must have shape {shape}, got {value.shape}")
-            checked[path] = value
-        return checked
-
-    def flatten(self, params: Params) -> Float[Array, " n_params"]:
-        """Parameter values as one vector, in the order of `labels`."""
-        params = self._checked(params)
-        return jnp.concatenate([jnp.ravel(params[p]) for p in self.paths])
-
-    def unflatten(self, vector: Float[Array, " n_params"]) -> Params:
-        """The inverse of `flatten`."""
-        params, start = {}, 0
-        for path, shape in self.shapes.items():
-            params[path] = vector[start : start + _size(shape)].reshape(shape)
-            start += _size(shape)
-        return params
-
-    def current(self) -> Params:
-        """The values that the free parameters have in `model` and `likelihood` themselves."""
-        return {path: self._leaf(path) for path in self.paths}
-
-    def placed(self, params: Params) -> tuple[Any, AbstractLikelihood]:
-        """Model and likelihood with the parameters put in."""
-        params = self._checked(params)
-        inside: Params = {}
-        outside: Params = {}
-        for path, value in params.items():
-            value = value.astype(self._leaf(path).dtype)
-            if path.startswith(PREFIX):
-                inside[path.removeprefix(PREFIX)] = value
-            else:
-                outside[path] = value
-        return set_paths(self.model, outside), set_paths(self.likelihood, inside)
-
-    def model_at(self, params: Params) -> Any:
-        """The model with the parameters put in."""
-        return self.placed(params)[0]
-
-    # densities
-
-    def log_prior(self, params: Params) -> Float[Array, ""]:
-        """Log prior density of parameter values."""
-        params = self._checked(params)
-        return _total([b.prior.log_value(b.join(params)) for b in self.blocks])
-
-    def log_prior_latent(self, latent: Latent) -> Float[Array, ""]:
-        """Log prior density of a latent vector."""
-        parts, start = [], 0
-        for block in self.blocks:
-            stop = start + block.prior.size
-            parts.append(block.prior.log_latent(latent[start:stop]))
-            start = stop
-        return _total(parts)
-
-    def log_likelihood(self, params: Params) -> Float[Array, ""]:
-        """Log likelihood of parameter values."""
-        model, likelihood = self.placed(params)
-        return likelihood.logpdf(model)
-
-    def log_likelihood_latent(self, latent: Latent) -> Float[Array, ""]:
-        """Log likelihood of a latent vector."""
-        return self.log_likelihood(self.constrain(latent))
-
-    def logdensity(self, latent: Latent) -> Float[Array, ""]:
-        """Log posterior density (not normalised) of a latent vector: for any JAX sampler."""
-        return self.log_likelihood_latent(latent) + self.log_prior_latent(latent)
-
-    # simulation
-
-    def sample_prior(self, key: PRNGKeyArray) -> Params:
-        """Parameter values drawn from the prior."""
-        return self.constrain(self.sample_prior_latent(key))
-
-    def sample_prior_latent(self, key: PRNGKeyArray) -> Latent:
-        """A latent vector drawn from the prior."""
-        keys, dtype = jax.random.split(key, len(self.blocks)), self.dtype
-        parts = [b.prior.sample(k, dtype) for b, k in zip(self.blocks, keys, strict=True)]
-        return jnp.concatenate(parts)
-
-    def predict(self, params: Params) -> Any:
-        """Noise-free data of parameter values, as the likelihood's `predict` gives them."""
-        model, likelihood = self.placed(params)
-        return likelihood.predict(model)
-
-    def residuals(self, params: Params) -> Float[Array, " n"]:
-        """Data minus prediction in units of the noise, flat and independent."""
-        model, likelihood = self.placed(params)
-        return likelihood.residuals(model)
-
-    def mock(self, key: PRNGKeyArray, params: Params) -> Any:
-        """Data drawn from the model with these parameters, noise included."""
-        model, likelihood = self.placed(params)
-        return likelihood.mock(key, model)
 
     def with_data(self, data: Any) -> "Posterior":
         """The same problem with other data (as `mock` returns them)."""
@@ -323,7 +122,7 @@ class Posterior(eqx.Module):
 
     def precision_product(self, latent: Latent) -> Callable[[Latent], Latent]:
         """v -> (Fisher + prior curvature) v at a latent, matrix-free: for grids, inside `jit`."""
-        return precision_product(self, latent)
+        return PosteriorObjective(self).quadratic(latent).product
 
     def laplace(
         self,
@@ -362,7 +161,3 @@ class Posterior(eqx.Module):
 def _is_function(priors: Any) -> bool:
     # numpyro distributions are callable, too: they have a support
     return callable(priors) and not hasattr(priors, "support")
-
-
-def _total(parts: list[Array]) -> Float[Array, ""]:
-    return sum(parts[1:], parts[0])

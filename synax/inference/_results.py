@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from ._density import LatentDensity
+
 BATCH = 256
 
 
@@ -23,11 +25,11 @@ def arviz_module() -> Any:
 
 
 @eqx.filter_jit
-def _constrained(posterior: Any, latent: Float[Array, "n n_latent"]) -> dict[str, Array]:
+def _constrained(posterior: LatentDensity, latent: Float[Array, "n n_latent"]) -> dict[str, Array]:
     return jax.lax.map(posterior.constrain, latent, batch_size=BATCH)
 
 
-def constrain_draws(posterior: Any, latent: Any) -> dict[str, np.ndarray]:
+def constrain_draws(posterior: LatentDensity, latent: Any) -> dict[str, np.ndarray]:
     """Parameter values of latents (chains, n_draws, n_latent): each (chains, n_draws, *shape)."""
     latent = jnp.asarray(latent)
     chains, draws, n = latent.shape
@@ -36,7 +38,7 @@ def constrain_draws(posterior: Any, latent: Any) -> dict[str, np.ndarray]:
 
 
 def to_inference_data(
-    posterior: Any, latent: Any, stats: dict[str, Any], attributes: dict[str, Any]
+    posterior: LatentDensity, latent: Any, stats: dict[str, Any], attributes: dict[str, Any]
 ) -> Any:
     """ArviZ `InferenceData` from latents (chains, n_draws, n_latent) and statistics.
 

@@ -1,6 +1,5 @@
 """Several chains advanced in chunks: the state is a PyTree of arrays that can be stored."""
 
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -9,101 +8,15 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 
-from ._box import boxed, standard_latent
-from ._curvature import forward_only, pushed
-from ._laplace import Whitening, soft_laplace
+from .._checks import integer
+from ._box import standard_latent
+from ._competing import competing_gaussians
+from ._density import LatentDensity
 from ._methods import AbstractMethod, Transition, as_method
+from ._tuning import Moments, StepSize
+from ._whitened import WhitenedDensity
 
-# up to so many parameters, that many tangents cost less than one reverse sweep (measured: 4
-# parameters, 4 chains: 51 ms against 183 ms)
-FORWARD_LIMIT = 8
 LEAST_CAPACITY = 64
-
-
-class StepSize(NamedTuple):
-    """Dual averaging of ln(step size). Hoffman & Gelman 2014, JMLR 15, 1593, eq. 6."""
-
-    count: Float[Array, ""]
-    anchor: Float[Array, ""]
-    error: Float[Array, ""]
-    log_step: Float[Array, ""]
-    log_average: Float[Array, ""]
-
-    @staticmethod
-    def start(step_size: Array) -> "StepSize":
-        """Begin (again) at a step size."""
-        zero, log_step = jnp.zeros_like(step_size), jnp.log(step_size)
-        return StepSize(zero, log_step + 0.3, zero, log_step, log_step)
-
-    def update(self, signal: Array, largest: float) -> "StepSize":
-        """Take one error signal into account; steps stay below `largest`."""
-        count = self.count + 1.0
-        share = 1.0 / (count + 10.0)
-        error = (1.0 - share) * self.error + share * signal
-        log_step = self.anchor - jnp.sqrt(count) / 0.05 * error
-        log_step = jnp.minimum(log_step, jnp.log(jnp.asarray(largest, log_step.dtype)))
-        weight = count**-0.75
-        log_average = weight * log_step + (1.0 - weight) * self.log_average
-        return StepSize(count, self.anchor, error, log_step, log_average)
-
-
-class Moments(NamedTuple):
-    """Running sums over the positions of each chain, for covariances in whitened coordinates."""
-
-    count: Float[Array, " chains"]
-    total: Float[Array, "chains n"]
-    square: Float[Array, "chains n n"]
-    fourth: Float[Array, " chains"]
-    """Sum of |xi|^4."""
-
-    @staticmethod
-    def start(like: Float[Array, "chains n"]) -> "Moments":
-        """Nothing added yet."""
-        chains, n = like.shape
-        zero = jnp.zeros((chains,), like.dtype)
-        return Moments(zero, jnp.zeros_like(like), jnp.zeros((chains, n, n), like.dtype), zero)
-
-    def add(self, positions: Float[Array, "chains n"], use: Array) -> "Moments":
-        """Add the positions of all chains if `use`."""
-        on = use.astype(positions.dtype)
-        radius = jnp.sum(positions * positions, axis=1)
-        return Moments(
-            self.count + on,
-            self.total + on * positions,
-            self.square + on * positions[:, :, None] * positions[:, None, :],
-            self.fourth + on * radius * radius,
-        )
-
-    def pooled(self, group: Int[Array, " chains"]) -> "Moments":
-        """The sums over all chains of the same group, for each chain."""
-        same = (group[:, None] == group[None, :]).astype(self.count.dtype)
-        return jax.tree.map(lambda x: jnp.tensordot(same, x, axes=1), self)
-
-    def covariance(self) -> tuple[Float[Array, "chains n"], Float[Array, "chains n n"]]:
-        """Mean, and covariance shrunk toward a multiple of the identity.
-
-        **Reference:** Ledoit & Wolf 2004, J. Multivar. Anal. 88, 365; warm-up draws are strongly
-        correlated and counted as a tenth of their number.
-        """
-        return jax.vmap(_shrunk)(*self)
-
-
-def _shrunk(
-    count: Float[Array, ""],
-    total: Float[Array, " n"],
-    square: Float[Array, "n n"],
-    fourth: Float[Array, ""],
-) -> tuple[Float[Array, " n"], Float[Array, "n n"]]:
-    count = jnp.maximum(count, 2.0)
-    mean = total / count
-    sample = square / count - mean[:, None] * mean[None, :]
-    n = mean.size
-    eye = jnp.eye(n, dtype=sample.dtype)
-    level = jnp.trace(sample) / n
-    spread = jnp.sum((sample - level * eye) ** 2)
-    noise = jnp.maximum(fourth / count - jnp.sum(sample * sample), 0.0) / (0.1 * count)
-    weight = jnp.clip(noise / jnp.maximum(spread, jnp.finfo(spread.dtype).tiny), 0.0, 1.0)
-    return mean, weight * level * eye + (1.0 - weight) * sample
 
 
 class SamplerState(eqx.Module):
@@ -150,24 +63,27 @@ class Sampler(eqx.Module):
 
     Draws depend on the key and on the number of the transition, not on the sizes of the chunks.
 
-    **Arguments:** `posterior`: a `Posterior`, or anything with `logdensity(latent)` and `size`.
+    **Arguments:** `posterior`: a `Posterior`.
     `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' or a method object. `chains`: run side by side, spread
     over the devices if their number divides it. `warmup`: transitions for tuning.
     """
 
-    posterior: Any
+    posterior: LatentDensity
     method: AbstractMethod
     chains: int = eqx.field(static=True)
     warmup: int = eqx.field(static=True)
 
-    def __init__(self, posterior: Any, method: Any = "hmc", chains: int = 4, warmup: int = 100):
-        for name, value, least in (("chains", chains, 1), ("warmup", warmup, 0)):
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be an integer >= {least}, got {value!r}")
+    def __init__(
+        self,
+        posterior: LatentDensity,
+        method: str | AbstractMethod = "hmc",
+        chains: int = 4,
+        warmup: int = 100,
+    ):
+        chains, warmup = integer("chains", chains, 1), integer("warmup", warmup, 0)
         self.posterior, self.method = posterior, as_method(method)
         self.chains, self.warmup = chains, warmup
-        if self.method.name == "mclmc" and posterior.size < 2:
-            raise ValueError("method 'mclmc' needs at least 2 free parameters")
+        self.method.check(posterior.size)
 
     def init_state(
         self,
@@ -194,9 +110,8 @@ class Sampler(eqx.Module):
         if (center is None) != (root is None):
             raise ValueError("center and root must be given together")
         if center is None:
-            center, root, group, soft = place_chains(
-                soft_laplace(self.posterior, start), self.chains
-            )
+            competing = competing_gaussians(self.posterior, start)
+            center, root, group, soft = competing.places(self.chains)
         n, chains = self.posterior.size, self.chains
         center, root = jnp.asarray(center), jnp.asarray(root)
         if center.ndim == 1 and root.ndim == 2:
@@ -210,7 +125,7 @@ class Sampler(eqx.Module):
                 f"{chains} chains, got {center.shape} and {root.shape}"
             )
         place, run = jax.random.split(key)
-        state = _begin(self, place, jax.random.key_data(run), center, root, group, soft)
+        state = first_state(self, place, jax.random.key_data(run), center, root, group, soft)
         if not bool(jnp.all(jnp.isfinite(state.kernel.logdensity))):
             raise ValueError("the log density is not finite where the chains start")
         return spread_chains(state, self.chains)
@@ -224,26 +139,6 @@ class Sampler(eqx.Module):
         state, (latent, stats) = _advance(self, state, jnp.asarray(n, jnp.int32), capacity)
         stats = {name: value[:n].T for name, value in stats.items()}
         return state, Chunk(jnp.swapaxes(latent[:n], 0, 1), stats, left > 0)
-
-
-def place_chains(
-    whitening: Whitening, chains: int
-) -> tuple[Float[Array, "chains n"], Float[Array, "chains n n"], Int[Array, " chains"], Array]:
-    """Centre, root and group of each chain, and `soft`: chains in every maximum that competes.
-
-    Each maximum gets a chain, the most probable first, for as long as there are chains; what is
-    left is shared out by probability.
-    """
-    weights = whitening.weights[:chains]
-    shares = np.maximum(1, np.floor(chains * weights / weights.sum()).astype(int))
-    while shares.sum() > chains:
-        shares[np.argmax(shares)] -= 1
-    while shares.sum() < chains:
-        shares[np.argmax(weights / weights.sum() - shares / chains)] += 1
-    group = np.repeat(np.arange(len(shares)), shares)
-    center = jnp.stack([whitening.maxima[i].mode for i in group])
-    root = jnp.stack([whitening.maxima[i].root for i in group])
-    return center, root, jnp.asarray(group, jnp.int32), whitening.soft
 
 
 def spread_chains(state: SamplerState, chains: int) -> SamplerState:
@@ -260,41 +155,8 @@ def spread_chains(state: SamplerState, chains: int) -> SamplerState:
     return eqx.tree_at(lambda s: (s.kernel, s.gradients), placed, (kernel, gradients))
 
 
-Coordinates = tuple[Array, Array]
-
-
-def _whitened(posterior: Any, soft: Array) -> Callable[[Array, Coordinates], Array]:
-    """The log density of xi in the coordinates (center, root) of a chain."""
-    if soft.size:
-        posterior = boxed(posterior, soft)
-    many = posterior.size > FORWARD_LIMIT
-    used = posterior if many else forward_only(posterior)
-
-    def logdensity(xi: Array, coordinates: Coordinates) -> Array:
-        center, root = coordinates
-        return used.logdensity(center + root @ xi)
-
-    return logdensity if many else _forward_gradient(logdensity)
-
-
-def _forward_gradient(function: Callable[[Array, Any], Array]) -> Callable[[Array, Any], Array]:
-    """The same function, whose reverse-mode gradient by its first argument is forward mode's."""
-    wrapped = jax.custom_vjp(function)
-
-    def forward(x: Array, other: Any) -> tuple[Array, tuple[Array, Any]]:
-        value, slope = pushed(lambda x: function(x, other), x)
-        return value, (slope, other)
-
-    def backward(kept: tuple[Array, Any], bar: Array) -> tuple[Array, Any]:
-        slope, other = kept
-        return bar * slope, jax.tree.map(jnp.zeros_like, other)
-
-    wrapped.defvjp(forward, backward)
-    return wrapped
-
-
 @eqx.filter_jit
-def _begin(
+def first_state(
     sampler: Sampler,
     key: PRNGKeyArray,
     key_data: UInt32[Array, "_"],
@@ -306,13 +168,13 @@ def _begin(
     n = center.shape[1]
     place, start = jax.random.split(key)
     positions = jax.random.normal(place, center.shape, center.dtype)
-    logdensity = _whitened(sampler.posterior, soft)
     keys = jax.random.split(start, sampler.chains)
 
-    def one(x: Array, key: Array, coordinates: Coordinates) -> Any:
-        return sampler.method.init(lambda xi: logdensity(xi, coordinates), x, key)
+    def one(x: Array, key: PRNGKeyArray, center: Array, root: Array) -> Any:
+        density = WhitenedDensity(sampler.posterior, soft, center, root)
+        return sampler.method.init(density, x, key)
 
-    kernel = jax.vmap(one)(positions, keys, (center, root))
+    kernel = jax.vmap(one)(positions, keys, center, root)
     first = jnp.asarray(sampler.method.first_step_size(n), center.dtype)
     return SamplerState(
         kernel,
@@ -370,14 +232,14 @@ def _transition(
 ) -> tuple[SamplerState, tuple[Array, dict[str, Array]]]:
     key = jax.random.wrap_key_data(state.key)
     keys = jax.random.split(jax.random.fold_in(key, state.step), sampler.chains)
-    logdensity = _whitened(sampler.posterior, state.soft)
     tuned, warm = state.step_size, state.step < sampler.warmup
     step_size = jnp.exp(jnp.where(warm, tuned.log_step, tuned.log_average))
 
-    def move(key: PRNGKeyArray, chain: Any, coordinates: Coordinates) -> tuple[Any, Transition]:
-        return sampler.method.step(lambda xi: logdensity(xi, coordinates), key, chain, step_size)
+    def move(key: PRNGKeyArray, chain: Any, center: Array, root: Array) -> tuple[Any, Transition]:
+        density = WhitenedDensity(sampler.posterior, state.soft, center, root)
+        return sampler.method.step(density, key, chain, step_size)
 
-    kernel, report = jax.vmap(move)(keys, state.kernel, (state.center, state.root))
+    kernel, report = jax.vmap(move)(keys, state.kernel, state.center, state.root)
     latent = state.center + jnp.einsum("cij,cj->ci", state.root, kernel.position)
     if state.soft.size:
         latent = jax.vmap(lambda z: standard_latent(sampler.posterior, state.soft, z))(latent)

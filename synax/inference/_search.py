@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from ._box import bounds
 from ._curvature import Mode, NotFinite, find_mode
+from ._density import LatentDensity
 from ._levels import can_be_masked, levels, masked, roughness
 
 LOG = logging.getLogger("synax")
@@ -54,10 +55,21 @@ class Maxima(NamedTuple):
         return np.array([log_evidence(mode) for mode in self.modes])
 
     @property
+    def shares(self) -> Float[np.ndarray, " modes"]:
+        """Shares of the probability, by the Gaussians at all maxima."""
+        return shares_of(self.log_evidences)
+
+    @property
     def competing(self) -> tuple[int, ...]:
         """Numbers of the maxima that carry more than a thousandth of the best one's evidence."""
         heights = self.log_evidences
         return tuple(int(i) for i in np.flatnonzero(heights > heights.max() - COMPETING))
+
+
+def shares_of(log_evidences: Float[np.ndarray, " n"]) -> Float[np.ndarray, " n"]:
+    """Weights that add up to 1, from logarithms of evidences."""
+    weights = np.exp(log_evidences - log_evidences.max())
+    return weights / weights.sum()
 
 
 def log_evidence(mode: Mode) -> float:
@@ -69,7 +81,7 @@ def log_evidence(mode: Mode) -> float:
     return float(mode.curvature.logdensity) + spread
 
 
-def searches_for(posterior: Any, restarts: int | None) -> int:
+def searches_for(posterior: LatentDensity, restarts: int | None) -> int:
     """Searches to make: what was asked for, or the default of a posterior of this size.
 
     **Raises** `ValueError` unless `restarts` is None or an integer that is not negative.
@@ -82,7 +94,7 @@ def searches_for(posterior: Any, restarts: int | None) -> int:
 
 
 def find_maxima(
-    posterior: Any,
+    posterior: LatentDensity,
     first: Any,
     *,
     searches: int = SEARCHES,
@@ -123,7 +135,7 @@ def find_maxima(
 class _Search:
     """Draws, their residuals, and the levels: the part of `find_maxima` that has a state."""
 
-    def __init__(self, posterior: Any, key: PRNGKeyArray, searches: int, max_steps: int):
+    def __init__(self, posterior: LatentDensity, key: PRNGKeyArray, searches: int, max_steps: int):
         self.posterior, self.searches, self.max_steps = posterior, searches, max_steps
         draw_key, seed_key = jax.random.split(key)
         self.rng = np.random.default_rng(np.asarray(jax.random.key_data(seed_key)).tolist())
@@ -235,7 +247,7 @@ class _Search:
         return jnp.asarray(latent, self.posterior.dtype)
 
 
-def _climb(posterior: Any, start: Array, max_steps: int) -> Mode | None:
+def _climb(posterior: LatentDensity, start: Array, max_steps: int) -> Mode | None:
     """The maximum above a start, or None where the density of the start is not finite."""
     try:
         return find_mode(posterior, start, max_steps=max_steps)
@@ -264,14 +276,14 @@ def _distinct(modes: list[Mode], most: int) -> list[Mode]:
     return found[:most]
 
 
-def _residuals_size(posterior: Any) -> int:
+def _residuals_size(posterior: LatentDensity) -> int:
     shape = eqx.filter_eval_shape(
         lambda p: p.residuals(p.constrain(jnp.zeros(p.size, p.dtype))), posterior
     )
     return int(shape.size)
 
 
-def _is_noise(posterior: Any) -> np.ndarray:
+def _is_noise(posterior: LatentDensity) -> np.ndarray:
     """True for the latents of noise parameters."""
     flags = [
         np.full(b.prior.size, all(".noise." in f".{path}" for path in b.paths))
@@ -282,12 +294,14 @@ def _is_noise(posterior: Any) -> np.ndarray:
 
 @eqx.filter_jit
 def _many_residuals(
-    posterior: Any, latents: Float[Array, "draws n_latent"], batch: int
+    posterior: LatentDensity, latents: Float[Array, "draws n_latent"], batch: int
 ) -> Float[Array, "draws n"]:
     one = lambda latent: posterior.residuals(posterior.constrain(latent))
     return jax.lax.map(one, latents, batch_size=batch)
 
 
 @eqx.filter_jit
-def _log_priors(posterior: Any, latents: Float[Array, "draws n_latent"]) -> Float[Array, " draws"]:
+def _log_priors(
+    posterior: LatentDensity, latents: Float[Array, "draws n_latent"]
+) -> Float[Array, " draws"]:
     return jax.vmap(posterior.log_prior_latent)(latents)
