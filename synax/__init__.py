@@ -34,6 +34,7 @@ from .fields import (
 from .inference import (
     HMC as HMC,
     MCLMC as MCLMC,
+    MGVI as MGVI,
     NUTS as NUTS,
     AbstractLikelihood as AbstractLikelihood,
     AbstractPrior as AbstractPrior,
@@ -43,6 +44,7 @@ from .inference import (
     Fit as Fit,
     GaussianLikelihood as GaussianLikelihood,
     GaussNewton as GaussNewton,
+    Importance as Importance,
     JointLikelihood as JointLikelihood,
     LeastSquares as LeastSquares,
     LowRankNoise as LowRankNoise,

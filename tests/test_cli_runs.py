@@ -167,12 +167,33 @@ def test_a_random_field_is_fitted(config, tmp_path):
     assert record["parameters"]["magnetic.parts.1.latent"]["shape"][0] == 3
 
 
+@pytest.mark.slow
+def test_circular_polarisation_is_fitted(config, tmp_path):
+    more = "[physics]\nself_absorption = true\n[sample]"
+    path = config("[sample]", more)
+    text = path.read_text().replace("frequency = 2.4", 'frequency = 0.4\nstokes = ["I", "V"]')
+    path.write_text(text.replace("sigma = 0.0005", "sigma = 1e-6"))
+    result = call("fit", path, "-o", tmp_path / "run", "--json", "--set", "fit.steps=8")
+    assert result.exit_code == 0, result.output
+    record = json.loads(result.stdout)
+    pull = (record["parameters"]["magnetic.b0"] - 1.2) / record["errors"]["magnetic.b0"]
+    assert record["good"] and abs(pull) < 5.0
+    result = call("report", tmp_path / "run", "--predictive", 2, "-q")
+    assert result.exit_code == 0, result.output
+    assert "sky V, held out" in (tmp_path / "run" / "report.html").read_text()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("sigma = 3.0", "", "data.1.sigma is missing"),
         ("sigma = 3.0", "sigma = -3.0", "must be positive"),
         ("frequency = 2.4", "", "data.0.frequency is missing"),
+        (
+            "frequency = 2.4",
+            'frequency = 2.4\nstokes = ["V"]',
+            "set physics.self_absorption = true",
+        ),
         ("held_out = 0.25", "held_out = 1.5", "must be less than 1"),
         ('name = "sky"', 'name = "faraday"', "not all different"),
         ('name = "sky"', 'name = "the sky"', "must be letters, digits and _"),

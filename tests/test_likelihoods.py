@@ -1,5 +1,7 @@
 """Likelihoods and noise models against SciPy, brute force and their own mocks."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -192,6 +194,22 @@ def test_sky_data_in_every_form(sky, rays):
     assert float(robust.logpdf(sky)) == pytest.approx(best, 1e-12)
 
 
+def test_circular_polarisation_is_data_like_any_other(sky, rays):
+    circular = synax.Synchrotron(
+        sky.magnetic, sky.electrons, sky.cosmic_rays, self_absorption=True, steps=4
+    )
+    stokes = circular(rays, 0.4)
+    assert np.all(np.asarray(stokes.V) != 0.0)
+    sigma = 0.01 * float(jnp.max(jnp.abs(stokes.V)))
+    shifted = dataclasses.replace(stokes, V=stokes.V + 2.0 * sigma)
+    likelihood = synax.GaussianLikelihood(rays, 0.4, shifted, sigma, stokes=("V", "I"))
+    np.testing.assert_allclose(likelihood.residuals(circular), [2.0] * 3 + [0.0] * 3, atol=1e-9)
+    with pytest.raises(ValueError, match=r"no circular polarisation: give .*self_absorption=True"):
+        likelihood.logpdf(sky)
+    # I, Q and U do not ask for it
+    assert np.isfinite(synax.GaussianLikelihood(rays, 0.4, stokes, 1.0).logpdf(sky))
+
+
 def test_catalogues_and_joint(sky, rays):
     rm = synax.RotationMeasure(sky.magnetic, sky.electrons, steps=4)(rays)
     dm = synax.DispersionMeasure(sky.electrons, steps=4)(rays)
@@ -218,7 +236,7 @@ def test_errors_name_the_argument(sky, rays):
         ({"data": data, "sigma": np.ones(4)}, "sigma of shape"),
         ({"data": data, "sigma": -1.0}, "sigma must be positive"),
         ({"data": data}, "give sigma or covariance"),
-        ({"data": data, "sigma": 1.0, "stokes": ("Q", "V")}, "stokes must be among"),
+        ({"data": data, "sigma": 1.0, "stokes": ("Q", "W")}, "stokes must be among"),
         ({"data": data, "sigma": 1.0, "mask": np.ones(3)}, "mask must be boolean"),
         ({"data": data, "covariance": np.eye(5)}, "covariance must have 6 rows"),
         ({"data": data, "covariance": -np.eye(6)}, "covariance must be positive definite"),

@@ -49,6 +49,7 @@ METHODS = {
     "mclmc": dict(method="mclmc"),
     "rwmh": dict(method=synax.RandomWalk(thin=20)),
     "laplace": dict(method="laplace"),
+    "mgvi": dict(method=synax.MGVI(samples=2)),
     "pathfinder": dict(method="hmc", whiten="pathfinder"),
     "unwhitened": dict(method="nuts", whiten="prior", warmup=400),
 }
@@ -183,7 +184,8 @@ def test_errors_name_the_argument(posterior):
         ({"chains": 0}, "chains must be"),
         ({"warmup": -1}, "warmup must be"),
         ({"chunk": 0}, "chunk must be"),
-        ({"whiten": "no"}, "whiten must be"),
+        ({"whiten": "no"}, "whiten must be one of 'fisher', 'pathfinder', 'prior'"),
+        ({"method": "nested", "checkpoint": "run"}, "'nested' .* cannot be resumed"),
         ({"start": jnp.zeros(5)}, "start must have shape"),
     ):
         with pytest.raises(ValueError, match=match):

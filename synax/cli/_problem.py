@@ -36,6 +36,7 @@ class Problem(NamedTuple):
 
 def build(settings: dict[str, Any]) -> Problem:
     """Fields, sightlines, data and priors; `BadInput` for what cannot be used."""
+    _check_circular(settings)
     sky = _run.prepare(settings)
     rays = sky.rays(sky.pixels)
     fields = dict(sky.fields)
@@ -75,6 +76,18 @@ def build(settings: dict[str, Any]) -> Problem:
     if any("file" not in part for part in settings["data"]) and not settings.get("start"):
         posterior = _elsewhere(posterior, latent, settings)
     return Problem(posterior, JointLikelihood(**held) if held else None, rays, masks)
+
+
+def _check_circular(settings: dict[str, Any]) -> None:
+    """Refuse data of V where the physics gives none."""
+    if settings["physics"]["self_absorption"]:
+        return
+    for k, part in enumerate(settings["data"]):
+        if part["kind"] == "stokes" and "V" in _stokes(part):
+            raise BadInput(
+                f"data.{k}.stokes holds V, and the model has no circular polarisation: set "
+                "physics.self_absorption = true, or leave V out"
+            )
 
 
 def _started(model: Any, likelihood: Any, start: dict[str, Any]) -> tuple[Any, Any]:

@@ -222,7 +222,9 @@ DATA: Section = {
     "convention": Key(v.choice("IAU", "COSMO"), "sign of U, if the file says none", example="IAU"),
     "frequency": Key(v.quantity("GHz", positive=True), "GHz, of Stokes parameters", example=2.4),
     "stokes": Key(
-        v.list_of(v.choice("I", "Q", "U"), "Stokes parameter"), "which ones", example=["Q", "U"]
+        v.list_of(v.choice("I", "Q", "U", "V"), "Stokes parameter"),
+        "which ones; V needs physics.self_absorption",
+        example=["Q", "U"],
     ),
     "sigma": Key(v.quantity("", positive=True), "the noise: K, rad/m2, pc/cm3", example=5e-4),
     "relative_sigma": Key(

@@ -46,6 +46,7 @@ from ._noise import (
 )
 from ._objective import LeastSquares as LeastSquares
 from ._observables import (
+    AbstractObservable as AbstractObservable,
     DispersionMeasures as DispersionMeasures,
     RotationMeasures as RotationMeasures,
     SkyMaps as SkyMaps,

@@ -19,6 +19,7 @@ from .._checks import holds
 from .._parameters import as_parameter
 from ._data import PLAIN, read
 from ._noise import AbstractNoise, check_broadcast
+from ._observables import AbstractObservable
 
 
 class AbstractLikelihood(eqx.Module):
@@ -155,7 +156,7 @@ def _read_data(observable: Any, data: Any, mask: Any) -> tuple[Array, np.ndarray
             raise ValueError(f"mask must be boolean (True: used), got {mask.dtype}")
         if not mask.any():
             raise ValueError("mask must be True somewhere: no datum is used")
-    if hasattr(observable, "read"):
+    if isinstance(observable, AbstractObservable):
         found = observable.read("data", data)
     else:
         found = read("data", data, getattr(observable, "unit", ""), nan_is_missing=False)

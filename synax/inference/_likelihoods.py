@@ -13,7 +13,7 @@ from ..sightlines._sightlines import Sightlines
 from ._data import Read
 from ._likelihood import Likelihood
 from ._noise import AbstractNoise, CovarianceNoise, GaussianNoise, StudentTNoise
-from ._observables import DispersionMeasures, RotationMeasures, SkyMaps
+from ._observables import AbstractObservable, DispersionMeasures, RotationMeasures, SkyMaps
 
 
 def GaussianLikelihood(
@@ -40,7 +40,8 @@ def GaussianLikelihood(
     - `sigma`: standard deviation (K): number, broadcastable array, `SkyMap`, `Stokes` or dict; or
       `covariance` in its place: a matrix over the flattened data, or an `AbstractNoise`. A datum
       whose sigma is missing is missing.
-    - `stokes`: which of 'I', 'Q', 'U', 'P' the data hold.
+    - `stokes`: which of 'I', 'Q', 'U', 'V', 'P' the data hold. V needs a model with circular
+      polarisation (`self_absorption=True`).
     - `excess`: further independent scatter (K), a number; usually given a prior.
     - `mask`, `gain`, `offset`: as in `Likelihood`.
 
@@ -134,7 +135,7 @@ def DispersionMeasureLikelihood(
 
 
 def _catalogue_noise(
-    observable: Any, sigma: Any, excess: Any, dof: Any, mask: Any
+    observable: AbstractObservable, sigma: Any, excess: Any, dof: Any, mask: Any
 ) -> tuple[AbstractNoise, Any]:
     if dof is not None and excess is not None:
         raise ValueError("give excess or dof, not both")
@@ -144,7 +145,7 @@ def _catalogue_noise(
     return GaussianNoise(sigma, _scatter(excess, observable)), mask
 
 
-def _spread(name: str, value: Any, observable: Any, mask: Any) -> tuple[Any, Any]:
+def _spread(name: str, value: Any, observable: AbstractObservable, mask: Any) -> tuple[Any, Any]:
     """A standard deviation, 1 where it is missing, and the mask without what is missing."""
     values, there = observable.read_spread(name, value)
     if there is None:
@@ -157,7 +158,7 @@ def _spread(name: str, value: Any, observable: Any, mask: Any) -> tuple[Any, Any
     return values, there & np.asarray(mask)
 
 
-def _scatter(excess: Any, observable: Any) -> Any:
+def _scatter(excess: Any, observable: AbstractObservable) -> Any:
     if excess is None:
         return None
     values: Read = observable.read_spread("excess", excess)

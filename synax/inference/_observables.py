@@ -1,17 +1,22 @@
 """What a likelihood compares data with: functions of the model that return one array."""
 
-from typing import Any
+import abc
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._parameters import as_parameter
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
-from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure
+from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure, Synchrotron
 from ._data import Read, catalogue_values, sky_rows
+
+COMPONENTS = ("I", "Q", "U", "V", "P")
+"""What `SkyMaps` may hold."""
 
 
 def _frequency(value: Any) -> Any:
@@ -21,129 +26,174 @@ def _frequency(value: Any) -> Any:
     return value
 
 
-class SkyMaps(eqx.Module):
-    """Stokes parameters of `model(rays, frequency)`, stacked: (n_stokes, *freq, n_rays) K."""
+class AbstractObservable(eqx.Module):
+    """A function of the model that returns one array, and reads data of the same kind."""
+
+    rays: eqx.AbstractVar[Sightlines]
+
+    @property
+    @abc.abstractmethod
+    def label(self) -> str:
+        """What is observed, for figures and tables."""
+
+    @property
+    @abc.abstractmethod
+    def unit(self) -> str:
+        """Unit of data and predictions."""
+
+    @property
+    @abc.abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of data and predictions."""
+
+    @abc.abstractmethod
+    def read_spread(self, name: str, value: Any) -> Read:
+        """Standard deviations in `unit`, of any shape, from what a user holds."""
+
+    @abc.abstractmethod
+    def read_signed(self, name: str, value: Any) -> Read:
+        """Data in `unit`, of any shape, from what a user holds."""
+
+    @abc.abstractmethod
+    def __call__(self, model: Any) -> Float[Array, "*shape"]:
+        """The prediction of a model."""
+
+    def read(self, name: str, value: Any) -> Read:
+        """Data in `unit` and of `shape`, from what a user holds."""
+        found = self.read_signed(name, value)
+        if found.values.shape != self.shape:
+            raise ValueError(
+                f"{name} must have shape {self.shape} ({self.label} along the sightlines), "
+                f"got {found.values.shape}"
+            )
+        return found
+
+
+class SkyMaps(AbstractObservable):
+    """Stokes parameters of `model(rays, frequency)`, stacked: (n_stokes, *freq, n_rays) K.
+
+    **Arguments:**
+
+    - `rays`: sightlines of the pixels.
+    - `frequency`: GHz, a number or (n_freq,).
+    - `stokes`: which of 'I', 'Q', 'U', 'V', 'P'. V needs a model with circular polarisation, such
+      as `Synchrotron(..., self_absorption=True)`.
+
+    **Raises** `ValueError` for other names or frequencies, and, when called, for a model that has
+    no V.
+    """
 
     rays: Sightlines
     frequency: Float[Array, "*freq"]
     stokes: tuple[str, ...] = eqx.field(static=True)
 
     def __init__(self, rays: Sightlines, frequency: Any, stokes: tuple[str, ...]):
-        if not stokes or any(s not in ("I", "Q", "U", "P") for s in stokes):
-            raise ValueError(f"stokes must be among 'I', 'Q', 'U', 'P', got {stokes}")
-        self.rays, self.frequency, self.stokes = rays, _frequency(frequency), stokes
+        if not stokes or any(s not in COMPONENTS for s in stokes):
+            names = ", ".join(map(repr, COMPONENTS))
+            raise ValueError(f"stokes must be among {names}, got {stokes}")
+        self.rays, self.frequency, self.stokes = rays, _frequency(frequency), tuple(stokes)
 
     @property
     def label(self) -> str:
-        """What is observed, for figures and tables."""
         return ", ".join(self.stokes)
 
     @property
     def unit(self) -> str:
-        """Unit of data and predictions."""
         return "K"
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of data and predictions: (n_stokes, *freq, n_rays)."""
         return (len(self.stokes), *self.frequency.shape, self.rays.n_rays)
 
-    def read(self, name: str, value: Any) -> Read:
-        """Data in K, from what a user holds."""
-        found = sky_rows(name, value, self.stokes, self.rays, self.frequency)
-        if found.values.shape != self.shape:
-            raise ValueError(
-                f"{name} must have shape {self.shape} (stokes {self.stokes}, frequencies, "
-                f"sightlines), got {found.values.shape}"
-            )
-        return found
+    def read_signed(self, name: str, value: Any) -> Read:
+        return sky_rows(name, value, self.stokes, self.rays, self.frequency)
 
     def read_spread(self, name: str, value: Any) -> Read:
-        """Standard deviations in K, of any shape, from what a user holds."""
         return sky_rows(name, value, self.stokes, self.rays, self.frequency, signed=False)
 
     def __call__(self, model: Any) -> Float[Array, "n_stokes *freq n_rays"]:
+        if isinstance(model, Synchrotron) and not model.self_absorption:
+            self._refuse_v()
         maps = model(self.rays, self.frequency)
+        if getattr(maps, "V", None) is None:
+            self._refuse_v()
         return jnp.stack([getattr(maps, s) for s in self.stokes])
 
+    def _refuse_v(self) -> None:
+        if "V" in self.stokes:
+            raise ValueError(
+                "stokes holds 'V', and the model has no circular polarisation: give "
+                "Synchrotron(..., self_absorption=True), or leave V out"
+            )
 
-class RotationMeasures(eqx.Module):
-    """Rotation measures (rad m^-2) of `rays` through the magnetic field and electrons of a model.
 
-    `magnetic`, `electrons`: fields in place of the model's, or None.
+class AbstractCatalogue(AbstractObservable):
+    """One number for each sightline, through fields of the model or others in their place."""
+
+    kind: eqx.AbstractClassVar[str]
+    """As in `SkyMap`: 'RM' or 'DM'."""
+    own_unit: eqx.AbstractClassVar[str]
+
+    @property
+    def label(self) -> str:
+        return self.kind
+
+    @property
+    def unit(self) -> str:
+        return self.own_unit
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        return (self.rays.n_rays,)
+
+    def read_signed(self, name: str, value: Any) -> Read:
+        return self.read_spread(name, value)
+
+    def read_spread(self, name: str, value: Any) -> Read:
+        return catalogue_values(name, value, self.kind, self.unit, self.rays)
+
+
+class RotationMeasures(AbstractCatalogue):
+    """Rotation measures (rad m^-2) through the magnetic field and electrons of a model.
+
+    **Arguments:**
+
+    - `rays`: sightlines of the sources.
+    - `magnetic`, `electrons`: fields in place of the model's, or None.
     """
 
     rays: Sightlines
     magnetic: AbstractField | None = None
     electrons: AbstractField | None = None
-
-    @property
-    def label(self) -> str:
-        """What is observed, for figures and tables."""
-        return "RM"
-
-    @property
-    def unit(self) -> str:
-        """Unit of data and predictions."""
-        return "rad/m2"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of data and predictions: (n_rays,)."""
-        return (self.rays.n_rays,)
-
-    def read(self, name: str, value: Any) -> Read:
-        """Data in rad/m2, from what a user holds."""
-        found = self.read_spread(name, value)
-        if found.values.shape != self.shape:
-            raise ValueError(f"{name} must have shape {self.shape}, got {found.values.shape}")
-        return found
-
-    def read_spread(self, name: str, value: Any) -> Read:
-        """Standard deviations in rad/m2, of any shape, from what a user holds."""
-        return catalogue_values(name, value, "RM", "rad/m2", self.rays)
+    kind: ClassVar[str] = "RM"
+    own_unit: ClassVar[str] = "rad/m2"
 
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
-        magnetic = model.magnetic if self.magnetic is None else self.magnetic
-        electrons = model.electrons if self.electrons is None else self.electrons
+        magnetic = _field(model, "magnetic", self.magnetic)
+        electrons = _field(model, "electrons", self.electrons)
         return RotationMeasure(magnetic, electrons, integration=model.integration)(self.rays)
 
 
-class DispersionMeasures(eqx.Module):
-    """Dispersion measures (pc cm^-3) of `rays` through the electrons of a model.
+class DispersionMeasures(AbstractCatalogue):
+    """Dispersion measures (pc cm^-3) through the electrons of a model.
 
-    `electrons`: a field in place of the model's, or None.
+    **Arguments:**
+
+    - `rays`: sightlines of the sources.
+    - `electrons`: a field in place of the model's, or None.
     """
 
     rays: Sightlines
     electrons: AbstractField | None = None
-
-    @property
-    def label(self) -> str:
-        """What is observed, for figures and tables."""
-        return "DM"
-
-    @property
-    def unit(self) -> str:
-        """Unit of data and predictions."""
-        return "pc/cm3"
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of data and predictions: (n_rays,)."""
-        return (self.rays.n_rays,)
-
-    def read(self, name: str, value: Any) -> Read:
-        """Data in pc/cm3, from what a user holds."""
-        found = self.read_spread(name, value)
-        if found.values.shape != self.shape:
-            raise ValueError(f"{name} must have shape {self.shape}, got {found.values.shape}")
-        return found
-
-    def read_spread(self, name: str, value: Any) -> Read:
-        """Standard deviations in pc/cm3, of any shape, from what a user holds."""
-        return catalogue_values(name, value, "DM", "pc/cm3", self.rays)
+    kind: ClassVar[str] = "DM"
+    own_unit: ClassVar[str] = "pc/cm3"
 
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
-        electrons = model.electrons if self.electrons is None else self.electrons
+        electrons = _field(model, "electrons", self.electrons)
         return DispersionMeasure(electrons, integration=model.integration)(self.rays)
+
+
+def _field(model: AbstractSimulator, name: str, given: AbstractField | None) -> AbstractField:
+    """A field of the model, or the one in its place."""
+    field = getattr(model, name, None) if given is None else given
+    return checks.instance(name, field, AbstractField, "a field of the model, or given here")
