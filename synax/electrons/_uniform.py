@@ -2,11 +2,10 @@
 
 from typing import ClassVar
 
-import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._parameters import ModelInfo, Scalar, parameter
-from ..fields._domain import Sphere
+from ..fields._constant import ball, constant
 from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface
 
@@ -20,17 +19,9 @@ class Uniform(AbstractScalarField):
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")
 
-    def _sphere(self) -> Sphere | None:
-        if self.radius is None:
-            return None
-        center = (0.0, 0.0, 0.0) if self.center is None else self.center
-        return Sphere(self.radius, center)
-
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
-        sphere = self._sphere()
-        value = self.value + 0.0 * position[0]
-        return value if sphere is None else jnp.where(sphere.contains(position), value, 0.0)
+        return constant(self.value, ball(self.radius, self.center), position)
 
     def surfaces(self) -> tuple[AbstractSurface, ...]:
-        sphere = self._sphere()
+        sphere = ball(self.radius, self.center)
         return () if sphere is None else (sphere,)

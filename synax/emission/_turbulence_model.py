@@ -1,16 +1,15 @@
 """Unresolved turbulence of the magnetic field, as means over its realisations."""
 
-import math
 from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import _constants as const
 from .._parameters import parameter
 from ..fields._field import AbstractField, check_rank
 from ..transfer._base import Coefficients
+from ._dispersion import rotation_variance_rate
 from ._process import AbstractProcess, Plasma
 
 
@@ -84,6 +83,5 @@ class FaradayDispersion(AbstractProcess):
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
         variance, striation = self.turbulence.variances(plasma)
         variance = variance + striation * plasma.b_away * plasma.b_away
-        turn = (math.sqrt(2.0) * const.FARADAY_CONSTANT) * plasma.density
         length = at(self.turbulence.correlation_length, plasma.position)
-        return Coefficients(dispersion=turn * turn * variance * length)
+        return Coefficients(dispersion=rotation_variance_rate(plasma.density, variance, length))
