@@ -55,7 +55,7 @@ regular = synax.magnetic.WMAP(b0=6.0, r_min=0.1)
 
 
 def sky_with(g):
-    magnetic = regular * synax.Exponential(g)
+    magnetic = regular * synax.random_fields.Exponential(g)
     return synax.Synchrotron(magnetic, None, synax.cosmic_rays.WMAP(), steps=STEPS)
 
 
@@ -67,7 +67,9 @@ fitted_to = likelihood(train)
 free = synax.select(plain, "magnetic.factor.field.values")
 without = synax.fit(lambda sky: -fitted_to.logpdf(sky), plain, free=free, **settings)
 
-prior = synax.GaussianField.on_grid(box, SHAPE, synax.Matern(1.0, (3.0, 3.0, 1.0)), padding=0.1)
+prior = synax.GaussianField.on_grid(
+    box, SHAPE, synax.random_fields.Matern(1.0, (3.0, 3.0, 1.0)), padding=0.1
+)
 latent = {"magnetic.factor.field.latent": dist.Normal(0.0, 1.0)}
 posterior = synax.Posterior(sky_with(prior), latent, fitted_to)
 with_prior = synax.fit(posterior, **settings)

@@ -8,6 +8,7 @@ from . import (
     instruments as instruments,
     io as io,
     magnetic as magnetic,
+    random_fields as random_fields,
 )
 from ._checks import SynaxWarning as SynaxWarning
 from ._numerics._cores import use_cores as use_cores
@@ -17,6 +18,7 @@ from ._parameters import (
     replace as replace,
     select as select,
 )
+from ._renamed import old_names
 from ._version import __version__ as __version__
 from .emission import FreeFree as FreeFree, Turbulence as Turbulence
 from .faraday import FaradaySpectrum as FaradaySpectrum, rm_synthesis as rm_synthesis
@@ -65,11 +67,7 @@ from .maps import (
     Stokes as Stokes,
 )
 from .random_fields import (
-    AbstractSpectrum as AbstractSpectrum,
-    Exponential as Exponential,
     GaussianField as GaussianField,
-    Matern as Matern,
-    PowerLaw as PowerLaw,
     SolenoidalField as SolenoidalField,
     roughness as roughness,
 )
@@ -114,4 +112,4 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module(".plot", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return old_names(__name__)(name)

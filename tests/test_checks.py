@@ -22,7 +22,9 @@ NAN = float("nan")
 
 
 def on_grid(shape):
-    return synax.GaussianField.on_grid(BOX, shape, synax.Matern(), key=jax.random.key(0))
+    return synax.GaussianField.on_grid(
+        BOX, shape, synax.random_fields.Matern(), key=jax.random.key(0)
+    )
 
 
 @pytest.mark.parametrize(

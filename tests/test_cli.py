@@ -183,8 +183,8 @@ def test_fields_boxes_and_keys_inside_models():
     }
     first, again, other = (build_field("magnetic", [random], seed) for seed in (1, 1, 2))
     assert float(first.along.b0) == 3.0 and first.shape == (4, 4, 4)
-    np.testing.assert_array_equal(first.noise, again.noise)
-    assert not np.array_equal(first.noise, other.noise)
+    np.testing.assert_array_equal(first.latent, again.latent)
+    assert not np.array_equal(first.latent, other.latent)
     law = {"model": "PowerLaw", "normalisation": {"model": "electrons.Uniform", "value": 1e-4}}
     law["spectral_index"] = {"model": "electrons.Uniform", "value": 2.5}
     built = build_field("cosmic_rays", [law], 0)

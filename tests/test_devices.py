@@ -157,11 +157,11 @@ along = synax.magnetic.WMAP(r_min=0.1)
 b = synax.magnetic.GaussianRandom(key, box, shape, along=along, rho=1.5, helicity=0.3)
 n = synax.electrons.GaussianRandom(key, box, shape, log_normal=True)
 digest = lambda x: hashlib.sha256(np.asarray(x).tobytes()).hexdigest()
-values = [eqx.filter_jit(lambda f: f.realize().values)(f) for f in (b, n)]
-bits = [digest(x) for x in (b.noise, n.noise, *values)]
+values = [eqx.filter_jit(lambda f: f.grid().values)(f) for f in (b, n)]
+bits = [digest(x) for x in (b.latent, n.latent, *values)]
 mesh = jax.make_mesh((len(jax.devices()),), ("x",))
 over = jax.sharding.NamedSharding(mesh, jax.sharding.PartitionSpec(None, None, "x"))
-draw = lambda key: synax.magnetic.GaussianRandom(key, box, shape).noise
+draw = lambda key: synax.magnetic.GaussianRandom(key, box, shape).latent
 bits.append(digest(jax.jit(draw, out_shardings=over)(key)))
 print(json.dumps([len(jax.devices()), bits]))
 """

@@ -1,5 +1,6 @@
 """Contracts of the package as a whole."""
 
+import importlib
 import subprocess
 import sys
 
@@ -123,3 +124,22 @@ def test_plot_needs_no_import_of_its_own():
     assert run("import synax; print(synax.plot.sky.__name__)") == "sky"
     with pytest.raises(AttributeError, match="no attribute 'plots'"):
         synax.plots  # noqa: B018
+
+
+def test_old_names_say_the_new_ones():
+    from synax._renamed import RENAMED
+
+    for owner, names in RENAMED.items():
+        if owner.startswith("synax"):
+            module = importlib.import_module(owner)
+            for old, new in names.items():
+                with pytest.raises(AttributeError, match=new.split(",")[0]):
+                    getattr(module, old)
+    box = synax.Box((1.0, 1.0, 1.0))
+    for make in (synax.magnetic.GaussianRandom, synax.electrons.GaussianRandom):
+        field = make(jax.random.key(0), box, (8, 8, 8), outer_scale=1.0)
+        for old, new in RENAMED["GaussianRandom"].items():
+            with pytest.raises(AttributeError, match=f"is now called '{new}'"):
+                getattr(field, old)
+        with pytest.raises(AttributeError, match="no attribute 'noises'"):
+            field.noises  # noqa: B018

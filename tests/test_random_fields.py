@@ -17,7 +17,7 @@ KEY = jax.random.key(7)
 
 @eqx.filter_jit
 def realize(field):
-    return field.realize().values
+    return field.grid().values
 
 
 def random(key=KEY, **settings):
@@ -75,7 +75,7 @@ def test_a_grid_that_does_not_resolve_its_spectrum_is_told():
     with pytest.warns(synax.SynaxWarning, match="is lost between them"):
         magnetic.GaussianRandom(KEY, BOX, (8, 8, 8), outer_scale=0.1)
     with pytest.warns(synax.SynaxWarning, match="is lost between them"):
-        synax.GaussianField.on_grid(BOX, (8, 8, 8), synax.Matern(1.0, 0.05))
+        synax.GaussianField.on_grid(BOX, (8, 8, 8), synax.random_fields.Matern(1.0, 0.05))
 
 
 @pytest.mark.parametrize("slope", [5.0 / 3.0, 3.0])
@@ -140,7 +140,7 @@ def test_alignment_with_the_regular_field(rho):
     @jax.vmap
     def mean_squares(key):
         field = random(key, along=regular, rho=rho, amplitude=1.5, **smooth)
-        return jnp.mean(field.realize().values ** 2, axis=(1, 2, 3))
+        return jnp.mean(field.grid().values ** 2, axis=(1, 2, 3))
 
     x2, y2, z2 = np.mean(mean_squares(jax.random.split(KEY, 12)), axis=0)
     parallel, across = rho**2, 1.0 / rho**2
@@ -207,7 +207,7 @@ def electron_case():
 @pytest.mark.parametrize("make", [magnetic_case, electron_case], ids=["magnetic", "electrons"])
 def test_gradients_equal_finite_differences(make):
     field = make()
-    weight = jax.random.normal(jax.random.key(1), field.noise.shape)
+    weight = jax.random.normal(jax.random.key(1), field.latent.shape)
     names = [
         name
         for name in ("amplitude", "slope", "rise", "outer_scale", "rho", "helicity", "profile.z0")
@@ -218,7 +218,7 @@ def test_gradients_equal_finite_differences(make):
 
     @jax.jit
     def loss(free):
-        return jnp.mean(weight * eqx.combine(free, fixed).realize().values ** 2)
+        return jnp.mean(weight * eqx.combine(free, fixed).grid().values ** 2)
 
     gradient = jax.grad(loss)(free)
     for name in names:
@@ -231,7 +231,7 @@ def test_gradients_equal_finite_differences(make):
 
 def test_gradients_stay_finite_at_the_ends_of_the_helicity():
     field = magnetic.GaussianRandom(KEY, BOX, (8, 8, 8), helicity=1.0, outer_scale=2.0)
-    gradient = eqx.filter_jit(eqx.filter_grad(lambda f: jnp.sum(f.realize().values ** 2)))(field)
+    gradient = eqx.filter_jit(eqx.filter_grad(lambda f: jnp.sum(f.grid().values ** 2)))(field)
     assert all(bool(jnp.all(jnp.isfinite(leaf))) for leaf in jax.tree.leaves(gradient))
 
 
@@ -250,9 +250,9 @@ def test_prepared_field_equals_the_field_and_has_no_transform_left():
 
 def test_noise_depends_on_the_key_only():
     first, again, other = random(), random(slope=3.0), random(jax.random.key(8))
-    assert jnp.array_equal(first.noise, again.noise)
-    assert not jnp.array_equal(first.noise, other.noise)
-    assert jnp.array_equal(first.noise, jax.jit(lambda key: random(key).noise)(KEY))
+    assert jnp.array_equal(first.latent, again.latent)
+    assert not jnp.array_equal(first.latent, other.latent)
+    assert jnp.array_equal(first.latent, jax.jit(lambda key: random(key).latent)(KEY))
 
 
 def test_electrons_gaussian_and_log_normal():

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import _checks as checks
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
+from .._renamed import refuse_old
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField, check_rank
 from ..fields._grid import GridField
@@ -26,7 +27,7 @@ class GaussianRandom(AbstractScalarField):
       smooth model;
     - `log_normal=True`: n = profile exp(amplitude g - amplitude^2/2), positive, of mean `profile`.
 
-    The white noise is a leaf and stays as it is when the other parameters change. `realize()`
+    The white noise is a leaf and stays as it is when the other parameters change. `grid()`
     gives a `GridField`, `prepare()` that grid ready for look-ups (a simulator does this once);
     calling the object itself does all the work anew.
 
@@ -42,7 +43,7 @@ class GaussianRandom(AbstractScalarField):
     **Reference:** spectrum as for hammurabiX's random electrons (Wang et al. 2020, ApJS 247, 18).
     """
 
-    noise: Float[Array, "nx ny nz"] = parameter(..., "", "white noise of unit variance")
+    latent: Float[Array, "nx ny nz"] = parameter(..., "", "white noise of unit variance")
     box: Box
     amplitude: Scalar = parameter(..., "", "rms (cm-3 or relative), or spread of ln n")
     slope: Scalar = parameter(..., "", "E(k) falls as k^-slope beyond 1/outer_scale")
@@ -73,7 +74,7 @@ class GaussianRandom(AbstractScalarField):
             raise TypeError(f"GaussianRandom: box must be a synax.Box, got {type(box).__name__}")
         if profile is not None:
             check_rank(profile, "scalar", "profile")
-        self.noise = jax.random.normal(key, tuple(shape), dtype=jnp.result_type(float))
+        self.latent = jax.random.normal(key, tuple(shape), dtype=jnp.result_type(float))
         self.box = box
         self.amplitude = as_parameter(amplitude, "" if log_normal else "cm-3", "amplitude")
         self.slope = as_parameter(slope, "", "slope")
@@ -87,16 +88,16 @@ class GaussianRandom(AbstractScalarField):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of nodes along x, y, z."""
-        nx, ny, nz = self.noise.shape
+        nx, ny, nz = self.latent.shape
         return nx, ny, nz
 
-    def realize(self) -> GridField:
+    def grid(self) -> GridField:
         """The density as a grid of values (cm^-3), zero outside the box."""
-        modes = gaussian.waves(self.shape, self.box, self.noise.dtype)
+        modes = gaussian.waves(self.shape, self.box, self.latent.dtype)
         colour = gaussian.spectral_shape(
             modes, self.slope, self.rise, self.outer_scale, at_nodes=self.log_normal
         )
-        spectrum = gaussian.to_waves(self.noise) * colour
+        spectrum = gaussian.to_waves(self.latent) * colour
         values = self.amplitude * gaussian.to_grid(spectrum, self.shape)
         if self.log_normal:
             values = jnp.exp(values - 0.5 * self.amplitude**2)
@@ -104,9 +105,13 @@ class GaussianRandom(AbstractScalarField):
             values = values * GridField.from_field(self.profile, self.box, self.shape).values
         return GridField(values, self.box)
 
+    def __getattr__(self, name: str) -> Any:
+        refuse_old("GaussianRandom", name)
+        raise AttributeError(f"'GaussianRandom' object has no attribute {name!r}")
+
     def prepare(self) -> AbstractField:
         """The realisation, ready for look-ups: the transforms are done here, once."""
-        return self.realize().prepare()
+        return self.grid().prepare()
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         return self.prepare()(position)

@@ -1,5 +1,6 @@
 """Posteriors: likelihoods, priors, curvature, samplers."""
 
+from .._renamed import old_names
 from ._competing import Competing as Competing
 from ._correlated import (
     CorrelatedFit as CorrelatedFit,
@@ -73,3 +74,5 @@ from ._whitening import (
     PriorWhitening as PriorWhitening,
     begin as begin,
 )
+
+__getattr__ = old_names(__name__)

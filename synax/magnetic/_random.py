@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import _checks as checks
 from .._numerics._math import cylindrical_radius, safe_divide, safe_sqrt
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
+from .._renamed import refuse_old
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField, AbstractVectorField, check_rank
 from ..fields._grid import GridField
@@ -39,7 +40,7 @@ class GaussianRandom(AbstractVectorField):
     when the other parameters change, so derivatives with respect to these exist; fixing it or
     inferring it is the user's choice.
 
-    `realize()` gives the field as a `GridField`, `prepare()` that grid ready for look-ups; a
+    `grid()` gives the field as a `GridField`, `prepare()` that grid ready for look-ups; a
     simulator prepares its fields once. Calling the object itself does all the work anew.
 
     **Arguments:**
@@ -61,7 +62,7 @@ class GaussianRandom(AbstractVectorField):
     section 3), without its point symmetry and its excess of sqrt(2).
     """
 
-    noise: Float[Array, "3 nx ny nz"] = parameter(..., "", "white noise of unit variance")
+    latent: Float[Array, "3 nx ny nz"] = parameter(..., "", "white noise of unit variance")
     box: Box
     amplitude: Scalar = parameter(..., "uG", "rms of the field (three components together)")
     slope: Scalar = parameter(..., "", "E(k) falls as k^-slope beyond 1/outer_scale")
@@ -103,7 +104,7 @@ class GaussianRandom(AbstractVectorField):
             check_rank(profile, "scalar", "profile")
         if along is not None:
             check_rank(along, "vector", "along")
-        self.noise = jax.random.normal(key, (3, *shape), dtype=jnp.result_type(float))
+        self.latent = jax.random.normal(key, (3, *shape), dtype=jnp.result_type(float))
         self.box = box
         self.amplitude = as_parameter(amplitude, "uG", "amplitude")
         self.slope = as_parameter(slope, "", "slope")
@@ -120,16 +121,16 @@ class GaussianRandom(AbstractVectorField):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Number of nodes along x, y, z."""
-        nx, ny, nz = self.noise.shape[1:]
+        nx, ny, nz = self.latent.shape[1:]
         return nx, ny, nz
 
-    def realize(self) -> GridField:
+    def grid(self) -> GridField:
         """The field as a grid of values (uG), zero outside the box."""
-        modes = gaussian.waves(self.shape, self.box, self.noise.dtype)
+        modes = gaussian.waves(self.shape, self.box, self.latent.dtype)
         # two of three components survive the projection
         scale = self.amplitude * (0.5 if self.solenoidal else 1.0 / 3.0) ** 0.5
         colour = gaussian.spectral_shape(modes, self.slope, self.rise, self.outer_scale)
-        spectrum = gaussian.to_waves(self.noise) * (scale * colour)
+        spectrum = gaussian.to_waves(self.latent) * (scale * colour)
         if self.along is not None or self.profile is not None:
             spectrum = gaussian.to_waves(self._modulate(gaussian.to_grid(spectrum, self.shape)))
         if self.solenoidal:
@@ -152,9 +153,13 @@ class GaussianRandom(AbstractVectorField):
             values = values * GridField.from_field(self.profile, self.box, self.shape).values
         return values
 
+    def __getattr__(self, name: str) -> Any:
+        refuse_old("GaussianRandom", name)
+        raise AttributeError(f"'GaussianRandom' object has no attribute {name!r}")
+
     def prepare(self) -> AbstractField:
         """The realisation, ready for look-ups: the transforms are done here, once."""
-        return self.realize().prepare()
+        return self.grid().prepare()
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         return self.prepare()(position)

@@ -10,7 +10,7 @@ class Exponential(AbstractScalarField):
     """exp(f(x)) of a scalar field f: with a `GaussianField`, a log-normal field of median one.
 
     As a factor it modulates a model without changing its sign:
-    `synax.electrons.YMW16() * synax.Exponential(g)`.
+    `synax.electrons.YMW16() * synax.random_fields.Exponential(g)`.
     """
 
     field: AbstractField
