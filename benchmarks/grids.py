@@ -31,6 +31,7 @@ from _common import machine, report
 
 import synax
 from synax.inference import GaussianNoise, Likelihood, SkyMaps
+from synax.random_fields import Exponential, Matern
 
 jax.config.update("jax_enable_x64", True)
 BOX = synax.Box((20.0, 20.0, 5.0))
@@ -159,7 +160,7 @@ def around_sun(n, radius, key):
 def mock(args):
     """(c): fields drawn from the prior, as C-BASS would see them (4.76 GHz)."""
     shape, sigma, frequency = args.mock_shape, 5e-4, 4.76
-    spectrum = synax.random_fields.Matern(0.4 * 3.0**0.5, (10.0, 10.0, 5.0), 2.5)  # 0.4 a component
+    spectrum = Matern(0.4 * 3.0**0.5, (10.0, 10.0, 5.0), 2.5)  # 0.4 a component
     random = synax.SolenoidalField.on_grid(BOX, shape, spectrum, padding=0.1)
     rays = synax.Sightlines.healpix(args.mock_nside)
     sky = synax.Synchrotron(
@@ -306,7 +307,7 @@ def haslam(args):
 
     fitted_only = {"fitted": train, "validation": validation}
     final = {**fitted_only, "held_out": held}
-    field = lambda g: synax.magnetic.WMAP(b0=6.0, r_min=0.1) * synax.random_fields.Exponential(g)
+    field = lambda g: synax.magnetic.WMAP(b0=6.0, r_min=0.1) * Exponential(g)
     put = lambda field: eqx.tree_at(lambda s: s.magnetic, sky, field)
     priors = {
         "magnetic.field.b0": dist.LogNormal(np.log(6.0), 0.5),
@@ -314,7 +315,7 @@ def haslam(args):
     }
     best = None
     for spread, length in args.priors:
-        spectrum = synax.random_fields.Matern(spread, (length, length, length / 3.0), 1.5)
+        spectrum = Matern(spread, (length, length, length / 3.0), 1.5)
         random = synax.GaussianField.on_grid(BOX, args.shape, spectrum, padding=0.1)
         name = f"prior {spread:g}, {length:g} kpc"
         result, free, seconds = map_fit(

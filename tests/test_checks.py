@@ -12,6 +12,7 @@ from astropy.table import Column
 
 import synax
 from synax._checks import memory_limit
+from synax.random_fields import Matern
 from synax.simulators._checked import check_call, check_simulator
 
 B, NE, CR = synax.magnetic.WMAP(), synax.electrons.Uniform(0.03), synax.cosmic_rays.WMAP()
@@ -22,9 +23,7 @@ NAN = float("nan")
 
 
 def on_grid(shape):
-    return synax.GaussianField.on_grid(
-        BOX, shape, synax.random_fields.Matern(), key=jax.random.key(0)
-    )
+    return synax.GaussianField.on_grid(BOX, shape, Matern(), key=jax.random.key(0))
 
 
 @pytest.mark.parametrize(

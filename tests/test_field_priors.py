@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import synax
-from synax.random_fields import flux_divergence, roughness
+from synax.random_fields import Exponential, Matern, PowerLaw, flux_divergence, roughness
 from synax.random_fields._modes import hartley, mode_amplitudes, wavevectors
 
 BOX = synax.Box((4.0, 3.0, 1.5))
@@ -16,9 +16,7 @@ SHAPE = (9, 8, 6)
 
 def field(key=0, **kwargs):
     key = jax.random.key(key)
-    return synax.GaussianField.on_grid(
-        BOX, SHAPE, synax.random_fields.Matern(2.0, 1.0), key=key, **kwargs
-    )
+    return synax.GaussianField.on_grid(BOX, SHAPE, Matern(2.0, 1.0), key=key, **kwargs)
 
 
 def test_hartley_is_orthonormal_and_its_own_inverse():
@@ -29,7 +27,7 @@ def test_hartley_is_orthonormal_and_its_own_inverse():
 
 @pytest.mark.parametrize(
     "spectrum",
-    [synax.random_fields.Matern(2.0, (2.0, 1.5, 0.8)), synax.random_fields.PowerLaw(2.0, 3.0, 4.0)],
+    [Matern(2.0, (2.0, 1.5, 0.8)), PowerLaw(2.0, 3.0, 4.0)],
 )
 def test_covariance_is_that_of_the_spectrum(spectrum):
     # exact: the covariance of the nodes is H diag(sigma^2) H, a cosine sum over the modes
@@ -55,15 +53,13 @@ def test_covariance_is_that_of_the_spectrum(spectrum):
 
 def test_a_power_law_falls_with_its_slope():
     k = jnp.array([[50.0, 100.0], [0.0, 0.0], [0.0, 0.0]])
-    low, high = synax.random_fields.PowerLaw(1.0, 11.0 / 3.0, 5.0).power(k)
+    low, high = PowerLaw(1.0, 11.0 / 3.0, 5.0).power(k)
     assert np.isclose(np.log2(low / high), 11.0 / 3.0, rtol=1e-3)
 
 
 @pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
 def test_solenoidal_field_has_no_net_flux_through_any_cell(dtype):
-    made = synax.SolenoidalField.on_grid(
-        BOX, SHAPE, synax.random_fields.Matern(3.0, 1.5), key=jax.random.key(2)
-    )
+    made = synax.SolenoidalField.on_grid(BOX, SHAPE, Matern(3.0, 1.5), key=jax.random.key(2))
     made = jax.tree.map(lambda x: x.astype(dtype) if eqx.is_inexact_array(x) else x, made)
     grid = made.grid()
     assert grid.values.dtype == dtype and grid.values.shape == (3, *SHAPE)
@@ -96,7 +92,7 @@ def test_flux_is_that_of_the_interpolated_field():
 
 
 def test_solenoidal_field_has_the_stated_rms_where_resolved():
-    spectrum = synax.random_fields.Matern(3.0, 2.5, 2.5)
+    spectrum = Matern(3.0, 2.5, 2.5)
     made = synax.SolenoidalField.on_grid(synax.Box((6.0,) * 3), (16, 16, 16), spectrum, padding=0.5)
     draw = lambda key: eqx.tree_at(
         lambda f: f.latent, made, jax.random.normal(key, made.latent.shape)
@@ -108,7 +104,7 @@ def test_solenoidal_field_has_the_stated_rms_where_resolved():
 
 
 def test_field_equals_its_grid_and_stops_at_the_box():
-    for made in (field(vector=True), field(), synax.random_fields.Exponential(field())):
+    for made in (field(vector=True), field(), Exponential(field())):
         x = jnp.array([[0.3, 3.9, 5.0], [-1.0, 2.0, 0.0], [0.2, -1.4, 0.0]])
         assert np.array_equal(made(x), made.prepare()(x))
         assert len(made.surfaces()) == 1
@@ -128,7 +124,7 @@ def test_white_modes_are_reachable_leaves():
 
 
 def test_zero_modes_have_finite_derivatives():
-    made = synax.SolenoidalField.on_grid(BOX, SHAPE, synax.random_fields.PowerLaw(1.0))
+    made = synax.SolenoidalField.on_grid(BOX, SHAPE, PowerLaw(1.0))
     rays = synax.Sightlines.healpix(1, observer=(0.0, 0.0, 0.0), domain=BOX)
     sky = synax.Synchrotron(made, None, synax.cosmic_rays.WMAP(), steps=8)
     gradient = eqx.filter_grad(lambda s: jnp.sum(s(rays, 1.0).Q))(sky)
@@ -146,11 +142,11 @@ def test_roughness_of_a_ramp_and_of_a_parabola():
 
 def test_errors_name_the_argument():
     with pytest.raises(ValueError, match="latent must have shape"):
-        synax.GaussianField(jnp.zeros((2, 2, 2)), synax.random_fields.Matern(), BOX, SHAPE)
+        synax.GaussianField(jnp.zeros((2, 2, 2)), Matern(), BOX, SHAPE)
     with pytest.raises(ValueError, match="padding"):
-        synax.GaussianField.on_grid(BOX, SHAPE, synax.random_fields.Matern(), padding=-1.0)
+        synax.GaussianField.on_grid(BOX, SHAPE, Matern(), padding=-1.0)
     with pytest.raises(ValueError, match="length must be"):
-        synax.random_fields.Matern(1.0, (1.0, 2.0))
+        Matern(1.0, (1.0, 2.0))
     with pytest.raises(ValueError, match="order must be 1 or 2"):
         roughness(field().grid(), 3)
     with pytest.raises(ValueError, match="centering='node'"):

@@ -10,6 +10,7 @@ import pytest
 
 import synax
 from synax.inference import GaussianNoise, Likelihood
+from synax.random_fields import Matern
 
 BOX = synax.Box((4.0, 4.0, 2.0))
 SHAPE = (10, 10, 6)
@@ -35,7 +36,7 @@ def chords(n, key):
 
 @pytest.mark.slow
 def test_a_prior_generalises_and_knows_its_errors():
-    spectrum = synax.random_fields.Matern(1.0, (2.0, 2.0, 1.0), 1.5)
+    spectrum = Matern(1.0, (2.0, 2.0, 1.0), 1.5)
     truth = synax.GaussianField.on_grid(BOX, SHAPE, spectrum, key=jax.random.key(1))
     observable, sigma = chords(400, jax.random.key(2)), 0.05
     clean = observable(truth)
@@ -76,9 +77,7 @@ def test_a_prior_generalises_and_knows_its_errors():
 def test_stated_errors_are_right_for_truths_from_the_prior():
     # 60 integrals of a field of a few hundred modes, each to a hundredth of its rms
     shape, sigma, truths = (6, 6, 4), 1e-2, 12
-    made = synax.GaussianField.on_grid(
-        BOX, shape, synax.random_fields.Matern(1.0, (2.0, 2.0, 1.0), 1.5)
-    )
+    made = synax.GaussianField.on_grid(BOX, shape, Matern(1.0, (2.0, 2.0, 1.0), 1.5))
     observable = chords(60, jax.random.key(2))
     likelihood = Likelihood(observable, jnp.zeros(60), GaussianNoise(sigma))
     posterior = synax.Posterior(made, {"latent": dist.Normal(0.0, 1.0)}, likelihood)

@@ -8,6 +8,7 @@ import pytest
 
 import synax
 from synax import electrons, magnetic
+from synax.random_fields import Matern
 
 N = 32
 BOX = synax.Box((2.0, 2.0, 2.0))
@@ -75,7 +76,7 @@ def test_a_grid_that_does_not_resolve_its_spectrum_is_told():
     with pytest.warns(synax.SynaxWarning, match="is lost between them"):
         magnetic.GaussianRandom(KEY, BOX, (8, 8, 8), outer_scale=0.1)
     with pytest.warns(synax.SynaxWarning, match="is lost between them"):
-        synax.GaussianField.on_grid(BOX, (8, 8, 8), synax.random_fields.Matern(1.0, 0.05))
+        synax.GaussianField.on_grid(BOX, (8, 8, 8), Matern(1.0, 0.05))
 
 
 @pytest.mark.parametrize("slope", [5.0 / 3.0, 3.0])
