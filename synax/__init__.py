@@ -18,7 +18,7 @@ from ._parameters import (
     replace as replace,
     select as select,
 )
-from ._renamed import old_names
+from ._renamed import old_names as _old_names
 from ._version import __version__ as __version__
 from .emission import FreeFree as FreeFree, Turbulence as Turbulence
 from .faraday import FaradaySpectrum as FaradaySpectrum, rm_synthesis as rm_synthesis
@@ -112,4 +112,4 @@ def __getattr__(name: str) -> object:
         import importlib
 
         return importlib.import_module(".plot", __name__)
-    return old_names(__name__)(name)
+    return _old_names(__name__)(name)

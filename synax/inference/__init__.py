@@ -1,6 +1,6 @@
 """Posteriors: likelihoods, priors, curvature, samplers."""
 
-from .._renamed import old_names
+from .._renamed import old_names as _old_names
 from ._competing import Competing as Competing
 from ._correlated import (
     CorrelatedFit as CorrelatedFit,
@@ -75,4 +75,4 @@ from ._whitening import (
     begin as begin,
 )
 
-__getattr__ = old_names(__name__)
+__getattr__ = _old_names(__name__)

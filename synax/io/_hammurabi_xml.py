@@ -210,7 +210,7 @@ def _electrons(reader: Reader, observer: list[float]) -> dict[str, Any]:
         if reader.on(f"{section}/random"):
             reader.skip(f"{section}/random")
             reader.notes.append(
-                f"{section}/random is left out: multiply by random_fields.Exponential(GaussianField)"
+                f"{section}/random is left out: multiply by random_fields.Exponential(field)"
             )
     if base is None or not reader.on(base):
         return {"model": "Uniform", "value": 0.0}
