@@ -1,17 +1,36 @@
-"""Settings for the whole suite: float64 on (the package itself never touches it), no display."""
+"""Settings for the whole suite: float64 on (the package itself never touches it), no display.
+
+Nearly all of the suite's time is compilation of programs that run once, so they are compiled
+without optimisation, and equal ones once. `SYNAX_TESTS_OPTIMISED=1` compiles as users do.
+"""
 
 import os
+import tempfile
 from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-
 import jax
+import jaxlib
+import matplotlib
 import numpy as np
 import pytest
 
+matplotlib.use("Agg")
+
+OPTIMISED = bool(os.environ.get("SYNAX_TESTS_OPTIMISED"))
+OLDER_KERNELS = "--xla_cpu_use_fusion_emitters=false"  # compiled in a third of the time
+FLAGS = os.environ.get("XLA_FLAGS", "")
+if jaxlib.__version__.startswith("0.10.") and not OPTIMISED and OLDER_KERNELS not in FLAGS:
+    # XLA ends the process at a flag that it does not know: only where it was seen to know it
+    os.environ["XLA_FLAGS"] = f"{FLAGS} {OLDER_KERNELS}".strip()
+
+PROGRAMS = tempfile.TemporaryDirectory(prefix="synax-tests-")  # of this worker alone
+
 jax.config.update("jax_enable_x64", True)
+jax.config.update("jax_disable_most_optimizations", not OPTIMISED)
+os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(not OPTIMISED))  # of programs started here
+jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 TABLES = Path(__file__).parent / "data"
 

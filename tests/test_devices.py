@@ -41,6 +41,7 @@ def numbers(rays):
 
 def run_all(codes, flags=""):
     """Run programs side by side; the JSON on the last line of each one's output."""
+    flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     environment = dict(os.environ, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
 
     def one(code):

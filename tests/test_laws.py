@@ -175,9 +175,11 @@ def test_self_absorption_and_circular_polarisation(rays):
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"free_free": THERMAL},
-        {"turbulence": synax.Turbulence(2.0, 0.4)},
-        {"free_free": THERMAL, "background": CMB() + PowerLawBackground()},
+        {
+            "turbulence": synax.Turbulence(2.0, 0.4),
+            "free_free": THERMAL,
+            "background": CMB() + PowerLawBackground(),
+        },
         {"free_free": THERMAL, "background": 5.0, "self_absorption": True},
     ],
 )

@@ -329,7 +329,8 @@ def test_interrupted_simulations_say_so_and_leave_nothing(tmp_path, number, wait
 
 def test_a_signal_that_the_program_cannot_hear_ends_it_all_the_same(tmp_path):
     deaf = (
-        "import time; from synax.cli._signals import watched\n"
+        "import signal, time; from synax.cli._signals import watched\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a shell may ignore it
         "with watched(0.5):\n"
         "    try: print('on', flush=True); time.sleep(60)\n"
         "    except KeyboardInterrupt: pass\n"

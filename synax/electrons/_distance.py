@@ -190,7 +190,7 @@ def _search(
         total, before, low, high, found = state
         start, end = cell
         grown = total + _cell(ready, observer, direction, start, end)
-        here = ~found & (grown >= dm)
+        here = ~found & (grown >= enough)
         return (
             grown,
             jnp.where(here, total, before),
@@ -199,6 +199,8 @@ def _search(
             found | here,
         ), None
 
+    # what is all there is to the rounding of the sum is reached
+    enough = dm * (1.0 - faces.shape[0] * jnp.finfo(dm.dtype).eps)
     zero = jnp.zeros_like(dm)
     state = (zero, zero, faces[-1], faces[-1], zero > 0)
     (_, before, low, high, found), _ = jax.lax.scan(add, state, (faces[:-1], faces[1:]))
