@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float, Int
 
 from ._damping import Damping
-from ._objective import AbstractCurvedObjective, AbstractObjective
+from ._objective import AbstractCurvedObjective, AbstractObjective, Quadratic, Vector
 
 Scalar = Float[Array, ""]
 
@@ -61,8 +61,18 @@ class AbstractKernel(eqx.Module):
         """The state before the first step."""
 
     @abc.abstractmethod
+    def step(self, objective: AbstractObjective, state: Progress) -> Progress:
+        """One step."""
+
     def advance(self, objective: AbstractObjective, state: Progress, steps: int) -> Progress:
-        """Several steps; jitted, `steps` is static."""
+        """Several steps, by one program whatever their number."""
+        return self._advance(objective, state, jnp.asarray(steps))
+
+    @eqx.filter_jit
+    def _advance(
+        self, objective: AbstractObjective, state: Progress, steps: Int[Array, ""]
+    ) -> Progress:
+        return jax.lax.fori_loop(0, steps, lambda _, s: self.step(objective, s), state)
 
 
 class OptaxKernel(AbstractKernel):
@@ -74,25 +84,19 @@ class OptaxKernel(AbstractKernel):
         infinity = jnp.asarray(jnp.inf, jax.eval_shape(objective.loss, x).dtype)
         return Progress(x, self.transformation.init(x), x, infinity, infinity)
 
-    @eqx.filter_jit
-    def advance(self, objective: AbstractObjective, state: Progress, steps: int) -> Progress:
+    def step(self, objective: AbstractObjective, state: Progress) -> Progress:
         import optax
 
         transformation = optax.with_extra_args_support(self.transformation)
-
-        def step(state: Progress, _: None) -> tuple[Progress, None]:
-            value, gradient = jax.value_and_grad(objective.loss)(state.x)
-            better = value < state.loss
-            keep = lambda new, old: jnp.where(better, new, old)
-            best = jax.tree.map(keep, state.x, state.best)
-            updates, internal = transformation.update(
-                gradient, state.internal, state.x, value=value, grad=gradient,
-                value_fn=objective.loss,
-            )  # fmt: skip
-            x = optax.apply_updates(state.x, updates)
-            return Progress(x, internal, best, keep(value, state.loss), state.promise), None
-
-        return jax.lax.scan(step, state, length=steps)[0]
+        value, gradient = jax.value_and_grad(objective.loss)(state.x)
+        better = value < state.loss
+        keep = lambda new, old: jnp.where(better, new, old)
+        best = jax.tree.map(keep, state.x, state.best)
+        updates, internal = transformation.update(
+            gradient, state.internal, state.x, value=value, grad=gradient, value_fn=objective.loss
+        )
+        x = optax.apply_updates(state.x, updates)
+        return Progress(x, internal, best, keep(value, state.loss), state.promise)
 
 
 class GaussNewtonKernel(AbstractKernel):
@@ -105,27 +109,45 @@ class GaussNewtonKernel(AbstractKernel):
         infinity = jnp.full_like(loss, jnp.inf)
         return Progress(x, Damping.start(self.settings.damping, loss), x, loss, infinity)
 
-    @eqx.filter_jit
-    def advance(self, objective: AbstractCurvedObjective, state: Progress, steps: int) -> Progress:
-        return jax.lax.fori_loop(0, steps, lambda _, s: self._step(objective, s), state)
-
-    def _step(self, objective: AbstractCurvedObjective, state: Progress) -> Progress:
-        x, damping = state.x, state.internal
-        here = objective.quadratic(x)
-        g = here.gradient
-        square = jnp.sum(g * g)
-        flat = square <= 0.0
-        scale = jnp.sum(g * here.product(g)) / jnp.where(flat, 1.0, square)
-        shifted = lambda v: here.product(v) + damping.value * scale * v
-        d, _ = jax.scipy.sparse.linalg.cg(
-            shifted, -g, tol=self.settings.cg_tolerance, maxiter=self.settings.cg_steps
-        )
-        promise = -jnp.sum(g * d) - 0.5 * jnp.sum(d * here.product(d))
-        trial = x + d
+    def step(self, objective: AbstractCurvedObjective, state: Progress) -> Progress:
+        here = objective.quadratic(state.x)
+        move, promise = self._solve(here, state.internal.value)
+        trial = state.x + move
         value = objective.loss(trial)
-        new, good = damping.after(here.loss - value, promise)
-        x = jnp.where(good, trial, x)
-        return Progress(x, new, x, jnp.where(good, value, here.loss), promise)
+        damping, good = state.internal.after(here.loss - value, promise)
+        x = jnp.where(good, trial, state.x)
+        return Progress(x, damping, x, jnp.where(good, value, here.loss), promise)
+
+    def _solve(self, here: Quadratic, damping: Scalar) -> tuple[Vector, Scalar]:
+        """The damped step by conjugate gradients, and what the quadratic model expects of it.
+
+        The matrix is compiled at one place only: the curvature along the gradient is that of the
+        first iteration, and the step's own follows from the residual that is left.
+        """
+        down = -here.gradient
+        square = jnp.sum(down * down)
+
+        def unsolved(state: tuple[Any, ...]) -> Bool[Array, ""]:
+            count, _, _, _, left, _ = state
+            return (left > self.settings.cg_tolerance**2 * square) & (
+                count < self.settings.cg_steps
+            )
+
+        def iterate(state: tuple[Any, ...]) -> tuple[Any, ...]:
+            count, move, residual, along, left, shift = state
+            curved = here.product(along)
+            shift = jnp.where(count == 0, damping * jnp.sum(along * curved) / square, shift)
+            curved = curved + shift * along
+            length = left / jnp.sum(along * curved)
+            residual = residual - length * curved
+            now = jnp.sum(residual * residual)
+            move = move + length * along
+            return count + 1, move, residual, residual + now / left * along, now, shift
+
+        begin = (0, jnp.zeros_like(down), down, down, square, jnp.zeros_like(square))
+        _, move, residual, _, _, shift = jax.lax.while_loop(unsolved, iterate, begin)
+        bent = jnp.sum(move * (down - residual)) - shift * jnp.sum(move * move)
+        return move, jnp.sum(move * down) - 0.5 * bent
 
 
 def as_kernel(optimizer: Any) -> AbstractKernel:
