@@ -1,6 +1,7 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
 from . import (
+    catalogues as catalogues,
     cosmic_rays as cosmic_rays,
     electrons as electrons,
     faraday as faraday,

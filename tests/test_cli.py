@@ -14,11 +14,12 @@ import numpy as np
 import pytest
 import typer
 from astropy.io import fits
+from astropy.table import Table
 from typer.testing import CliRunner
 
 import synax
 from synax import _catalogue
-from synax.cli import app
+from synax.cli import _schema, app
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
 
@@ -473,7 +474,24 @@ def test_the_examples_of_help_run(tmp_path, monkeypatch):
     healpy.write_map("planck.fits", np.ones(12 * 128**2), dtype=np.float64)
     small = ["--nside", "1", "--steps", "4", "--electrons", "Uniform", "--overwrite"]
     added = {"simulate": small, "benchmark": small[:-1], "sample": [], "fit": []}
-    for verb in ("simulate", "models", "info", "convert", "fit", "report", "sample", "benchmark"):
+    rows = "NAME,l,b,RAJ,DECJ,Dist,DM\nx,30,-5,05:34:31,22:00:52,2,50\n"
+    for file in ("sources.csv", "pulsars.csv", "psrcat.csv"):
+        Path(file).write_text(rows)
+    for file in ("pulsars.fits", "pulsars.ecsv"):
+        Table.read("pulsars.csv").write(file)
+    for verb in _schema.OF_SOURCES:
+        added[verb] = ["--steps", "4", "--overwrite"]
+    for verb in (
+        *_schema.OF_SOURCES,
+        "simulate",
+        "models",
+        "info",
+        "convert",
+        "fit",
+        "report",
+        "sample",
+        "benchmark",
+    ):
         for line in examples(verb):
             command, _, target = line.partition(" > ")
             _, name, *arguments = shlex.split(command)

@@ -80,6 +80,7 @@ def public_names():
         ".faraday",
         ".instruments",
         ".galaxies",
+        ".catalogues",
     ):
         space = vars(importlib.import_module(f"synax{module}"))
         for name, value in space.items():

@@ -16,6 +16,7 @@ from . import (
     _report,
     _sample,
     _simulate,
+    _sources,
 )
 from ._console import FAILED, say_interrupted
 from ._programs import kept_programs
@@ -31,7 +32,18 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-for verb in (_simulate, _models, _info, _convert, _compare, _fit, _sample, _report, _benchmark):
+for verb in (
+    _simulate,
+    _sources,
+    _models,
+    _info,
+    _convert,
+    _compare,
+    _fit,
+    _sample,
+    _report,
+    _benchmark,
+):
     verb.register(app)
 
 

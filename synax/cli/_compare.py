@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from . import _config, _record
+from . import _complete, _config, _record
 from ._console import BadInput, choose, fails_cleanly, print_json, stdout
 
 _NAMES = ("pulsars", "haslam", "wmap", "faraday")
@@ -34,9 +34,18 @@ def compare(
         Path | None, typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file, as for `synax simulate`.")] = None,
-    magnetic: Annotated[str | None, typer.Option(help="Magnetic model by name.")] = None,
-    electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,
-    cosmic_rays: Annotated[str | None, typer.Option(help="Cosmic-ray model by name.")] = None,
+    magnetic: Annotated[
+        str | None,
+        typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
+    ] = None,
+    electrons: Annotated[
+        str | None,
+        typer.Option(help="Electron model by name.", autocompletion=_complete.electrons),
+    ] = None,
+    cosmic_rays: Annotated[
+        str | None,
+        typer.Option(help="Cosmic-ray model by name.", autocompletion=_complete.cosmic_rays),
+    ] = None,
     steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Any key: magnetic.b0=-1.2; repeat.")

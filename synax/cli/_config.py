@@ -57,11 +57,11 @@ def default_text(verb: str = "simulate") -> str:
     return printed_config(verb)
 
 
-def load(path: Path | None, overrides: list[Override]) -> Tree:
+def load(path: Path | None, overrides: list[Override], verb: str = "simulate") -> Tree:
     """The complete, checked configuration as plain nested data (models are built elsewhere)."""
-    tree = complete("simulate", {} if path is None else read(path), overrides)
+    tree = complete(verb, {} if path is None else read(path), overrides)
     with named(overrides):
-        return checked("simulate", tree)
+        return checked(verb, tree)
 
 
 def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
@@ -150,6 +150,10 @@ def unknown(key: str, allowed: Sequence[str], where: str) -> None:
     further = ""
     if not where and key in (*_schema.LISTS, *_schema.INFERENCE):
         further = f"; '{key}' is for synax fit and synax sample"
+    elif not where and key == "catalogue":
+        further = "; 'catalogue' is for synax rm, synax dm and synax distance"
+    elif not where and key == "survey":
+        further = "; 'survey' is for synax simulate"
     raise BadInput(
         f"unknown key {_quoted(key)} {place}: known are {', '.join(allowed)}"
         f"{further or suggestion(key, allowed)}"

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from . import _complete
 from ._console import choose, fails_cleanly, print_json, stdout
 
 _EPILOG = """
@@ -26,7 +27,10 @@ def register(app: typer.Typer) -> None:
 def models(
     name: Annotated[
         str | None,
-        typer.Argument(help="A model (WMAP, magnetic.WMAP) or a group; default: all."),
+        typer.Argument(
+            help="A model (WMAP, magnetic.WMAP) or a group; default: all.",
+            autocompletion=_complete.any_model,
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print as JSON.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print only names.")] = False,

@@ -19,6 +19,14 @@ _HEAD = {
 """,
 }
 
+_HEAD |= {
+    verb: f"""\
+# What `synax {verb}` does when nothing else is said. A file of `synax simulate` serves too: what is
+# not listed here is taken and left alone.
+"""
+    for verb in _schema.OF_SOURCES
+}
+
 _MODELS = """
 # A model by name (see `synax models`), with any of its parameters beside it: b0 = 3.0, or
 # b0 = "3 uG". Instead of model: class = "mymodels.py:Ring", or grid = "field.npz" (with
@@ -40,17 +48,19 @@ _PRIORS = """
 
 def printed_config(verb: str) -> str:
     """Every key of a verb with its default and a comment, as TOML that can be read back."""
+    unused = _schema.UNUSED.get(verb, ())
+    used = lambda section: {name: key for name, key in section.items() if name not in unused}
     lines = [
         _HEAD["fit" if verb == "sample" else verb],
-        *_keys(_schema.top(verb)),
+        *_keys(used(_schema.top(verb))),
         _MODELS.rstrip(),
     ]
-    for number, (group, model) in enumerate(_schema.MODELS.items()):
+    for number, (group, model) in enumerate(used(_schema.MODELS).items()):
         lines += [""] * (number > 0) + [f"[{group}]", f"model = {toml_value(model)}"]
-    for name, section in _schema.VERBS[verb].items():
+    for name, section in used(_schema.VERBS[verb]).items():
         optional = name in _schema.OPTIONAL
-        lines += ["", f"# [{name}]" if optional else f"[{name}]", *_keys(section, optional)]
-    if verb != "simulate":
+        lines += ["", f"# [{name}]" if optional else f"[{name}]", *_keys(used(section), optional)]
+    if verb in _schema.WITH_DATA:
         lines += ["", "# One table for each set of data.", "# [[data]]", *_keys(_schema.DATA, True)]
         lines.append(_PRIORS.format(kinds=", ".join(_schema.DISTRIBUTIONS)).rstrip())
     return "\n".join(lines) + "\n"
@@ -63,7 +73,7 @@ def _keys(section: _schema.Section, commented: bool = False) -> list[str]:
         value = key.example if absent else key.default
         line = f"{toml_key(name)} = {toml_value(value)}"
         line = f"# {line}" if absent or commented else line
-        lines.append(f"{line:<{_WIDTH}}# {key.doc}")
+        lines.append(f"{line:<{_WIDTH - 1}} # {key.doc}")
     return lines
 
 
@@ -80,7 +90,7 @@ def json_schema(verb: str) -> dict[str, Any]:
         "additionalProperties": False,
         "properties": properties,
     }
-    if verb != "simulate":
+    if verb in _schema.WITH_DATA:
         data = {**_object(_schema.DATA), "required": ["sigma"]}
         properties["data"] = {"anyOf": [data, {"type": "array", "items": data, "minItems": 1}]}
         pair = v.vector(2, "").json()

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..maps._kinds import FRAMES
 from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
+from ..sightlines._tables import TABLE_FRAMES
 from . import _values as v
 
 GROUPS = ("magnetic", "electrons", "cosmic_rays")
@@ -236,9 +237,58 @@ DATA: Section = {
     ),
 }
 
+CATALOGUE: Section = {
+    "columns": Key(
+        v.table_of(v.text, "{ lon = 'RAJ' }"),
+        "which column is what: lon, lat, distance, dm",
+        example={"lon": "RAJ", "lat": "DECJ"},
+    ),
+    "frame": Key(
+        v.choice(*TABLE_FRAMES),
+        "of the angles: galactic, icrs, fk5 (J2000), fk4 (B1950), ...; default: as columns say",
+        example="icrs",
+    ),
+    "distance": Key(
+        v.either(v.text, v.quantity("kpc", positive=True)),
+        "of rm and dm: a column, or kpc; default: a column 'distance', else all of the domain",
+        example="Dist",
+    ),
+    "dm": Key(
+        v.either(v.text, v.quantity("pc cm-3", minimum=0.0)),
+        "of distance: a column, or pc cm-3; default: a column 'dm'",
+        example="DM",
+    ),
+    "result": Key(v.text, "name of the new column", example="rm_model"),
+}
+
+_SPHERE: Section = {
+    "shape": DOMAIN["shape"]._replace(default="sphere"),
+    "radius": DOMAIN["radius"]._replace(default=30.0),
+    "half_lengths": DOMAIN["half_lengths"]._replace(default=None, example=[20.0, 20.0, 5.0]),
+    "center": DOMAIN["center"],
+}
+"""The domain of sources: as large as `synax.catalogues` has it."""
+
+OF_SOURCES = ("rm", "dm", "distance")
+"""Verbs that read a table of sources."""
+
+WITH_DATA = ("fit", "sample")
+"""Verbs that read data and priors."""
+
 VERBS = {"simulate": SIMULATION, "fit": {**SIMULATION, **INFERENCE}}
 VERBS["sample"] = VERBS["fit"]
+VERBS |= {verb: {"catalogue": CATALOGUE, **SIMULATION, "domain": _SPHERE} for verb in OF_SOURCES}
 """Tables by verb."""
+
+_PIXELS = ("nside", "ordering", "pixels", "minimum_distance")
+_MAPS = ("frequency", "outputs", "physics", "output", "cosmic_rays", *_PIXELS)
+_CELLS = ("magnetic", "spacing", "scale", "quadrature", "faces")
+UNUSED = {
+    "rm": (*_MAPS, "dm"),
+    "dm": (*_MAPS, *_CELLS, "dm"),
+    "distance": (*_MAPS, *_CELLS, "distance"),
+}
+"""Tables and keys that a verb takes and leaves alone: one file serves `synax simulate` too."""
 
 LISTS = ("data", "priors", "start")
 """Of `synax fit` and `synax sample`: tables with names of the user's."""
@@ -246,7 +296,7 @@ LISTS = ("data", "priors", "start")
 
 def top_level(verb: str) -> tuple[str, ...]:
     """All names that may stand at the top level of a verb's configuration."""
-    more = () if verb == "simulate" else LISTS
+    more = LISTS if verb in WITH_DATA else ()
     return (*top(verb), *GROUPS, *VERBS[verb], *more)
 
 

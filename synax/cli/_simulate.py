@@ -11,7 +11,7 @@ import typer
 from .. import _checks as checks
 from ..io._atomic import check_place, check_target, together
 from ..maps._units import label
-from . import _config, _record
+from . import _complete, _config, _record
 from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
 
 _EPILOG = """
@@ -46,9 +46,18 @@ def simulate(
     ] = None,
     nside: Annotated[int | None, typer.Option(help="HEALPix resolution.")] = None,
     steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
-    magnetic: Annotated[str | None, typer.Option(help="Magnetic model by name.")] = None,
-    electrons: Annotated[str | None, typer.Option(help="Electron model by name.")] = None,
-    cosmic_rays: Annotated[str | None, typer.Option(help="Cosmic-ray model by name.")] = None,
+    magnetic: Annotated[
+        str | None,
+        typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
+    ] = None,
+    electrons: Annotated[
+        str | None,
+        typer.Option(help="Electron model by name.", autocompletion=_complete.electrons),
+    ] = None,
+    cosmic_rays: Annotated[
+        str | None,
+        typer.Option(help="Cosmic-ray model by name.", autocompletion=_complete.cosmic_rays),
+    ] = None,
     outputs: Annotated[
         list[str] | None, typer.Option("--outputs", help="stokes, RM, DM, EM, tau; repeat.")
     ] = None,
@@ -60,7 +69,10 @@ def simulate(
     seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
     galaxy: Annotated[
         str | None,
-        typer.Option(help="A whole Galaxy: calibrated (like the real sky), wmap, jf12, uf23."),
+        typer.Option(
+            help="A whole Galaxy: calibrated (like the real sky), wmap, jf12, uf23.",
+            autocompletion=_complete.galaxies,
+        ),
     ] = None,
     survey: Annotated[
         str | None, typer.Option(help="TOML file or preset: what that survey would see.")

@@ -1,5 +1,6 @@
 """Dispersion measure from distance and distance from dispersion measure, for any density."""
 
+import math
 from typing import Any
 
 import equinox as eqx
@@ -9,6 +10,7 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import smaller
+from .._numerics._padding import padded_length
 from .._parameters import as_parameter
 from ..fields._domain import AbstractDomain, Sphere
 from ..fields._field import AbstractField, check_rank
@@ -48,7 +50,7 @@ def dispersion_measure(
     **Raises** `TypeError` if `field` is not a scalar field, `ValueError` for negative distances.
     """
     rays, distance, shape = _rays(field, l, b, distance, "distance", observer, domain)
-    return _column(field, *rays, distance, steps).reshape(shape)
+    return _cut(_column(field, *rays, distance, steps), shape)
 
 
 def distance(
@@ -74,7 +76,7 @@ def distance(
     ```
     """
     rays, dm, shape = _rays(field, l, b, dm, "dm", observer, domain)
-    return _inverse(field, *rays, dm, steps).reshape(shape)
+    return _cut(_inverse(field, *rays, dm, steps), shape)
 
 
 def _rays(
@@ -92,11 +94,26 @@ def _rays(
     if not isinstance(value, jax.core.Tracer) and not bool(jnp.all(value >= 0)):
         raise ValueError(f"{name} must not be negative ({unit}), got {value}")
     l, b, value = jnp.broadcast_arrays(as_parameter(l, "deg"), as_parameter(b, "deg"), value)
-    lon, lat = jnp.deg2rad(l.ravel()), jnp.deg2rad(b.ravel())
+    shape = l.shape
+    l, b, value = _filled(l.ravel(), b.ravel(), value.ravel())
+    lon, lat = jnp.deg2rad(l), jnp.deg2rad(b)
     across = jnp.cos(lat)
     direction = jnp.stack([across * jnp.cos(lon), across * jnp.sin(lon), jnp.sin(lat)])
     domain = Sphere(30.0) if domain is None else domain
-    return (observer, direction, domain), value.ravel(), l.shape
+    return (observer, direction, domain), value, shape
+
+
+def _filled(*values: Rays) -> tuple[Float[Array, " n_filled"], ...]:
+    """Filled up to one of few lengths, so that few programs are compiled; as is inside `jit`."""
+    n = values[0].size
+    if n == 0 or any(isinstance(x, jax.core.Tracer) for x in values):
+        return values
+    return tuple(jnp.pad(x, (0, padded_length(n) - n), mode="edge") for x in values)
+
+
+def _cut(values: Rays, shape: tuple[int, ...]) -> Float[Array, "..."]:
+    """The values that were asked for, in their shape."""
+    return values[: math.prod(shape)].reshape(shape)
 
 
 def _faces(

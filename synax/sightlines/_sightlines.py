@@ -16,6 +16,7 @@ from .._parameters import as_parameter, without_unit
 from ..fields._domain import AbstractDomain, Box
 from ._frames import FRAMES, basis, rotation
 from ._rings import ring_centres
+from ._tables import as_table, positions, role
 
 SUN = (-8.3, 0.0, 0.006)
 """Default observer (kpc): the Sun of the paper and of YMW16."""
@@ -32,8 +33,8 @@ def _default_domain() -> Box:
 class Sightlines(eqx.Module):
     """A set of straight rays with a polarisation basis, each with a near and a far end.
 
-    Use one of the constructors `healpix`, `from_lonlat`, `parallel`. The observer and the domain
-    are leaves, so derivatives with respect to them exist.
+    Use one of the constructors `healpix`, `from_lonlat`, `from_table`, `parallel`. The observer
+    and the domain are leaves, so derivatives with respect to them exist.
     """
 
     observer: Float[Array, "3 *n_rays"]
@@ -282,6 +283,53 @@ class Sightlines(eqx.Module):
             minimum_distance,
             distance=distance,
             frame=frame,
+        )
+
+    @staticmethod
+    def from_table(
+        table: Any,
+        *,
+        distance: Any = None,
+        columns: Any = None,
+        frame: str | None = None,
+        observer: Any = SUN,
+        domain: Any = None,
+        minimum_distance: Any = 0.0,
+    ) -> "Sightlines":
+        """One sightline for each row of a catalogue; polarisation refers to Galactic north.
+
+        **Arguments:**
+
+        - `table`: an astropy Table or QTable, a pandas DataFrame or a dict of columns.
+        - `distance`: where rays end: a column's name, or kpc (a number, one a row, or a Quantity).
+          Default: the distances of a `SkyCoord` column, the column that `columns` names, a column
+          called 'distance', else the domain's wall.
+        - `columns`: names of columns by what they are: {'lon': 'RAJ', 'lat': 'DECJ'}; default: a
+          `SkyCoord` column, or a usual pair of names such as l and b, GLON and GLAT, ra and dec.
+        - `frame`: of the angles: 'galactic', 'icrs' (or 'equatorial'), 'fk5', 'fk4', 'ecliptic',
+          'supergalactic'; default: what the names of the columns say.
+
+        **Raises** `ValueError` that names the column, and for rows without a position or distance.
+        **Warns** (`synax.SynaxWarning`) if the observer is outside the domain.
+        """
+        given = as_table(table)
+        place = positions(given, columns, frame)
+        ends = role(given, distance, columns, "distance", "kpc")
+        ends = place.distance if ends is None else ends
+        lacking = ~(np.isfinite(place.l) & np.isfinite(place.b))
+        lacking |= False if ends is None else ~(ends > 0)
+        if lacking.any():
+            raise ValueError(
+                f"{lacking.sum()} of {lacking.size} rows of the table have no position or no "
+                f"positive distance, row {np.flatnonzero(lacking)[0]} first: leave them out"
+            )
+        return Sightlines.from_lonlat(
+            place.l,
+            place.b,
+            ends,
+            observer=observer,
+            domain=domain,
+            minimum_distance=minimum_distance,
         )
 
     @staticmethod

@@ -1,0 +1,228 @@
+"""Tables of pulsars and other sources: positions, predictions, the three verbs."""
+
+import json
+
+import astropy.units as u
+import jax
+import numpy as np
+import pytest
+from astropy.coordinates import SkyCoord
+from astropy.table import MaskedColumn, QTable, Table
+from typer.testing import CliRunner
+
+import synax
+from synax import catalogues
+from synax._numerics._padding import padded_length, padded_parts
+from synax.cli import app
+from synax.sightlines._tables import positions
+
+CRAB = SkyCoord("05h34m31.95s +22d00m52.2s")
+BALL = synax.electrons.Uniform(0.02, 5.0, (-8.3, 0.0, 0.006))
+
+
+@pytest.mark.parametrize(
+    ("names", "frame"),
+    [
+        (("l", "b"), "galactic"),
+        (("GLON", "GLAT"), "galactic"),
+        (("RA", "Dec"), "icrs"),
+        (("x", "y"), "fk4"),
+        (("ELON", "ELAT"), "barycentricmeanecliptic"),
+    ],
+)
+def test_positions_in_frames(names, frame):
+    there = CRAB.transform_to(frame).spherical
+    table = Table({names[0]: [there.lon.deg], names[1]: [there.lat.deg]})
+    given = {"columns": {"lon": "x", "lat": "y"}, "frame": frame} if frame == "fk4" else {}
+    found = positions(table, **given)
+    np.testing.assert_allclose(found.l, CRAB.galactic.l.deg, atol=1e-8)
+    np.testing.assert_allclose(found.b, CRAB.galactic.b.deg, atol=1e-8)
+
+
+def test_positions_from_text_units_and_coordinates():
+    wanted = [CRAB.galactic.l.deg]
+    text = Table({"RAJ": ["05:34:31.95"], "DECJ": ["+22:00:52.2"]})
+    np.testing.assert_allclose(positions(text).l, wanted, atol=1e-9)
+    units = QTable({"l": [CRAB.galactic.l.rad] * u.rad, "b": [CRAB.galactic.b.rad] * u.rad})
+    np.testing.assert_allclose(positions(units).l, wanted, atol=1e-9)
+    far = QTable({"where": SkyCoord([CRAB.ra], [CRAB.dec], distance=[2000] * u.pc)})
+    found = positions(far)
+    np.testing.assert_allclose(found.l, wanted, atol=1e-9)
+    np.testing.assert_allclose(found.distance, [2.0], rtol=1e-12)
+    rays = synax.Sightlines.from_table(far)
+    np.testing.assert_allclose(rays.distance, [2.0], rtol=1e-12)
+    expected = synax.Sightlines.from_lonlat(CRAB.reshape(1))
+    np.testing.assert_allclose(rays.direction, expected.direction, atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("table", "given", "words"),
+    [
+        ({"l": [1.0], "dec": [2.0]}, {}, "no columns of a position"),
+        ({"lon": [1.0], "lat": [2.0]}, {}, "frame is missing"),
+        ({"l": [1.0], "b": [2.0]}, {"frame": "horizon"}, "frame must be one of"),
+        ({"l": [1.0], "b": [2.0]}, {"distance": "dist"}, "there is no column 'dist'"),
+        ({"l": [1.0], "b": [2.0]}, {"columns": {"x": "l"}}, "must be one of 'lon', 'lat'"),
+        ({"l": [1.0], "b": [2.0]}, {"columns": {"lon": "l"}}, "both lon and lat"),
+        ({"l": [1.0], "b": [2.0], "distance": [-1.0]}, {}, "must not be negative"),
+        ({"l": [1.0], "b": [95.0]}, {}, "between -90 and 90"),
+        ({"l": [1.0, np.nan], "b": [2.0, 0.0]}, {}, "row 1 first"),
+        ({"l": ["here"], "b": ["there"]}, {}, "must hold angles"),
+        ({"l": [], "b": []}, {}, "at least one row"),
+    ],
+)
+def test_tables_that_cannot_be_used(table, given, words):
+    with pytest.raises(ValueError, match=words):
+        synax.Sightlines.from_table(table, **given)
+
+
+def test_a_distance_in_another_unit():
+    table = QTable({"l": [1.0], "b": [2.0], "Dist": [500.0] * u.s})
+    with pytest.raises(ValueError, match="'Dist' must be in kpc"):
+        synax.Sightlines.from_table(table, distance="Dist")
+    with pytest.raises(TypeError, match="pandas DataFrame"):
+        synax.Sightlines.from_table([1.0, 2.0])
+
+
+@pytest.fixture(scope="module")
+def pulsars():
+    return Table(
+        {
+            "name": ["near", "far", "nowhere", "beyond"],
+            "l": [30.0, 120.0, 10.0, 200.0],
+            "b": [-5.0, 2.0, 1.0, 40.0],
+            "Dist": MaskedColumn([500.0, 3000.0, 1.0, 9e4], mask=[0, 0, 1, 0], unit="pc"),
+        }
+    )
+
+
+def test_measures_of_a_catalogue_closed_form(pulsars):
+    """A ball of constant density about the Sun in a constant field."""
+    field = synax.magnetic.Uniform((1.0, 2.0, -0.5))
+    with pytest.warns(synax.SynaxWarning) as told:
+        found = catalogues.rotation_measure(pulsars, field, BALL, distance="Dist", steps=8)
+    sentences = sorted(str(w.message) for w in told)
+    assert "1 of 3 sources lie beyond the domain" in sentences[0]
+    assert "1 of 4 rows have no position or no distance" in sentences[1]
+    assert isinstance(found, QTable) and found["rm_model"].unit == u.rad / u.m**2
+    assert found.colnames[:4] == pulsars.colnames and "rm_model" not in pulsars.colnames
+    l, b = np.radians(pulsars["l"]), np.radians(pulsars["b"])
+    toward = -(np.cos(b) * np.cos(l) + 2.0 * np.cos(b) * np.sin(l) - 0.5 * np.sin(b))
+    length = 1e3 * np.array([0.5, 3.0, np.nan, 5.0])
+    np.testing.assert_allclose(found["rm_model"].value, 0.8119 * 0.02 * length * toward, rtol=3e-4)
+    with pytest.warns(synax.SynaxWarning):
+        found = catalogues.dispersion_measure(pulsars, BALL, distance="Dist")
+    np.testing.assert_allclose(found["dm_model"].value, 0.02 * length, rtol=1e-9)
+    with pytest.warns(synax.SynaxWarning, match="no dispersion measure"):
+        back = catalogues.distance(found, BALL, dm="dm_model", name="again")
+    np.testing.assert_allclose(back["again"][:2].to_value("pc"), [500.0, 3000.0], rtol=1e-9)
+    with pytest.warns(synax.SynaxWarning, match="exceed all electrons"):
+        assert np.all(np.isinf(catalogues.distance(pulsars, BALL, dm=500.0)["distance_model"]))
+
+
+def test_another_length_needs_no_new_program():
+    assert [padded_length(n) for n in (1, 2, 16, 17, 5000)] == [1, 16, 16, 64, 8192]
+    parts = list(padded_parts(4100))
+    assert [(p.start, p.stop, len(items)) for p, items in parts] == [
+        (0, 4096, 4096),
+        (4096, 4100, 16),
+    ]
+    table = {"l": np.linspace(0.0, 300.0, 5), "b": np.linspace(-40.0, 60.0, 5)}
+
+    def distances(n):
+        rows = {name: values[:n] for name, values in table.items()}
+        return catalogues.distance(rows, BALL, dm=30.0)["distance_model"].value
+
+    whole = distances(5)
+    counted = []
+
+    def count(event, duration, **_):
+        counted.append(event)
+
+    jax.monitoring.register_event_duration_secs_listener(count)
+    try:
+        np.testing.assert_array_equal(distances(3), whole[:3])
+    finally:
+        jax.monitoring.unregister_event_duration_listener(count)
+    assert not [event for event in counted if "backend_compile" in event]
+
+
+def call(*arguments):
+    return CliRunner().invoke(app, [str(a) for a in arguments])
+
+
+def refused(*arguments):
+    result = call(*arguments)
+    assert result.exit_code == 2, result.output
+    message = " ".join(result.stderr.split())
+    assert message.startswith("error: ") and message.count("error:") == 1
+    return message
+
+
+SMALL = ("--electrons", "Uniform", "--set", "electrons.value=0.02", "--steps", "4")
+
+
+@pytest.mark.parametrize("ending", ["csv", "ecsv", "fits"])
+def test_tables_in_and_out(tmp_path, pulsars, ending):
+    given, out = tmp_path / f"in.{ending}", tmp_path / f"out.{ending}"
+    table = pulsars[:2]
+    if ending == "csv":  # keeps no unit
+        table["Dist"] = table["Dist"] / 1000.0
+    table.write(given)
+    result = call("dm", given, "--distance", "Dist", *SMALL, "-o", out)
+    assert result.exit_code == 0, result.output
+    assert f"written to '{out}'" in result.stdout.replace("\n", "")
+    back = Table.read(out)
+    assert back.colnames == [*pulsars.colnames, "dm_model"]
+    np.testing.assert_allclose(back["dm_model"], [10.0, 60.0], rtol=1e-12)
+    if ending != "csv":
+        assert back["dm_model"].unit == u.pc / u.cm**3
+        assert back.meta["ELECTRON"] == "Uniform"
+    assert "exists" in refused("dm", given, *SMALL, "-o", out)
+    assert list(tmp_path.iterdir()) == [given, out] or len(list(tmp_path.iterdir())) == 2
+
+
+def test_one_position_as_json_and_a_configuration(tmp_path):
+    config = tmp_path / "galaxy.toml"
+    config.write_text(
+        'frequency = 2.4\n[electrons]\nmodel = "Uniform"\nvalue = 0.02\n[sightlines]\nnside = 4096\n'
+        "[output]\ndirectory = 'maps'\n[integration]\nsteps = 4\n[catalogue]\nresult = 'd'\n"
+    )
+    result = call("distance", "--at", "30 -5", "--dm", 50, "-c", config, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)
+    np.testing.assert_allclose(found["rows"][0]["d"], 2.5, rtol=1e-12)
+    assert (found["unit"], found["ELECTRON"]) == ("kpc", "Uniform")
+    crab = ("rm", "--at", "05:34:31.9 +22:00:52", "--frame", "icrs", "--distance", "2 kpc")
+    field = ("--magnetic", "Uniform", "--set", "magnetic.vector=[1, 0, 0]")
+    result = call(*crab, *field, *SMALL)
+    assert result.exit_code == 0 and "1 source with Uniform, Uniform" in result.stdout
+
+
+def test_what_the_verbs_refuse(tmp_path):
+    table = tmp_path / "in.csv"
+    table.write_text("l,b,DM\n1,2,30\n")
+    assert "did you mean 'DM'" in refused("distance", table, "--dm", "DMM", *SMALL)
+    assert "dm must not be negative (pc cm-3), got -3" in refused(
+        "distance", table, "--dm", "-3", *SMALL
+    )
+    assert "must end in one of" in refused("dm", table, *SMALL, "-o", tmp_path / "out.xls")
+    assert "either TABLE" in refused("dm", *SMALL)
+    assert "either TABLE" in refused("dm", table, "--at", "1 2", *SMALL)
+    assert "must be two angles" in refused("dm", "--at", "1", *SMALL)
+    assert "must be ROLE=COLUMN" in refused("dm", table, "--columns", "l", *SMALL)
+    assert "there is no file" in refused("dm", tmp_path / "none.csv", *SMALL)
+    assert "of this name" in refused("dm", table, "--result", "l", *SMALL)
+    assert "'catalogue' is for synax rm" in refused("simulate", "--set", "catalogue.dm=3")
+    (tmp_path / "bad.fits").write_bytes(b"SIMPLE  = nonsense")
+    assert "bad.fits'" in refused("dm", tmp_path / "bad.fits", *SMALL)
+
+
+def test_a_shell_completes_names_of_models():
+    from synax.cli import _complete
+
+    names = [name for name, _ in _complete.magnetic("jf")]
+    assert "JF12" in names and all(name.startswith("JF") for name in names)
+    assert "YMW16" in [name for name, _ in _complete.electrons("")]
+    assert "magnetic.WMAP" in [name for name, _ in _complete.any_model("magnetic.W")]
+    assert _complete.galaxies("ca") == ["calibrated"]
