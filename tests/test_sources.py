@@ -186,7 +186,7 @@ def test_one_position_as_json_and_a_configuration(tmp_path):
     config = tmp_path / "galaxy.toml"
     config.write_text(
         'frequency = 2.4\n[electrons]\nmodel = "Uniform"\nvalue = 0.02\n'
-        '[sightlines]\nnside = 4096\n'
+        "[sightlines]\nnside = 4096\n"
         "[output]\ndirectory = 'maps'\n[integration]\nsteps = 4\n[catalogue]\nresult = 'd'\n"
     )
     result = call("distance", "--at", "30 -5", "--dm", 50, "-c", config, "--json")
