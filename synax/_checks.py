@@ -51,6 +51,8 @@ def shown(value: Any) -> str:
         if value.size > 8:
             return f"an array of shape {value.shape}"
         return str(np.asarray(value).tolist())
+    if hasattr(value, "__dataclass_fields__") and not isinstance(value, type):
+        return f"{type(value).__name__}(...)"
     text = repr(value)
     return text if len(text) <= 80 else f"{text[:77]}..."
 

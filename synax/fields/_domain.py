@@ -11,6 +11,7 @@ from jaxtyping import Array, Bool, Float
 from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._parameters import parameter
+from .._shown import in_line
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Place, Rays, _column
 
 Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
@@ -30,6 +31,9 @@ class AbstractDomain(AbstractSurface):
         far = jnp.where(missed, 0.0, larger(far, 0.0))
         near = jnp.where(missed, 0.0, jnp.clip(near, 0.0, far))
         return near, far
+
+    def __repr__(self) -> str:
+        return in_line(self)
 
     def __and__(self, other: "AbstractDomain") -> "Intersection":
         return Intersection((self, other))

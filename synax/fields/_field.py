@@ -16,6 +16,7 @@ from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._parameters import as_parameter, hint_of_moved, parameter, unit_factor
+from .._shown import Shown
 from ._surfaces import AbstractSurface, Moved
 
 Value = Float[Array, "..."]
@@ -23,7 +24,7 @@ Position = Float[Array, "3 *points"]
 RANKS = ("scalar", "vector")
 
 
-class AbstractField(eqx.Module):
+class AbstractField(Shown):
     """Anything that can be evaluated at positions.
 
     Subclass `AbstractScalarField` or `AbstractVectorField`, declare the parameters as module

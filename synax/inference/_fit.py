@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import html
 import logging
 import math
 import warnings
@@ -13,6 +14,7 @@ import jax
 import numpy as np
 from jaxtyping import PRNGKeyArray
 
+from .. import _shown
 from ._box import boxed
 from ._density import LatentDensity
 from ._diagnostics import ConvergenceWarning
@@ -92,6 +94,16 @@ class Fit:
 
     def __repr__(self) -> str:
         return "\n".join([f"Fit ({self.reason})", *self.table()])
+
+    def _repr_html_(self) -> str:
+        g, lines = self.goodness, []
+        for path, value in (self.params if self.latent is not None else {}).items():
+            error = g.errors.get(path)
+            spread = "" if error is None else _shown.number(error)
+            lines.append(_shown.Row(path, _shown.number(value), spread, g.units.get(path, "")))
+        heading = f"Fit ({self.reason}): {self.verdict}"
+        notes = "".join(f"<p>{html.escape(w)}</p>" for w in g.warnings if w != g.verdict)
+        return _shown.as_html(heading, lines, ("parameter", "value", "error", "unit")) + notes
 
     def table(self) -> list[str]:
         """The verdict, a line for each parameter, the strongest correlation, the warnings."""

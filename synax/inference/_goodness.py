@@ -10,13 +10,13 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._parameters import get_path
 from ._box import bounds, boxed
 from ._curvature import curvature
 from ._density import LatentDensity
 from ._likelihood import JointLikelihood, Likelihood
 from ._noise import StudentTNoise
 from ._search import MOST_PARAMETERS, Maxima
+from ._units import unit_of
 
 LOWEST_P = 1e-3
 """Data that are less probable than this under the fit make it a bad one."""
@@ -223,20 +223,3 @@ def _maxima(posterior: LatentDensity, found: Maxima) -> tuple[Maximum, ...]:
         )
         for mode, share in zip(found.modes, found.shares, strict=True)
     )
-
-
-def unit_of(posterior: LatentDensity, path: str) -> str:
-    """Unit of a parameter as its model declares it; '' where it has none, or says nothing."""
-    inside = path.startswith("likelihood.")
-    tree = posterior.likelihood if inside else posterior.model
-    names = path.removeprefix("likelihood.").split(".")
-    for depth in range(len(names) - 1, -1, -1):
-        owner = tree if depth == 0 else get_path(tree, ".".join(names[:depth]))
-        if isinstance(owner, Likelihood):
-            of_data = names[depth:] in (["offset"], ["noise", "sigma"], ["noise", "excess"],
-                                        ["noise", "scale"])  # fmt: skip
-            return getattr(owner.observable, "unit", "") if of_data else ""
-        field = getattr(type(owner), "__dataclass_fields__", {}).get(names[depth])
-        if field is not None and "unit" in field.metadata:
-            return str(field.metadata["unit"])
-    return ""

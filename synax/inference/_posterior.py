@@ -7,6 +7,7 @@ from typing import Any
 import equinox as eqx
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._shown import Row, as_html, as_text, number, rows
 from ._curvature import Curvature, Forecast, curvature, fisher_of_params, forecast_matrices
 from ._density import Block, Latent, LatentDensity, Params
 from ._laplace import Laplace, laplace
@@ -14,6 +15,7 @@ from ._likelihood import AbstractLikelihood
 from ._objective import PosteriorObjective
 from ._paths import filtered_paths, leaf_paths
 from ._priors import as_prior
+from ._units import unit_of
 
 
 class Posterior(LatentDensity):
@@ -80,6 +82,28 @@ class Posterior(LatentDensity):
                 raise ValueError(f"'{path}' has two priors")
             seen.add(path)
         self.blocks = tuple(blocks)
+
+    def _rows(self) -> list[Row]:
+        """Free parameters with their values and priors first, then those that stay."""
+        free = {p: block for block in self.blocks for p in block.paths}
+        found = [
+            Row(path, number(self._leaf(path)), unit_of(self, path), f"free: {block.prior!r}")
+            for path, block in free.items()
+        ]
+        fixed = rows(self.model) if isinstance(self.model, eqx.Module) else ()
+        kept = [r for r in fixed if r.path not in free and not r.path.startswith("integration")]
+        values = [row for row in kept if row.unit or row.value[:1] in "0123456789-("]
+        return [*found, *(row._replace(text="fixed") for row in values)]
+
+    def _title(self) -> str:
+        model, likelihood = type(self.model).__name__, type(self.likelihood).__name__
+        return f"Posterior of {len(self.labels)} free numbers: {model}, {likelihood}"
+
+    def __repr__(self) -> str:
+        return as_text(self._title(), self._rows())
+
+    def _repr_html_(self) -> str:
+        return as_html(self._title(), self._rows(), ("parameter", "value", "unit", "prior"))
 
     def _make_blocks(self, key: Any, distribution: Any) -> list[Block]:
         paths = key if isinstance(key, tuple) else (key,)

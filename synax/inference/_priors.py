@@ -16,6 +16,8 @@ import numpy as np
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._shown import number
+
 Latent = Float[Array, " n"]
 
 
@@ -50,10 +52,24 @@ class AbstractPrior(eqx.Module):
     def sample(self, key: PRNGKeyArray, dtype: Any) -> Latent:
         """A random latent vector."""
 
+    def __repr__(self) -> str:
+        return _in_words(getattr(self, "distribution", None)) or type(self).__name__
+
     @property
     def standard(self) -> bool:
         """Whether the latents are N(0, 1), so that the curvature of -log_latent is exactly 1."""
         return False
+
+
+def _in_words(distribution: Any) -> str:
+    """A numpyro distribution with its numbers: Uniform(low=0, high=10)."""
+    while hasattr(distribution, "base_dist") and not getattr(distribution, "transforms", None):
+        distribution = distribution.base_dist
+    if distribution is None:
+        return ""
+    given = {name: getattr(distribution, name, None) for name in distribution.arg_constraints}
+    shown = [f"{name}={number(value)}" for name, value in given.items() if value is not None]
+    return f"{type(distribution).__name__}({', '.join(shown)})"
 
 
 def standard_normal_logpdf(z: Latent) -> Float[Array, ""]:

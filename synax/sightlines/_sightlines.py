@@ -13,6 +13,7 @@ from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._numerics._mesh import as_mesh
 from .._parameters import as_parameter, without_unit
+from .._shown import number
 from ..fields._domain import AbstractDomain, Box
 from ._frames import FRAMES, basis, rotation
 from ._rings import ring_centres
@@ -60,6 +61,19 @@ class Sightlines(eqx.Module):
     """Rays on a side of each pixel; `mean` averages over them."""
     mesh: jax.sharding.Mesh | None = eqx.field(static=True, default=None)
     """Devices the rays are divided over; None: no division."""
+
+    def __repr__(self) -> str:
+        start = number(self.observer) if self.observer.ndim == 1 else "an image plane"
+        where = f"{self.n_rays} sightlines from {start} kpc in {self.domain!r}"
+        facts = []
+        if self.nside is not None:
+            facts.append(f"NSIDE {self.nside} {self.ordering}")
+        if self.image_shape is not None:
+            facts.append(f"image of {self.image_shape[0]} x {self.image_shape[1]} pixels")
+        facts += [self.frame] if self.image_shape is None else []
+        facts += ["to distances of their own"] if self.distance is not None else []
+        facts += [f"over {self.mesh.size} devices"] if self.mesh is not None else []
+        return f"Sightlines: {where}; {', '.join(facts)}"
 
     @property
     def n_rays(self) -> int:

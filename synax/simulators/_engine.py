@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from .. import _checks as checks
 from .._numerics._math import stored
 from .._numerics._mesh import PLANES, RAYS, REPLICATED, as_mesh, over_rays
+from .._shown import Shown
 from ..emission import AbstractProcess, Plasma
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface, distinct
@@ -94,7 +95,7 @@ def as_integration(integration: Integration | None, settings: dict[str, Any]) ->
     return Integration(**settings) if integration is None else integration
 
 
-class AbstractSimulator(eqx.Module):
+class AbstractSimulator(Shown):
     """Fields, and how they are integrated along sightlines."""
 
     integration: eqx.AbstractVar[Integration]
