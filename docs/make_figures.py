@@ -1,8 +1,8 @@
 """The documentation's pictures, drawn by synax itself: `python docs/make_figures.py [NAME...]`.
 
 Names: sky, frame, angle, slices, sightline, galaxy, gallery, uf23, tf17, pt11, strengths, accuracy,
-joint, calibrated, or a model such as magnetic.JF12. Without names, all. Written to docs/images as
-small PNG files.
+joint, calibrated, published, structure, or a model such as magnetic.JF12. Without names, all.
+Written to docs/images as small PNG files.
 """
 
 import sys
@@ -406,8 +406,72 @@ def calibrated():
     save(figure, "calibrated")
 
 
+def published():
+    """Mean chi^2 of every published field, as published and refitted."""
+    import json
+
+    path = Path(__file__).parent / "data" / "published_fields.json"
+    rows = json.loads(path.read_text())["rows"]
+    names = list(dict.fromkeys(row["field"] for row in rows))
+    titles = {"I": "408 MHz", "Q": "Q, 23 GHz", "U": "U, 23 GHz", "RM": "rotation measures"}
+    figure = Figure(figsize=(12, 7), layout="constrained")
+    styles = {
+        ("published", False): ("o", "none", "#2a6f97", "as published"),
+        ("published", True): ("s", "none", "#d1495b", "as published, Local Bubble"),
+        ("refitted", False): ("o", "#2a6f97", "#2a6f97", "refitted"),
+        ("refitted", True): ("s", "#d1495b", "#d1495b", "refitted, Local Bubble"),
+    }
+    for axes, (key, title) in zip(figure.subplots(1, 4, sharey=True), titles.items(), strict=True):
+        for kind, (marker, face, edge, label) in styles.items():
+            chosen = [r for r in rows if (r["numbers"], r["bubble"]) == kind]
+            place = [names.index(r["field"]) for r in chosen]
+            value = [r[f"held out {key}"] for r in chosen]
+            axes.plot(value, place, marker, mfc=face, mec=edge, ms=7, label=label)
+        axes.set(xscale="log", title=title, xlabel="χ² per pixel, held out")
+        axes.set_yticks(range(len(names)), names)
+        axes.grid(alpha=0.2, lw=0.5)
+        axes.spines[["top", "right"]].set_visible(False)
+    axes.invert_yaxis()
+    figure.legend(
+        *axes.get_legend_handles_labels(), loc="outside lower center", ncols=4, frameon=False
+    )
+    save(figure, "published-fields")
+
+
+def structure():
+    """The calibrated Galaxy, one realisation of its turbulence, and the sky; needs SYNAX_DATA."""
+    import json
+
+    path = Path(__file__).parent / "data" / "structure.npz"
+    kept, numbers = np.load(path), json.loads(path.with_suffix(".json").read_text())
+    figure = Figure(figsize=(13, 9), layout="constrained")
+    grid = figure.add_gridspec(2, 3)
+    styles = {
+        "I": ("408 MHz", "K", Normalize(0.0, 60.0), "magma"),
+        "Q": ("Q, 23 GHz", "μK", Normalize(-50.0, 50.0), "RdBu_r"),
+    }
+    for row, (key, (title, unit, norm, cmap)) in enumerate(styles.items()):
+        for column, (kind, label) in enumerate((("realised", "realisation"), ("sky", "sky"))):
+            draw_mollweide(
+                figure.add_subplot(grid[row, column]), kept[f"{kind}_{key}"],
+                cmap=cmap, norm=norm, title=f"{title}: {label}", label=unit,
+            )  # fmt: skip
+    for row, names in enumerate((("I",), ("EE", "BB"))):
+        axes = figure.add_subplot(grid[row, 2])
+        for name, style in zip(names, ("-", "--"), strict=False):
+            for kind, colour in (("sky", "#20242c"), ("mean", "#8a94a6"), ("realised", "#d1495b")):
+                power = numbers["power"][name][kind]
+                axes.plot(numbers["multipole"], power, style, color=colour, label=f"{name}, {kind}")
+        unit = "K" if row == 0 else "μK"
+        axes.set(xscale="log", yscale="log", xlabel="multipole l")
+        axes.set_ylabel(rf"$l(l+1)C_l/2\pi$ ({unit})$^2$, |b| > 10°")
+        axes.legend(frameon=False)
+    save(figure, "structure")
+
+
 FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
 FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, strengths, accuracy, joint, calibrated)}
+FIGURES |= {f.__name__: f for f in (published, structure)}
 
 
 def main():

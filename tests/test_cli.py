@@ -563,6 +563,9 @@ def test_a_whole_galaxy_by_name(tmp_path):
     assert result.exit_code == 0, result.output
     expected = synax.galaxies.wmap(steps=4)(synax.Sightlines.healpix(1), 0.408)
     np.testing.assert_allclose(load_map(out / "stokes_0.408GHz.fits").I, expected.I, rtol=1e-9)
+    record = json.loads((out / "record.json").read_text())
+    assert record["configuration"]["galaxy"] == "wmap"
+    assert "magnetic" not in record["configuration"]
     message = refused("simulate", "--galaxy", "calibrated", "--magnetic", "JF12", "-o", out)
     assert "has its own fields; leave out [magnetic]" in message
     assert "must be one of" in refused("simulate", "--galaxy", "andromeda", "-o", tmp_path / "x")

@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import synax
-from synax.cli import _comparisons, app
+from synax.cli import _compare, _comparisons, app
 from synax.cli._run import prepare
 
 SETTINGS = [
@@ -64,6 +64,8 @@ def records(made_up, tmp_path_factory):
     for name, record in found.items():
         assert json.loads((out / f"{name}.json").read_text()) == record
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    page = (out / "compare.html").read_text()
+    assert page.count("data:image/png;base64,") == 4 and "WMAP + Uniform + WMAP" in page
     return found
 
 
@@ -74,6 +76,28 @@ def test_haslam_finds_the_scale(records):
         assert numbers["residual"] < 1e-6
         assert numbers["median_ratio"] == pytest.approx(3.0, rel=1e-6)
         assert numbers["scatter_dex"] < 1e-6
+
+
+def test_spectra_are_those_of_the_maps(records):
+    """Three times the temperature is nine times the power; halves and reversals likewise."""
+    for name, power, factor in (
+        ("haslam", "T", 9.0), ("wmap", "EE", 4.0), ("wmap", "BB", 4.0), ("faraday", "RM", 0.25)
+    ):  # fmt: skip
+        pair = {k: np.asarray(v)[2:] for k, v in records[name]["spectra"][power].items()}
+        np.testing.assert_allclose(pair["data"], factor * pair["model"], rtol=1e-6)
+
+
+def test_the_default_is_the_calibrated_galaxy_in_its_own_domain(made_up, monkeypatch):
+    monkeypatch.setattr(_compare, "run", lambda names, data, settings, *_: [settings])
+    seen = {}
+    for name, more in (("default", ()), ("models", ("--electrons", "TwoDisc"))):
+        result = call("compare", "pulsars", "--data", made_up, "--json", *more)
+        assert result.exit_code == 0, result.output
+        seen[name] = json.loads(result.stdout)
+    assert seen["default"]["galaxy"] == "calibrated"
+    assert seen["default"]["domain"]["half_lengths"] == [20.0, 20.0, 5.0]
+    assert "galaxy" not in seen["models"]
+    assert seen["models"]["domain"]["half_lengths"] == [25.0, 25.0, 15.0]
 
 
 def test_wmap_turns_u_to_the_same_convention(records):
@@ -131,7 +155,7 @@ def test_the_real_sky(sky_data):
     from synax.cli import _config, _sky_data
 
     changes = ["integration.steps=128", "integration.spacing=graded"]
-    changes.append("domain.half_lengths=[25, 25, 15]")
+    changes += ["domain.half_lengths=[25, 25, 15]", "galaxy=wmap"]
     settings = _config.load(None, [_config.parse_set(text) for text in changes])
     sky = prepare(settings)
     run = SimpleNamespace(

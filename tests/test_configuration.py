@@ -156,6 +156,18 @@ def test_marks_of_byte_order_and_home_folders(tmp_path, monkeypatch):
     assert _config.load(None, [override])["output"]["directory"] == str(tmp_path / "other")
 
 
+def test_the_calibrated_galaxy_is_the_sky_where_no_model_is_named(tmp_path):
+    bare = _config.load(None, [])
+    assert bare["galaxy"] == "calibrated" and "magnetic" not in bare
+    assert _config.load(None, [_config.parse_set("galaxy=wmap")])["galaxy"] == "wmap"
+    (tmp_path / "printed.toml").write_text(call("simulate", "--print-config").stdout)
+    assert _config.load(tmp_path / "printed.toml", []) == bare
+    (tmp_path / "mine.toml").write_text('[electrons]\nmodel = "TwoDisc"\n')
+    for path, change in ((None, "magnetic.b0=2.0"), (tmp_path / "mine.toml", "seed=3")):
+        named = _config.load(path, [_config.parse_set(change)])
+        assert "galaxy" not in named and len(named["cosmic_rays"]) == 1
+
+
 def test_every_key_is_printed_with_its_meaning():
     for verb in ("rm", "distance", "simulate", "fit", "sample"):
         text = call(verb, "--print-config").stdout

@@ -51,6 +51,16 @@ def test_pysm_component(example, sky):
     np.testing.assert_allclose(band.value, expected, rtol=1e-12)
 
 
+def test_pysm_components_of_the_calibrated_galaxy(example):
+    made = example("pysm_component").SynaxSynchrotron
+    best, first = made.calibrated(1, steps=8), made.calibrated(1, draw=1, steps=8)
+    expected = synax.galaxies.draws(2, steps=8)[1]
+    flux = lambda galaxy: float(galaxy.cosmic_rays.flux)
+    assert flux(best.simulator) == flux(synax.galaxies.calibrated())
+    assert flux(first.simulator) == flux(expected) != flux(best.simulator)
+    assert made.realised(1, 3, steps=8).simulator.turbulence is None
+
+
 def test_pysm_sums_the_component(example, sky):
     pysm3 = pytest.importorskip("pysm3")
     component = example("pysm_component").SynaxSynchrotron(sky, nside=2)

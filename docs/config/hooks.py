@@ -261,6 +261,39 @@ def calibration():
     return "\n".join(lines)
 
 
+def published():
+    """What `benchmarks/published_fields.py` found: docs/data/published_fields.json."""
+    record = json.loads((DOCS / "data" / "published_fields.json").read_text())
+    best = max(row["log_evidence"] for row in record["rows"])
+    head = "| field | Local Bubble | numbers | free | χ²: I | Q | U | RM | DM "
+    lines = [
+        head + "| held out: I | Q | U | RM |" + " r of Q, U | r of RM | ln Z |",
+        "|---" * 16 + "|",
+    ]
+    keys = [f"chi2 {k}" for k in ("I", "Q", "U", "RM", "DM")]
+    keys += [f"held out {k}" for k in ("I", "Q", "U", "RM")] + ["r QU", "r RM"]
+    for row in record["rows"]:
+        numbers = " | ".join(f"{row[k]:.2f}" for k in keys)
+        bubble = "yes" if row["bubble"] else "no"
+        start = f"| {row['field']} | {bubble} | {row['numbers']} | {row['free']} | "
+        lines.append(f"{start}{numbers} | {row['log_evidence'] - best:.0f} |")
+    return "\n".join(lines)
+
+
+def published_uf23():
+    """The refit of UF23 (base) beside the published numbers."""
+    record = json.loads((DOCS / "data" / "published_fields.json").read_text())["uf23"]
+    lines = ["| number | published | refitted | in the Local Bubble |", "|---" * 4 + "|"]
+    pair = lambda v, e: f"{v:.2f} ± {e:.2f}"
+    alone, within = record["without"], record["with bubble"]
+    for name, row in alone.items():
+        cells = [pair(row["published"], row["sd"])]
+        for found in (row, within[name]):
+            cells.append(f"{pair(found['refitted'], found['refitted_sd'])} ({found['pull']:+.1f})")
+        lines.append(f"| `{name}` | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 _COLUMNS = {
     "sample": "sample",
     "n": "number",
@@ -341,6 +374,8 @@ GENERATORS = {
     "reference": reference,
     "comparison": comparison,
     "calibration": calibration,
+    "published": published,
+    "published_uf23": published_uf23,
     "measured": measured,
     "benchmarks": benchmarks,
     "accuracy": accuracy,

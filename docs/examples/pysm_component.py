@@ -3,6 +3,7 @@
 from typing import Any
 
 import astropy.units as u
+import jax
 import numpy as np
 
 import synax
@@ -27,6 +28,23 @@ class SynaxSynchrotron(Model):
         self.simulator = simulator
         where = {} if observer is None else {"observer": observer}
         self.rays = synax.Sightlines.healpix(nside, **where)
+
+    @classmethod
+    def calibrated(cls, nside: int, draw: int | None = None, **settings: Any) -> "SynaxSynchrotron":
+        """The Galaxy that synax has fitted to the sky.
+
+        **Arguments:** `nside`. `draw`: number of a draw from the fit's posterior, from 0; None for
+        the best fit. `settings`: of `synax.Synchrotron`, such as `steps`.
+        """
+        if draw is None:
+            return cls(synax.galaxies.calibrated(**settings), nside)
+        return cls(synax.galaxies.draws(draw + 1, **settings)[draw], nside)
+
+    @classmethod
+    def realised(cls, nside: int, seed: int, **settings: Any) -> "SynaxSynchrotron":
+        """The calibrated Galaxy with a realisation of its turbulence: structure at small scales."""
+        galaxy = synax.galaxies.calibrated(**settings)
+        return cls(synax.galaxies.realisation(galaxy, jax.random.key(seed)), nside)
 
     def get_emission(self, freqs: u.Quantity, weights: Any = None) -> u.Quantity:
         """Emission at a frequency, or averaged over a band.

@@ -1,4 +1,4 @@
-"""`synax compare`: models against the real sky, honestly: numbers as JSON, and a figure."""
+"""`synax compare`: a Galaxy against the real sky: numbers as JSON, figures, and one page."""
 
 import os
 from pathlib import Path
@@ -10,11 +10,14 @@ from . import _complete, _config, _record
 from ._console import BadInput, choose, fails_cleanly, print_json, stdout
 
 _NAMES = ("pulsars", "haslam", "wmap", "faraday")
+_PAGE = "compare.html"
 
 _EPILOG = """
 [bold]Examples[/]
 
-synax compare haslam --data sky-data
+synax compare all --data sky-data
+
+synax compare all --data sky-data --galaxy jf12 --output jf12
 
 synax compare faraday --data sky-data --magnetic JF12 --output jf12-faraday
 
@@ -34,6 +37,10 @@ def compare(
         Path | None, typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
     ] = None,
     config: Annotated[Path | None, typer.Option(help="TOML file, as for `synax simulate`.")] = None,
+    galaxy: Annotated[
+        str | None,
+        typer.Option(help="A whole Galaxy: calibrated (the default), wmap, jf12, uf23."),
+    ] = None,
     magnetic: Annotated[
         str | None,
         typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
@@ -57,24 +64,25 @@ def compare(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as JSON.")] = False,
 ) -> None:
-    """Compare a model with the real sky.
+    """Compare a Galaxy, or models by name, with the real sky.
 
+    Writes NAME.json and NAME.png for each comparison, and compare.html with all of them.
     pulsars: dispersion measures to pulsars with independent distances. haslam: brightness at
     408 MHz. wmap: Q and U at 23 GHz. faraday: rotation measures of extragalactic sources.
     """
     choose("WHAT", what, (*_NAMES, "all"))
     flags = {
+        "galaxy": ("--galaxy", galaxy),
         "magnetic": ("--magnetic", magnetic and {"model": magnetic}),
         "electrons": ("--electrons", electrons and {"model": electrons}),
         "cosmic_rays": ("--cosmic-rays", cosmic_rays and {"model": cosmic_rays}),
         "integration.steps": ("--steps", steps),
     }
-    overrides = [  # fine near the Sun, and high enough for globular clusters
-        _config.Override("--set", "integration.spacing", "graded"),
-        _config.Override("--set", "integration.steps", 256),
-        _config.Override("--set", "domain.half_lengths", [25.0, 25.0, 15.0]),
-    ]
     changes = [*_flags(flags), *(_config.parse_set(text) for text in change or [])]
+    overrides = []
+    if any(c.path.partition(".")[0] in _config.GROUPS for c in changes):
+        # high enough for globular clusters; a whole Galaxy keeps the domain that it is made for
+        overrides = [_config.Override("--set", "domain.half_lengths", [25.0, 25.0, 15.0])]
     settings = _config.load(config, changes if config else [*overrides, *changes])
     names = _NAMES if what == "all" else (what,)
     records = run(names, _data_folder(data), settings, output, overwrite)
@@ -106,15 +114,15 @@ def _data_folder(given: Path | None) -> Path:
 def run(
     names: tuple[str, ...], data: Path, settings: dict[str, Any], output: Path, overwrite: bool
 ) -> list[dict[str, Any]]:
-    """Run comparisons and write NAME.json and NAME.png for each; returns the records."""
+    """Run comparisons, write NAME.json and NAME.png for each and a page; returns the records."""
     from ..io._atomic import together
-    from . import _comparison_figures, _comparisons, _run, _sky_data, _write
+    from . import _compare_page, _comparison_figures, _comparisons, _run, _sky_data, _write
     from ._simulate import check_folder
 
-    files = [f"{name}.{ending}" for name in names for ending in ("json", "png")]
+    files = [f"{name}.{ending}" for name in names for ending in ("json", "png")] + [_PAGE]
     check_folder(output, files, overwrite)
     read = {name: _sky_data.read(name, data) for name in names}
-    records = []
+    records, figures = [], {}
     with _run.precision(settings["integration"]["precision"]):
         sky = _run.prepare(settings)
         described = _write.describe(sky)
@@ -129,57 +137,45 @@ def run(
                     "models": described,
                     "configuration": settings,
                     "numbers": found.numbers,
+                    "spectra": _spectra(found.spectra or {}),
                 }
-                figure = _comparison_figures.draw(name, found)
+                figures[name] = figure = _comparison_figures.draw(name, found)
                 with stage(f"{name}.png") as temporary:
                     facts = _write.png_facts(f"comparison with data: {name}")
                     figure.savefig(temporary, dpi=130, facecolor="white", metadata=facts)
                 with stage(f"{name}.json") as temporary:
                     temporary.write_text(_record.text(record), encoding="utf-8")
                 records.append(record)
+            with stage(_PAGE) as temporary:
+                title = f"{_whose(settings)} against the real sky"
+                text = _compare_page.page(title, records, figures)
+                temporary.write_text(text, encoding="utf-8")
     return records
+
+
+def _whose(settings: dict[str, Any]) -> str:
+    if "galaxy" in settings:
+        return f"The Galaxy '{settings['galaxy']}'"
+    models = [part.get("model", "own") for g in _config.GROUPS for part in settings[g]]
+    return " + ".join(models)
+
+
+def _spectra(found: dict[str, Any]) -> dict[str, Any]:
+    """Angular spectra as plain data: C_l from l = 0."""
+    pairs = found.items()
+    return {k: {"data": d.tolist(), "model": m.tolist()} for k, (d, m) in pairs}
 
 
 def _show(record: dict[str, Any]) -> None:
     from rich.table import Table
 
-    rows = list(_rows(record["numbers"], ""))
-    columns = list(dict.fromkeys(key for _, row in rows for key in row if key in _SHOWN))
+    from ._compare_page import SHOWN, numbers_table
+
+    columns, rows = numbers_table(record["numbers"])
     table = Table(title=record["title"], title_justify="left")
     table.add_column("where")
     for key in columns:
-        table.add_column(_SHOWN[key], justify="right")
-    for where, row in rows:
-        table.add_row(where, *(_cell(row.get(key)) for key in columns))
+        table.add_column(SHOWN[key], justify="right")
+    for row in rows:
+        table.add_row(*row)
     stdout().print(table)
-
-
-_SHOWN = {
-    "n": "n",
-    "scale": "scale",
-    "correlation": "correlation",
-    "residual": "residual",
-    "median_ratio": "data/model",
-    "scatter_dex": "dex",
-    "same_sign": "same sign",
-    "rank_correlation": "rank corr.",
-    "within_a_factor_2": "within x2",
-    "median_difference_deg": "angle (deg)",
-}
-
-
-def _rows(numbers: dict[str, Any], where: str) -> Any:
-    for key, value in numbers.items():
-        if not isinstance(value, dict):
-            continue
-        name = f"{where}, {key}" if where else key
-        if any(isinstance(item, dict) for item in value.values()):
-            yield from _rows(value, name)
-        else:
-            yield name, value
-
-
-def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.3g}"

@@ -26,4 +26,5 @@ def draw(name: str, found: Comparison) -> Any:
     numbers = found.numbers["all"]
     best = numbers["Q and U"]["scale"] if name == "wmap" else numbers["scale"]
     scale = 1.0 if name == "faraday" else best
-    return plot.comparison(pairs, a["b"], title=title, scale=scale, **styles[name])
+    style = styles[name]
+    return plot.comparison(pairs, a["b"], title=title, scale=scale, spectra=found.spectra, **style)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..maps._spectra import cut_spectra
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, RotationMeasure
 from ._run import Sky
@@ -17,10 +18,12 @@ _PLANE = 10.0
 
 
 class Comparison(NamedTuple):
-    """One comparison: its numbers, and the arrays the figure needs."""
+    """One comparison: its numbers, the arrays the figure needs, and angular spectra."""
 
     numbers: dict[str, Any]
     arrays: dict[str, np.ndarray]
+    spectra: dict[str, tuple[np.ndarray, np.ndarray]] | None = None
+    """C_l of data and of model off the plane, by name."""
 
 
 def agreement(model: np.ndarray, data: np.ndarray) -> dict[str, Any]:
@@ -121,7 +124,8 @@ def haslam(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
         name: {**agreement(model[part], measured[part]), **logarithmic(model[part], measured[part])}
         for name, part in _regions(_latitude(32)).items()
     }
-    return Comparison(numbers, {"data": measured, "model": model, "b": _latitude(32)})
+    arrays = {"data": measured, "model": model, "b": _latitude(32)}
+    return Comparison(numbers, arrays, _spectra({"T": measured}, {"T": model}))
 
 
 def wmap(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
@@ -146,7 +150,7 @@ def wmap(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
             },
         }
     arrays = {"Q": q, "U": u, "model_Q": model_q, "model_U": model_u, "b": _latitude(32)}
-    return Comparison(numbers, arrays)
+    return Comparison(numbers, arrays, _spectra({"Q": q, "U": u}, {"Q": model_q, "U": model_u}))
 
 
 def faraday(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
@@ -167,7 +171,14 @@ def faraday(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
             "rank_correlation": float(np.corrcoef(_rank(m), _rank(d))[0, 1]),
             "median_error_of_the_data": float(np.median(error[part])),
         }
-    return Comparison(numbers, {"data": measured, "model": model, "b": _latitude(16)})
+    arrays = {"data": measured, "model": model, "b": _latitude(16)}
+    modelled = np.where(filled, model, np.nan)
+    return Comparison(numbers, arrays, _spectra({"RM": measured}, {"RM": modelled}))
+
+
+def _spectra(data: dict[str, np.ndarray], model: dict[str, np.ndarray]) -> Any:
+    measured, modelled = cut_spectra(data, _PLANE), cut_spectra(model, _PLANE)
+    return {name: (measured[name], modelled[name]) for name in measured}
 
 
 def _rank(values: np.ndarray) -> np.ndarray:

@@ -67,6 +67,10 @@ def load(path: Path | None, overrides: list[Override], verb: str = "simulate") -
 def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
     """The defaults of a verb with a file's and the command line's changes; not checked yet."""
     tree: Tree = {**_schema.defaults(_schema.top(verb))}
+    paths = [*user, *(override.path.partition(".")[0] for override in overrides)]
+    given = [group for group in GROUPS if group in paths]
+    if given and "galaxy" not in paths:
+        tree.pop("galaxy", None)
     tree |= {group: {"model": model} for group, model in _schema.MODELS.items()}
     for name, section in _schema.VERBS[verb].items():
         if name not in _schema.OPTIONAL:
@@ -76,13 +80,13 @@ def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
         for override in overrides:
             _assign(verb, tree, override)
     if "galaxy" in tree:
-        paths = [*user, *(override.path.partition(".")[0] for override in overrides)]
-        given = [group for group in GROUPS if group in paths]
         if given:
             raise BadInput(
                 f"galaxy = {v.shown(tree['galaxy'])}: has its own fields; leave out [{given[0]}] "
                 "or galaxy"
             )
+        for group in GROUPS:
+            del tree[group]
     return tree
 
 

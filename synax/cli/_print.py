@@ -31,7 +31,7 @@ _MODELS = """
 # A model by name (see `synax models`), with any of its parameters beside it: b0 = 3.0, or
 # b0 = "3 uG". Instead of model: class = "mymodels.py:Ring", or grid = "field.npz" (with
 # unit = "uG" where the file says none). Also: scale, rotate (rad), shift (kpc). Several
-# [[magnetic]] tables are added.
+# [[magnetic]] tables are added. Models and galaxy exclude each other.
 """
 
 _PRIORS = """
@@ -55,8 +55,9 @@ def printed_config(verb: str) -> str:
         *_keys(used(_schema.top(verb))),
         _MODELS.rstrip(),
     ]
+    mark = "# " if "galaxy" in _schema.defaults(_schema.top(verb)) else ""
     for number, (group, model) in enumerate(used(_schema.MODELS).items()):
-        lines += [""] * (number > 0) + [f"[{group}]", f"model = {toml_value(model)}"]
+        lines += [""] * (number > 0) + [f"{mark}[{group}]", f"{mark}model = {toml_value(model)}"]
     for name, section in used(_schema.VERBS[verb]).items():
         optional = name in _schema.OPTIONAL
         lines += ["", f"# [{name}]" if optional else f"[{name}]", *_keys(used(section), optional)]

@@ -1,27 +1,16 @@
 """The page of `synax report`: HTML with its figures inside."""
 
-import base64
 import html
-import io
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from ._html import document, image, table
 from ._predictive import Check
 from ._report import Found
 
 _INK = "#20242c"
-_STYLE = """
-body{font:15px/1.5 system-ui,sans-serif;color:#20242c;max-width:1080px}
-body{margin:2em auto;padding:0 1em}
-h1{font-size:1.7em;margin-bottom:.1em}h2{margin-top:2em;border-bottom:1px solid #d5d9e0}
-table{border-collapse:collapse;font-variant-numeric:tabular-nums}
-td,th{padding:.25em .9em;text-align:right;border-bottom:1px solid #e6e8ec}
-td:first-child,th:first-child{text-align:left}img{max-width:100%;display:block;margin:1em auto}
-.bad{color:#a4262c;font-weight:600}.good{color:#2b6a3f;font-weight:600}.quiet{color:#667}
-pre{background:#f5f6f8;padding:1em;overflow:auto;font-size:13px}
-"""
 _UNITS = {"I": "K", "Q": "K", "U": "K", "P": "K", "RM": "rad/m²", "DM": "pc/cm³"}
 _PREFIX = {"K": 1.0, "m": 1e3, "μ": 1e6}
 _MOST_IN_CORNER = 8
@@ -39,25 +28,20 @@ def page(run: Path, found: Found, problem: Any, checks: list[Check]) -> str:
     parts.append(_check_table(checks))
     for check in checks:
         for row, label in enumerate(check.labels):
-            parts.append(_image(_maps(check, row, label, problem.rays), f"{check.name} {label}"))
+            parts.append(image(_maps(check, row, label, problem.rays), f"{check.name} {label}"))
     parts.append("<h2>Posterior predictive checks</h2>")
     parts.append(
         "<p>Left: deviations of the data from the mean prediction, in units of their expected "
         "scatter, against a unit normal curve. Right: χ² of the data under each draw, against "
         "χ² of mock data drawn from it; a fair model has points on both sides of the line.</p>"
     )
-    parts += [_image(_predictive(check), f"predictive check of {check.name}") for check in checks]
+    parts += [image(_predictive(check), f"predictive check of {check.name}") for check in checks]
     parts.append("<h2>Configuration</h2>")
     import json
 
     text = html.escape(json.dumps(found.settings, indent=2))
     parts.append(f"<details><summary>as it was run</summary><pre>{text}</pre></details>")
-    title = html.escape(f"{found.kind} in {run}")
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8">'
-        f'<meta name="generator" content="synax"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body>{''.join(parts)}</body></html>\n"
-    )
+    return document(f"{found.kind} in {run}", parts)
 
 
 def _head(run: Path, found: Found) -> str:
@@ -66,11 +50,6 @@ def _head(run: Path, found: Found) -> str:
     what = "Samples of a posterior" if found.kind == "sample" else "Most probable model"
     line = html.escape(f"run folder {run}; {state}")
     return f"<h1>{what}</h1><p class=quiet>{line}</p>"
-
-
-def _table(head: list[str], rows: list[list[str]]) -> str:
-    line = lambda cells, tag: "<tr>" + "".join(f"<{tag}>{c}</{tag}>" for c in cells) + "</tr>"
-    return f"<table>{line(head, 'th')}{''.join(line(r, 'td') for r in rows)}</table>"
 
 
 def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
@@ -97,7 +76,7 @@ def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
     chains, draws = next(iter(found.draws.values())).shape[:2]
     parts = [
         "<h2>Diagnostics</h2>", verdict,
-        _table(["parameter", "mean", "sd", "ESS bulk", "ESS tail", "R-hat"], rows),
+        table(["parameter", "mean", "sd", "ESS bulk", "ESS tail", "R-hat"], rows),
         f"<p>{chains} chains of {draws} draws; {d.divergences} divergences, BFMI {d.bfmi:.2f}, "
         f"{d.gradients_per_draw:.1f} gradients a draw, smallest ESS per gradient "
         f"{d.ess_per_gradient:.3f}.</p>",
@@ -109,8 +88,8 @@ def _sampled(found: Found, scalars: dict[str, np.ndarray]) -> list[str]:
         cut = len(few) < len(scalars)
         note = f"<p>The first {len(few)} of {len(scalars)} parameters.</p>" if cut else ""
         traces, margins = trace(few, labels=labels), corner(few, labels=labels)
-        parts += ["<h2>Traces</h2>", note, _image(traces, "traces of the chains")]
-        parts += ["<h2>Corner plot</h2>", note, _image(margins, "corner plot")]
+        parts += ["<h2>Traces</h2>", note, image(traces, "traces of the chains")]
+        parts += ["<h2>Corner plot</h2>", note, image(margins, "corner plot")]
     return parts
 
 
@@ -131,10 +110,10 @@ def _fitted(found: Found) -> list[str]:
         f"<p class={mark}>{html.escape(result.get('verdict', ''))}</p>",
         *(f"<p class=bad>{html.escape(text)}</p>" for text in warnings),
         f"<p class={ended}>{html.escape(result['reason'])} (after {result['steps']} steps)</p>",
-        _table(["parameter", "value", "error", "unit"], rows),
+        table(["parameter", "value", "error", "unit"], rows),
         *_correlations(result.get("correlation")),
         *_maxima(result.get("maxima", [])),
-        _image(_history(found.log), "history of the fit"),
+        image(_history(found.log), "history of the fit"),
     ]
 
 
@@ -150,7 +129,7 @@ def _correlations(found: dict[str, Any] | None) -> list[str]:
             f"<span class=bad>{c}</span>" if s else c for c, s in zip(cells, strong, strict=True)
         ]
         rows.append([html.escape(label), *cells])
-    return ["<h3>Correlations</h3>", _table(["", *map(html.escape, found["labels"])], rows)]
+    return ["<h3>Correlations</h3>", table(["", *map(html.escape, found["labels"])], rows)]
 
 
 def _maxima(found: list[dict[str, Any]]) -> list[str]:
@@ -164,14 +143,7 @@ def _maxima(found: list[dict[str, Any]]) -> list[str]:
         for k, m in enumerate(found)
     ]  # fmt: skip
     head = ["", "ln p below the highest", "share of the probability", *map(html.escape, names)]
-    return ["<h3>Maxima that the search met</h3>", _table(head, rows)]
-
-
-def _image(figure: Any, alternative: str) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110, facecolor="white")
-    text = base64.b64encode(buffer.getvalue()).decode()
-    return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{text}">'
+    return ["<h3>Maxima that the search met</h3>", table(head, rows)]
 
 
 def _history(log: list[dict[str, Any]]) -> Any:
@@ -208,7 +180,7 @@ def _check_table(checks: list[Check]) -> str:
                         f"{np.sqrt(np.mean(c.pull[k][mask] ** 2)):.3f}", f"{c.p_value:.2f}",
                     ])  # fmt: skip
     head = ["data", "number", "sd of data", "sd of residual", "rms in units of scatter", "p of χ²"]
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def _maps(check: Check, row: int, label: str, rays: Any) -> Any:

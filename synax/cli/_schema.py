@@ -49,6 +49,8 @@ TOP: Section = {
 }
 
 GALAXIES = ("calibrated", "wmap", "jf12", "uf23")
+DEFAULT_GALAXY = GALAXIES[0]
+"""The sky of `synax simulate` and `synax compare` where no model is named."""
 TOP["galaxy"] = Key(
     v.choice(*GALAXIES),
     f"a whole Galaxy in place of the models below: {', '.join(GALAXIES)}",
@@ -56,7 +58,7 @@ TOP["galaxy"] = Key(
 )
 
 MODELS = {"magnetic": "WMAP", "electrons": "YMW16", "cosmic_rays": "WMAP"}
-"""The default model of each group."""
+"""The default model of each group, where another group's is named or a verb has no Galaxy."""
 
 MODEL: Section = {
     "model": Key(v.text, "a model by name (see `synax models`)"),
@@ -301,8 +303,10 @@ def top_level(verb: str) -> tuple[str, ...]:
 
 
 def top(verb: str) -> Section:
-    """The keys outside of tables: only a simulation has a survey."""
-    return {name: key for name, key in TOP.items() if verb == "simulate" or name != "survey"}
+    """The keys outside of tables: only a simulation has a survey, and a Galaxy by itself."""
+    if verb != "simulate":
+        return {name: key for name, key in TOP.items() if name != "survey"}
+    return {**TOP, "galaxy": TOP["galaxy"]._replace(default=DEFAULT_GALAXY)}
 
 
 def defaults(section: Section) -> dict[str, Any]:

@@ -17,13 +17,14 @@ _DATA = Path(__file__).parent / "data"
 
 
 def calibrated(**settings: Any) -> Synchrotron:
-    """A Galaxy that looks like the sky: fit 'high-latitude 1' of 2026-11-26.
+    """A Galaxy that looks like the sky: fit 'local-bubble 1' of 2026-11-26.
 
-    The field has the form of UF23 (base), the thermal electrons are NE2025 times a factor, the
-    cosmic rays an analytic halo; the turbulence is a thin disc and a thick one, with a striated
-    part. Its numbers are those of the greatest posterior given the 408 MHz brightness, Q and U at
-    23 GHz and rotation measures at |b| > 10 deg, for the observer and the domain that
-    `Sightlines.healpix` has by default. How near it comes to the sky, also to the half of it that
+    The field has the form of UF23 (base) outside of the Local Bubble and its wall, the thermal
+    electrons are YMW16 times a factor, the cosmic rays an analytic halo; the turbulence is a thin
+    disc and a thick one, with a striated part. Its numbers are those of the greatest posterior
+    given the 408 MHz brightness, Q and U at 23 GHz, rotation measures at |b| > 10 deg and
+    dispersion measures of pulsars, for the observer and the domain that `Sightlines.healpix` has
+    by default. How near it comes to the sky, also to the half of it that
     was held out, is in `docs/galaxies.md`. The fitted brightness does not contain the extragalactic
     background; `background=synax.emission.PowerLawBackground()` adds it.
 
@@ -62,8 +63,8 @@ def starting_form(**settings: Any) -> Synchrotron:
     thin, thick = magnetic.UF26Strength(), magnetic.ExponentialStrength(r0=10.0, z0=3.0)
     turbulence = Turbulence(thin + 3.0 * thick, striation=0.4)
     return Synchrotron(
-        magnetic.UF23(),
-        1.0 * electrons.NE2025(),
+        magnetic.LocalBubble(magnetic.UF23()),
+        1.0 * electrons.YMW16(),
         cosmic_ray_halo(),
         **{"turbulence": turbulence, **settings},
     )

@@ -9,6 +9,7 @@ from ._sky import _log_norm, _signed_norm, draw_mollweide
 
 _DATA, _MODEL = "#20242c", "#d1495b"
 _Map = Float[np.ndarray, " n_pix"]
+_Power = Float[np.ndarray, " n_ell"]
 
 
 def comparison(
@@ -20,30 +21,47 @@ def comparison(
     signed: bool,
     cmap: str,
     scale: float = 1.0,
+    spectra: dict[str, tuple[_Power, _Power]] | None = None,
 ) -> Any:
-    """Data and model side by side (one row a quantity), their scatter and latitude profiles.
+    """Data, model and what is left on one colour scale, scatter, profiles, angular spectra.
 
-    **Arguments:** `pairs`: name -> (data, model) RING maps. `latitude`: degrees, of each pixel.
-    `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones. `scale`: the
-    model's maps are drawn times this number; it is also the slope of the line in the scatter.
+    **Arguments:** `pairs`: name -> (data, model) RING maps, one row each. `latitude`: degrees, of
+    each pixel. `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones.
+    `scale`: the slope of a line in the scatter. `spectra`: name -> (data, model), C_l from l = 0.
     """
     from ._shown import Shown
 
     rows = len(pairs)
-    figure = Shown(figsize=(14.5, 4.6 * (rows + 1)), layout="constrained")
+    figure = Shown(figsize=(18.0, 3.9 * (rows + 1)), layout="constrained")
     figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
-    grid = figure.add_gridspec(rows + 1, 2)
+    grid = figure.add_gridspec(rows + 1, 3)
     for row, (name, (data, model)) in enumerate(pairs.items()):
         norm = _signed_norm(data) if signed else _log_norm(data)
         style: dict[str, Any] = {"cmap": cmap, "norm": norm, "label": unit}
-        draw_mollweide(figure.add_subplot(grid[row, 0]), data, title=f"{name}, measured", **style)
-        times = "" if scale == 1.0 else f" × {scale:.3g}"
-        title = f"{name}, model{times}"
-        draw_mollweide(figure.add_subplot(grid[row, 1]), scale * model, title=title, **style)
+        left = data - model
+        rest = style if signed else {"cmap": "RdBu_r", "norm": _signed_norm(left), "label": unit}
+        panels = ((data, "measured", style), (model, "model", style))
+        for column, (values, what, how) in enumerate((*panels, (left, "measured - model", rest))):
+            axes = figure.add_subplot(grid[row, column])
+            draw_mollweide(axes, values, title=f"{name}, {what}", **how)
     _scatter(figure.add_subplot(grid[rows, 0]), pairs, unit, signed, scale)
     _profile(figure.add_subplot(grid[rows, 1]), pairs, latitude, unit, signed)
+    if spectra:
+        _spectra(figure.add_subplot(grid[rows, 2]), spectra, unit)
     return figure
+
+
+def _spectra(axes: Any, spectra: dict[str, tuple[_Power, _Power]], unit: str) -> None:
+    """l (l + 1) C_l / 2 pi of data and model against l."""
+    for style, (name, pair) in zip(("-", "--", ":"), spectra.items(), strict=False):
+        for values, color, label in zip(pair, (_DATA, _MODEL), ("measured", "model"), strict=True):
+            ell = np.arange(2, len(values))
+            power = ell * (ell + 1) * np.asarray(values)[2:] / (2.0 * np.pi)
+            axes.plot(ell, power, style, color=color, lw=1.6, label=f"{name}, {label}")
+    axes.set(xscale="log", yscale="log", xlabel="multipole l")
+    axes.set_ylabel(rf"$l(l+1)C_l/2\pi$ ({unit})$^2$")
+    _finish(axes)
 
 
 def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool, scale: float) -> None:
