@@ -69,11 +69,10 @@ def held_out():
 
 
 def parts():
-    """Masks of the pixels: fitted and held out at |b| > 10 deg, and the same of the plane."""
+    """Masks of the pixels: fitted and held out at |b| > 10 deg, and the plane."""
     b = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2), lonlat=True)[1]
     high, held = np.abs(b) > LATITUDE, held_out()
-    named = {"fitted": high & ~held, "held out": high & held}
-    return named | {"plane fitted": ~high & ~held, "plane held out": ~high & held}
+    return {"fitted": high & ~held, "held out": high & held, "plane": ~high}
 
 
 def sightlines(pixels):

@@ -100,8 +100,14 @@ def _residuals(x, known, kinds):
     model["I"] = model["I"] + offset
     parts = [(model[k] - value) / sigma for k, (value, sigma) in data.items()]
     factor = values.get("electrons.factor", 1.0)
-    left = jnp.concatenate([*parts, (jnp.log(factor) + dm) / DISTANCES, x])
+    left = jnp.concatenate([*parts, _soft((jnp.log(factor) + dm) / DISTANCES), x])
     return left, (left, model)
+
+
+def _soft(residual):
+    """A residual whose square grows linearly beyond 1: single pulsars lie behind clumps."""
+    square = 2.0 * (jnp.sqrt(1.0 + residual**2) - 1.0)
+    return jnp.sign(residual) * jnp.sqrt(jnp.maximum(square, 1e-12))
 
 
 _evaluate = eqx.filter_jit(jax.jacfwd(_residuals, has_aux=True))
@@ -222,7 +228,7 @@ def told(rows):
     for part, row in rows.items():
         bright, both, rm = row["408 MHz"], row["Q and U"], row["RM"]
         print(
-            f"{part:15s} 408 MHz: scale {bright['scale']:.3f} r {bright['correlation']:.3f} "
+            f"{part:9s} 408 MHz: scale {bright['scale']:.3f} r {bright['correlation']:.3f} "
             f"rms/mean {bright['residual_over_mean']:.3f} | index {row['index']['model']:.2f} "
             f"({row['index']['data']:.2f}) | Q, U: scale {both['scale']:.3f} "
             f"r {both['correlation']:.3f} | RM: scale {rm['scale']:.3f} "

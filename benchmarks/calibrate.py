@@ -40,9 +40,13 @@ import synax
 from synax.galaxies import _calibrated
 
 PACKAGE = Path(synax.__file__).parent / "galaxies" / "data"
-MODEL_ERROR = {"I": 1.5, "Q": 5.0, "U": 5.0, "RM": 15.0}
-"""Of a smooth Galaxy: K, uK, uK, rad m^-2."""
-TEMPER = {"I": 20.0, "Q": 8.0, "U": 6.0, "RM": 5.0}
+MODEL_ERROR = {"I": 1.5, "Q": 5.0, "U": 5.0, "RM": 25.0}
+"""Of a smooth Galaxy: K, uK, uK, rad m^-2.
+
+That of rotation measures holds for the turbulence too, whose own variance grows so much towards the
+plane that the largest rotation measures would not count.
+"""
+TEMPER = {"I": 20.0, "Q": 8.0, "U": 6.0, "RM": 6.0}
 """How many pixels count as one."""
 FREE = {p.replace("magnetic.", "magnetic.outer."): how for p, how in UF23.items()}
 FREE |= BUBBLE | NUISANCE
@@ -54,7 +58,7 @@ def calibrate(folder, steps, searches):
     """The fit of the package's form to the data in a folder."""
     form = _calibrated.starting_form(steps=steps)
     pixels = np.flatnonzero(parts()["fitted"])
-    turbulence = turbulent_scatter(form, pixels)
+    turbulence = turbulent_scatter(form, pixels) | {"RM": 0.0}
     measured = likelihood_data(read(folder), pixels, turbulence, MODEL_ERROR)
     pulsars = read_pulsars(folder)
     return fit(form, FREE, measured, pixels, pulsars, TEMPER, searches=searches, verbose=2)

@@ -563,6 +563,7 @@ def test_a_whole_galaxy_by_name(tmp_path):
     assert result.exit_code == 0, result.output
     expected = synax.galaxies.wmap(steps=4)(synax.Sightlines.healpix(1), 0.408)
     np.testing.assert_allclose(load_map(out / "stokes_0.408GHz.fits").I, expected.I, rtol=1e-9)
+    assert fits.getheader(out / "stokes_0.408GHz.fits", 1)["GALAXY"] == "wmap"
     record = json.loads((out / "record.json").read_text())
     assert record["configuration"]["galaxy"] == "wmap"
     assert "magnetic" not in record["configuration"]

@@ -94,6 +94,8 @@ def check_finite(sky: Sky, results: dict[str, np.ndarray]) -> None:
 def facts(settings: dict[str, Any]) -> dict[str, str | int]:
     """What the header of a map says of the run: its models by name, and the seed."""
     found: dict[str, str | int] = {}
+    if "galaxy" in settings:
+        return {"GALAXY": settings["galaxy"], "SEED": settings["seed"]}
     for group, key in _CARDS.items():
         tables = settings[group] if isinstance(settings[group], list) else [settings[group]]
         names = [str(next((t[s] for s in _SOURCES if s in t), "?")) for t in tables]
