@@ -444,7 +444,7 @@ def structure():
 
     path = Path(__file__).parent / "data" / "structure.npz"
     kept, numbers = np.load(path), json.loads(path.with_suffix(".json").read_text())
-    figure = Figure(figsize=(13, 9), layout="constrained")
+    figure = Figure(figsize=(14, 6.6), layout="constrained")
     grid = figure.add_gridspec(2, 3)
     styles = {
         "I": ("408 MHz", "K", Normalize(0.0, 60.0), "magma"),
@@ -464,8 +464,10 @@ def structure():
                 axes.plot(numbers["multipole"], power, style, color=colour, label=f"{name}, {kind}")
         unit = "K" if row == 0 else "μK"
         axes.set(xscale="log", yscale="log", xlabel="multipole l")
+        axes.set_xticks([3, 5, 10, 20, 50], ["3", "5", "10", "20", "50"])
+        axes.tick_params(which="minor", labelbottom=False, labelleft=row == 0)
         axes.set_ylabel(rf"$l(l+1)C_l/2\pi$ ({unit})$^2$, |b| > 10°")
-        axes.legend(frameon=False)
+        axes.legend(frameon=False, fontsize=8)
     save(figure, "structure")
 
 

@@ -60,6 +60,8 @@ def _spectra(axes: Any, spectra: dict[str, tuple[_Power, _Power]], unit: str) ->
             power = ell * (ell + 1) * np.asarray(values)[2:] / (2.0 * np.pi)
             axes.plot(ell, power, style, color=color, lw=1.6, label=f"{name}, {label}")
     axes.set(xscale="log", yscale="log", xlabel="multipole l")
+    axes.set_xticks(ticks := [2, 5, 10, 20, 50], [str(t) for t in ticks])
+    axes.tick_params(axis="x", which="minor", labelbottom=False)
     axes.set_ylabel(rf"$l(l+1)C_l/2\pi$ ({unit})$^2$")
     _finish(axes)
 
