@@ -288,6 +288,9 @@ def program(*arguments, code=None, **options):
     )  # fmt: skip
 
 
+PAPER = ("--galaxy", "wmap")  # the quickest sky
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("verb", "when", "limit"),
@@ -301,7 +304,7 @@ def program(*arguments, code=None, **options):
 )
 def test_a_full_disk_ends_in_one_sentence_with_the_file(config, tmp_path, verb, when, limit):
     run = tmp_path / "run"
-    arguments = [config] if verb != "simulate" else ["--nside", 4, "--steps", 4]
+    arguments = [config] if verb != "simulate" else [*PAPER, "--nside", 4, "--steps", 4]
     process = program(when, limit, verb, *arguments, "-o", run, "-q", code=SIZE)
     out, err = process.communicate()
     assert process.returncode == 1, (process.returncode, out, err)
@@ -318,7 +321,7 @@ BEGINS = "import sys, synax.cli; print('on', flush=True); synax.cli.main()"
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("wait", [0.5, 2.0, 4.0, 7.0])
 def test_interrupted_simulations_say_so_and_leave_nothing(tmp_path, number, wait):
-    process = program("simulate", "--nside", 128, "-q", "-o", tmp_path / "sky", code=BEGINS)
+    process = program("simulate", *PAPER, "--nside", 128, "-q", "-o", tmp_path / "sky", code=BEGINS)
     assert process.stdout.readline() == "on\n"
     time.sleep(wait)
     process.send_signal(number)
