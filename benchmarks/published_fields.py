@@ -198,6 +198,7 @@ def main():
     parser.add_argument("--every", type=int, default=2, help="take one pixel of so many")
     parser.add_argument("--bubble", choices=("both", "yes", "no"), default="both")
     parser.add_argument("--output", help="JSON file for the record")
+    parser.add_argument("--resume", action="store_true", help="keep the rows that the file has")
     arguments = parser.parse_args()
     jax.config.update("jax_enable_x64", True)
     if "SYNAX_DATA" not in os.environ:
@@ -209,21 +210,17 @@ def main():
     turbulence = turbulent_scatter(_calibrated.starting_form(), pixels)
     data, pulsars = likelihood_data(read(folder), pixels, turbulence), read_pulsars(folder)
     rows = []
+    if arguments.resume and Path(arguments.output).exists():
+        rows = json.loads(Path(arguments.output).read_text())["rows"]
+    have = {(row["field"], row["bubble"]) for row in rows}
     for name in arguments.fields:
         for bubble in {"both": (False, True), "yes": (True,), "no": (False,)}[arguments.bubble]:
+            if (name, bubble) in have:
+                continue
             rows += rows_of(
                 name, bubble, data, pixels, use, pulsars, arguments.steps, arguments.searches
             )
-            short = (
-                "chi2 I",
-                "chi2 Q",
-                "chi2 U",
-                "chi2 RM",
-                "r QU",
-                "r RM",
-                "log_evidence",
-                "cpu_s",
-            )
+            short = ("chi2 I", "chi2 Q", "chi2 U", "chi2 RM", "r QU", "r RM", "log_evidence")
             for row in rows[-2:]:
                 shown = "  ".join(f"{k} {row[k]:.3g}" for k in short)
                 print(name, "bubble" if bubble else "", row["numbers"], shown, flush=True)
