@@ -26,7 +26,17 @@ def name(page):
     return str(page.relative_to(ROOT))
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name)
+DEAR = ("recipes.md", "neighbours.md", "catalogues.md")
+"""Pages whose examples take more than ten seconds."""
+
+WITH_CODE = [
+    pytest.param(page, marks=[pytest.mark.slow] * (page.name in DEAR))
+    for page in PAGES
+    if blocks(page, "python")
+]
+
+
+@pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_python_blocks(page, tmp_path, monkeypatch):
     """All blocks of a page, in order, in one namespace."""
     monkeypatch.chdir(tmp_path)

@@ -3,14 +3,43 @@
 A page asks for a table with a line such as `<!-- generated: models magnetic -->`.
 """
 
+import dataclasses
 import html
+import importlib
+import inspect
 import json
+import os
 import re
+import subprocess
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent.parent
 _REQUEST = re.compile(r"^<!-- generated: ([\w-]+)((?: [\w.-]+)*) -->$", re.MULTILINE)
 _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
+
+
+def on_config(config, **_):
+    """The version below every page; the repository and links to edit a page, where it has a home."""
+    import synax
+
+    commit = _git("rev-parse", "--short", "HEAD")
+    config.copyright = f"synax {synax.__version__}" + (f", commit {commit}" if commit else "")
+    home = os.environ.get("SYNAX_REPOSITORY") or _git("remote", "get-url", "origin")
+    home = re.sub(r"^(?:ssh://)?git@([^:/]+)[:/]", r"https://\1/", home).removesuffix(".git")
+    if home.startswith("https://"):
+        config.repo_url, config.repo_name = home, home.split("//")[1].partition("/")[2]
+        config.edit_uri_template = f"{home}/edit/main/docs/{{path}}"
+    return config
+
+
+def _git(*arguments):
+    """What git says about this checkout, or ''."""
+    command = ["git", "-C", str(DOCS), *arguments]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    except OSError:
+        return ""
+    return done.stdout.strip() if done.returncode == 0 else ""
 
 
 def on_page_markdown(markdown, **_):
@@ -65,8 +94,6 @@ def parameters(group):
 
 def public_names():
     """Every public class and function: {name under which users find it: where it is defined}."""
-    import importlib
-
     names = {}
     for module in (
         "",
@@ -93,7 +120,65 @@ def public_names():
 def reference(*prefixes):
     """Documentation of the public names defined under any of the prefixes."""
     chosen = [n for n, where in public_names().items() if where.startswith(prefixes)]
-    return "\n\n".join(f"::: {name}" for name in sorted(chosen, key=str.lower))
+    return "\n\n".join(_entry(name) for name in sorted(chosen, key=str.lower))
+
+
+def _entry(name):
+    """A name's documentation; of a class below its constructor, with defaults, units and meanings."""
+    module, _, own = name.rpartition(".")
+    value = getattr(importlib.import_module(module), own)
+    if not inspect.isclass(value) or inspect.isabstract(value) or issubclass(value, Exception):
+        return f"::: {name}"
+    call = _constructor(own, value)
+    head = f"### `{name}` {{ #{name} data-toc-label='{own}' }}"
+    options = "    options: { show_root_heading: false, show_root_toc_entry: false }"
+    return f"{head}\n\n```{{ .python .constructor }}\n{call}\n```\n\n::: {name}\n{options}"
+
+
+def _constructor(name, cls):
+    """The call of a class as text, one argument a line where there are several."""
+    described = {}
+    if dataclasses.is_dataclass(cls):
+        described = {field.name: field.metadata for field in dataclasses.fields(cls)}
+    try:
+        arguments = inspect.signature(cls).parameters.values()
+    except ValueError:
+        return name
+    lines, star = [], False
+    for one in arguments:
+        if one.kind is one.KEYWORD_ONLY and not star:
+            lines.append("    *,")
+            star = True
+        mark = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
+        star = star or mark == "*"
+        default = "" if one.default is one.empty else f"={_default(one.default)}"
+        facts = described.get(one.name, {})
+        note = ": ".join(x for x in (facts.get("unit"), facts.get("text")) if x)
+        lines.append(f"    {mark}{one.name}{default}," + (f"  # {note}" if note else ""))
+    if not lines:
+        return f"{name}()"
+    return "\n".join([f"{name}(", *lines, ")"])
+
+
+def _default(value):
+    if type(value).__name__ in ("_HAS_DEFAULT_FACTORY_CLASS", "object"):
+        return "..."
+    text = getattr(value, "__name__", None) or repr(value)
+    return text if len(text) <= 60 and "\n" not in text else "..."
+
+
+def notebook(name):
+    """A notebook of jupytext's percent format as a page: its text and its code."""
+    source = (DOCS.parent / "notebooks" / f"{name}.py").read_text()
+    parts = []
+    for cell in re.split(r"^# %%", source, flags=re.MULTILINE)[1:]:
+        head, _, body = cell.partition("\n")
+        if "[markdown]" in head:
+            lines = [re.sub(r"^# ?", "", line) for line in body.strip().splitlines()]
+            parts.append("\n".join(lines))
+        elif body.strip():
+            parts.append(f"```{{ .python }}\n{body.strip()}\n```")
+    return "\n\n".join(parts)
 
 
 def measured(*columns):
@@ -381,4 +466,5 @@ GENERATORS = {
     "accuracy": accuracy,
     "joint": joint,
     "grids": grids,
+    "notebook": notebook,
 }

@@ -80,7 +80,8 @@ def _sheet(entry: Any) -> None:
     console.print(f"[bold]{entry.group}.{entry.name}[/]")
     console.print(entry.summary, markup=False)
     console.print(f"paper: {entry.info.paper}", markup=False)
-    console.print(f"Sun: {_sun(entry)} kpc", markup=False)
+    if entry.info.sun is not None:
+        console.print(f"Sun: {_sun(entry)} kpc", markup=False)
     if entry.info.notes:
         console.print(f"notes: {entry.info.notes}", markup=False)
     if entry.variants:

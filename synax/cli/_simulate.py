@@ -64,7 +64,9 @@ def simulate(
     unit: Annotated[str | None, typer.Option(help="Unit of I, Q, U.")] = None,
     convention: Annotated[str | None, typer.Option(help="Sign of U: IAU or COSMO.")] = None,
     ordering: Annotated[str | None, typer.Option(help="RING or NEST.")] = None,
-    pixels: Annotated[str | None, typer.Option(help="FITS mask: only its non-zero pixels.")] = None,
+    pixels: Annotated[
+        str | None, typer.Option("--pixels", "--mask", help="FITS mask: only its non-zero pixels.")
+    ] = None,
     precision: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
     galaxy: Annotated[
