@@ -19,7 +19,7 @@ _FORMULA = re.compile(r'<(span|div) class="arithmatex">(.*?)</\1>', re.DOTALL)
 
 
 def on_config(config, **_):
-    """The version below every page; the repository and links to edit a page, where it has a home."""
+    """The version below every page; the repository and links to edit, where there is one."""
     import synax
 
     commit = _git("rev-parse", "--short", "HEAD")
@@ -124,14 +124,14 @@ def reference(*prefixes):
 
 
 def _entry(name):
-    """A name's documentation; of a class below its constructor, with defaults, units and meanings."""
+    """A name's documentation; of a class below its constructor, with defaults and units."""
     module, _, own = name.rpartition(".")
     value = getattr(importlib.import_module(module), own)
     if not inspect.isclass(value) or inspect.isabstract(value) or issubclass(value, Exception):
         return f"::: {name}"
     call = _constructor(own, value)
     head = f"### `{name}` {{ #{name} data-toc-label='{own}' }}"
-    options = "    options: { show_root_heading: false, show_root_toc_entry: false }"
+    options = "    options: { show_root_heading: false, heading_level: 4 }"
     return f"{head}\n\n```{{ .python .constructor }}\n{call}\n```\n\n::: {name}\n{options}"
 
 
@@ -163,6 +163,8 @@ def _constructor(name, cls):
 def _default(value):
     if type(value).__name__ in ("_HAS_DEFAULT_FACTORY_CLASS", "object"):
         return "..."
+    if isinstance(value, float):
+        value = float(f"{value:.6g}")
     text = getattr(value, "__name__", None) or repr(value)
     return text if len(text) <= 60 and "\n" not in text else "..."
 
@@ -204,7 +206,7 @@ def benchmarks():
         parts += [f"### {record['benchmark'].capitalize()}", _where(record)]
         for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
             parts += [f"*{title}*"] * bool(title)
-            parts += [_table(rows, list(dict.fromkeys(k for r in rows for k in r)))]
+            parts += _tables(rows)
         settings = {
             k: v for k, v in record.items() if k not in ("benchmark", "machine", "rows", "tables")
         }
@@ -439,13 +441,23 @@ def _table(rows, columns):
     return "\n".join(lines)
 
 
+def _tables(rows):
+    """One table for all rows that have the same columns, so that no cell is empty."""
+    groups = {}
+    for row in rows:
+        filled = {k: v for k, v in row.items() if v not in (None, "")}
+        groups.setdefault(tuple(filled), []).append(filled)
+    return [_table(found, list(columns)) for columns, found in groups.items()]
+
+
 def _number(value):
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, float):
         return f"{value:.3g}"
     if isinstance(value, (list, tuple)):
-        return "(" + ", ".join(_number(v) for v in value) + ")"
+        between = " × " if all(isinstance(v, int) for v in value) else ", "
+        return between.join(_number(v) for v in value)
     return str(value)
 
 
