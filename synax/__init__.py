@@ -1,5 +1,9 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
+from ._foreign import refuse_foreign as _refuse_foreign
+
+_refuse_foreign()  # before files of the other project are met
+
 from . import (
     catalogues as catalogues,
     cosmic_rays as cosmic_rays,

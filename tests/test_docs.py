@@ -87,6 +87,51 @@ def test_feature_table_names_existing_tests_and_every_public_name():
     assert not unmentioned, f"docs/features.md does not mention {unmentioned}"
 
 
+MADE_BY = {
+    "ModelInfo": "info",
+    "UF23Prior": "prior",
+    "RotationMoments": "correlated_moments",
+    "FieldFrame": "power_law_coefficients",
+    "ErrorEstimate": "estimate_error",
+    "Observation": "observe",
+    "Integration": "integrate_with",
+    "SampledField": "sample_along",
+    "Stokes": "stokes",
+    "Fit": "fit",
+    "Goodness": "goodness",
+    "Maximum": "maxima",
+    "HMC": "hmc",
+}
+"""Names of what functions give, and by which word a test speaks of them."""
+
+
+def rows_of_features():
+    """(section, names, tests) of each row: what it is about, and the files said to verify it."""
+    section = ""
+    for line in (DOCS / "features.md").read_text().splitlines():
+        section = line[3:] if line.startswith("## ") else section
+        cells = [c.strip() for c in re.split(r"(?<!\\)\|", line)[1:-1]]
+        if len(cells) == 4 and cells[0] not in ("what", "---"):
+            tests = re.findall(r"`(test_\w+\.py)`", cells[2])
+            yield section, cells[0], re.findall(r"`([\w.]+)`", cells[1]), tests
+
+
+def test_feature_table_names_tests_that_are_about_the_thing():
+    """Each public name of a row, and each model in its title, stands in a test of that row."""
+    from synax._catalogue import models
+
+    known = {m.name for m in models()}
+    wrong = []
+    for section, title, names, tests in rows_of_features():
+        source = "".join((ROOT / "tests" / t).read_text() for t in tests)
+        wanted = [n.split(".")[-1] for n in names if ".Abstract" not in f".{n}"]
+        wanted = [MADE_BY.get(n, n) for n in wanted]
+        if section == "Fields":
+            wanted += [w for w in re.findall(r"\w+", title) if w in known and not w.islower()]
+        wrong += [(title, n) for n in wanted if not re.search(rf"(?i)\b{n}\b", source)]
+    assert not wrong
+
+
 def test_reference_covers_every_public_name():
     spec = importlib.util.spec_from_file_location("hooks", DOCS / "config" / "hooks.py")
     hooks = importlib.util.module_from_spec(spec)

@@ -216,6 +216,8 @@ def test_transforms_and_preparation():
     eager = evaluate(grid, INSIDE)
     np.testing.assert_allclose(jax.jit(lambda g, x: g(x))(grid, INSIDE), eager, atol=1e-14)
     np.testing.assert_allclose(jax.vmap(grid, 1, 1)(INSIDE), eager, atol=1e-14)
+    two = grid(INSIDE[:, :6].reshape(3, 2, 3))  # any shape of points
+    np.testing.assert_array_equal(two, grid(INSIDE[:, :6]).reshape(*two.shape[:-2], 2, 3))
     pair = jnp.stack([grid.values, 2 * grid.values])
     many = jax.vmap(lambda v: with_values(grid, v)(INSIDE))(pair)
     np.testing.assert_allclose(many[1], 2 * eager, atol=1e-14)

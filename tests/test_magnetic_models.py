@@ -85,6 +85,27 @@ def test_table_is_reproduced_and_float32_stays_close(name, key, model, table):
     assert np.quantile(error, 0.9) < 3e-5
 
 
+def test_wmap_in_closed_form():
+    """Page et al. (2007), eqs. 7-8, written out, with parameters that are not the defaults."""
+    rng = np.random.default_rng(4)
+    x = rng.uniform(-1, 1, (3, 400)) * np.array([[22.0], [22.0], [4.0]])
+    given = {"b0": 2.3, "psi0": 0.6, "psi1": 0.2, "chi0": 0.7, "r_min": 4.0, "r_max": 18.0}
+    r, phi = np.hypot(x[0], x[1]), np.arctan2(x[1], x[0])
+    psi, chi = 0.6 + 0.2 * np.log(r / 8.0), 0.7 * np.tanh(x[2])
+    radial, azimuthal = np.cos(chi) * np.sin(psi), np.cos(chi) * np.cos(psi)
+    expected = 2.3 * np.stack([
+        radial * np.cos(phi) - azimuthal * np.sin(phi),
+        radial * np.sin(phi) + azimuthal * np.cos(phi),
+        np.sin(chi),
+    ])  # fmt: skip
+    expected = np.where((r >= 4.0) & (r <= 18.0), expected, 0.0)
+    found = evaluate(synax.magnetic.WMAP(**given), jnp.asarray(x))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-13)
+    default = synax.magnetic.WMAP()(jnp.array([-8.0, 0.0, 0.0]))
+    pitch = np.radians(27.0)
+    np.testing.assert_allclose(default, 1.2 * np.array([-np.sin(pitch), -np.cos(pitch), 0.0]))
+
+
 @each_model
 def test_one_point_is_a_batch_of_one(name):
     model, _ = MODELS[name]

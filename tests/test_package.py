@@ -1,8 +1,12 @@
 """Contracts of the package as a whole."""
 
 import importlib
+import re
 import subprocess
 import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
 
 import equinox as eqx
 import jax
@@ -31,6 +35,37 @@ assert not xla_bridge.backends_are_initialized(), "a backend was started"
 print([m for m in {heavy} if m in sys.modules])
 """
     assert run(code) == "[]"
+
+
+def test_the_other_synax_in_the_same_folder_is_told(tmp_path, monkeypatch):
+    """`pip install synax` gives another project, whose files land in our folder."""
+    from synax._foreign import refuse_foreign
+
+    package = tmp_path / "synax"
+    package.mkdir()
+    refuse_foreign(package)
+    info = tmp_path / "synax-0.2.5.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: synax\nVersion: 0.2.5\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    refuse_foreign()  # elsewhere: it does no harm
+    with pytest.raises(ImportError, match=r"'synax' 0\.2\.5 of the package index is not this one"):
+        refuse_foreign(package)
+
+
+def test_the_page_on_licences_is_true():
+    """Every dependency is named there, and none but healpy asks more than a notice."""
+    root = Path(__file__).parent.parent
+    page = (root / "docs" / "install.md").read_text()
+    wanted = tomllib.loads((root / "pyproject.toml").read_text())["project"]["dependencies"]
+    names = [re.match(r"[\w-]+", line)[0] for line in wanted]
+    assert [n for n in names if not re.search(rf"\b{n}\b", page)] == []
+    copyleft = []
+    for name in names:
+        about = metadata.metadata(name)
+        told = [about.get("License-Expression"), *(about.get_all("Classifier") or [])]
+        copyleft += [name] * any("GPL" in (t or "") or "General Public" in (t or "") for t in told)
+    assert copyleft in ([], ["healpy"])  # older healpy tells its licence in other words
 
 
 def test_models_survive_serialisation(tmp_path):

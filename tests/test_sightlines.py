@@ -137,6 +137,23 @@ def test_a_galaxy_from_outside(inclination):
     np.testing.assert_allclose(np.asarray(column).reshape(shape), chord, rtol=1e-9, atol=1e-8)
 
 
+@pytest.mark.parametrize("inclination", [0.0, 90.0])
+def test_an_image_is_the_right_way_up(inclination):
+    """Rows run from bottom to top and columns from left to right, as the image's basis says."""
+    rays = synax.Sightlines.parallel(
+        (5, 7), (7.0, 5.0), inclination=inclination, azimuth=90.0, position_angle=0.0
+    )
+    # azimuth 90: the observer stands on the +y side; up is -y seen from above, +z seen edge-on
+    up = np.array([0.0, -1.0, 0.0] if inclination == 0 else [0.0, 0.0, 1.0])
+    right = np.array([-1.0, 0.0, 0.0])
+    place = 1.0 * up + 2.0 * right  # one row above the middle, two columns to the right of it
+    blob = synax.electrons.Uniform(1.0, 0.4, place)
+    image = np.asarray(synax.DispersionMeasure(blob, steps=4)(rays)).reshape(rays.image_shape)
+    assert np.argwhere(image > 0).tolist() == [[3, 5]]
+    np.testing.assert_allclose(np.asarray(rays.north)[:, 0], up, atol=1e-15)
+    np.testing.assert_allclose(np.asarray(rays.east)[:, 0], -right, atol=1e-15)
+
+
 def test_face_on_view_shows_the_plane():
     rays = synax.Sightlines.parallel((3, 3), (6.0, 6.0))
     np.testing.assert_allclose(rays.direction[:, 0], [0, 0, -1], atol=1e-15)

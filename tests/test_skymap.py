@@ -35,6 +35,18 @@ def test_units_against_astropy(frequency):
     np.testing.assert_allclose(conversion_factor("K_RJ", "K_CMB", frequency), cmb, rtol=1e-8)
 
 
+def test_every_unit_in_numbers():
+    """1 K (RJ) at 100 GHz: 2 k nu^2/c^2; micro and milli, jansky and megajansky."""
+    jansky = 2 * 1.380649e-23 * (1e11 / 299792458.0) ** 2 * 1e26
+    x = 6.62607015e-34 * 1e11 / (1.380649e-23 * 2.7255)
+    cmb = (np.exp(x) - 1) ** 2 / (x**2 * np.exp(x))
+    expected = {"K_RJ": 1.0, "mK_RJ": 1e3, "uK_RJ": 1e6, "K_CMB": cmb, "mK_CMB": 1e3 * cmb}
+    expected |= {"uK_CMB": 1e6 * cmb, "Jy/sr": jansky, "MJy/sr": 1e-6 * jansky}
+    assert set(expected) == set(BRIGHTNESS_UNITS)
+    for unit, number in expected.items():
+        assert conversion_factor("K_RJ", unit, 100.0) == pytest.approx(number, rel=1e-9), unit
+
+
 @pytest.mark.parametrize("unit", BRIGHTNESS_UNITS)
 def test_unit_round_trip(sky, unit):
     back = sky.to_unit(unit).to_unit("K_RJ")
@@ -103,6 +115,10 @@ def test_maps_that_do_not_belong_together_do_not_add(sky, name, other):
 
 def test_arithmetic_and_gradient(sky):
     np.testing.assert_allclose((2.0 * sky - sky / 2.0).values, 1.5 * sky.values, rtol=1e-14)
+    np.testing.assert_array_equal((sky + sky).values, 2 * np.asarray(sky.values))
+    np.testing.assert_array_equal((-sky).values, -np.asarray(sky.values))
+    np.testing.assert_array_equal((sky - 2.0 * sky).values, (-sky).values)
+    np.testing.assert_array_equal((np.ones((3, N)) - sky).values, 1.0 - np.asarray(sky.values))
     gradient = jax.grad(lambda m: jnp.sum((m + sky).to_unit("mK_RJ").I))(sky)
     np.testing.assert_allclose(gradient.values[0], 1e3, rtol=1e-12)
     assert not gradient.values[1:].any()

@@ -381,6 +381,43 @@ def published_uf23():
     return "\n".join(lines)
 
 
+def validation():
+    """Every row of docs/data/validation.json, which benchmarks/validation.py writes."""
+    record = json.loads((DOCS / "data" / "validation.json").read_text())
+    parts = []
+    for part in dict.fromkeys(row["part"] for row in record["rows"]):
+        rows = [row for row in record["rows"] if row["part"] == part]
+        lines = ["| what | quantity | against | points | median error | worst | bound | |"]
+        lines += ["|---" * 8 + "|"]
+        for row in rows:
+            errors = (_power(row[k]) for k in ("median", "worst", "bound"))
+            cells = (f"`{row['what']}`", row["of"], row["against"], row["points"], *errors)
+            lines.append("| " + " | ".join(_cell(c) for c in (*cells, row["because"])) + " |")
+        parts += [f"### {part}", "\n".join(lines)]
+    return "\n\n".join(parts)
+
+
+def precision():
+    """Float32 against float64: docs/data/precision.json, which benchmarks/precision.py writes."""
+    record = json.loads((DOCS / "data" / "precision.json").read_text())
+    parts = []
+    for title, rows in record["tables"].items():
+        columns = list(rows[0])
+        lines = ["| " + " | ".join(columns) + " |", "|---" * len(columns) + "|"]
+        show = lambda v: _power(v) if isinstance(v, float) and 0 < abs(v) < 0.01 else _number(v)
+        lines += ["| " + " | ".join(show(row[c]) for c in columns) + " |" for row in rows]
+        parts += [f"**{title}**", "\n".join(lines)]
+    return "\n\n".join(parts)
+
+
+def _power(value):
+    """3·10⁻⁷: one digit and the power of ten."""
+    if value == 0:
+        return "0"
+    digit, power = f"{value:.0e}".split("e")
+    return f"{digit}·10{str(int(power)).translate(str.maketrans('-0123456789', '⁻⁰¹²³⁴⁵⁶⁷⁸⁹'))}"
+
+
 _COLUMNS = {
     "sample": "sample",
     "n": "number",
@@ -479,4 +516,6 @@ GENERATORS = {
     "joint": joint,
     "grids": grids,
     "notebook": notebook,
+    "validation": validation,
+    "precision": precision,
 }
