@@ -1,6 +1,7 @@
 """Every model of the catalogue: found by name, finite derivatives, equal to finite differences."""
 
 import functools
+import re
 
 import equinox as eqx
 import jax
@@ -69,6 +70,25 @@ def test_every_public_model_is_in_the_catalogue():
     for entry in ENTRIES.values():
         assert entry.info.paper and entry.summary
         assert any(p.kind in ("number", "field") for p in entry.parameters), entry.name
+
+
+def test_lengths_that_are_divided_by_must_be_positive():
+    """A negative scale or width turns a disc inside out: refused by name, for every model."""
+    tried = 0
+    for entry in models():
+        for p in entry.parameters:
+            is_scale = p.unit == "kpc" and re.search(r"\b(scale|width|thickness)\b", p.text)
+            if (
+                not is_scale
+                or re.search("changes|tilt", p.text)
+                or not isinstance(p.default, float)
+            ):
+                continue
+            tried += 1
+            for bad in (-p.default, 0.0):
+                with pytest.raises(ValueError, match=rf"{p.name} must be (positive|above 0|more)"):
+                    entry.make(**{p.name: bad})
+    assert tried > 40
 
 
 def test_versions_have_names():

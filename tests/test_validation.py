@@ -73,7 +73,7 @@ def again(validation, record, name):
 
 
 def test_the_rule_for_float32_is_that_of_its_table():
-    """The page: errors of Q and U are 1e-7 (to 4e-7) of the largest rotation, those of I are not."""
+    """The page: errors of Q and U are 1e-7 to 4e-7 of the largest rotation, those of I are not."""
     tables = json.loads((RECORD.parent / "precision.json").read_text())["tables"]
     single = {k: rows for k, rows in tables.items() if k.endswith("float32 throughout")}
     assert len(single) == 2

@@ -31,8 +31,8 @@ class Sun08(AbstractPowerLaw):
     c_sun: Scalar = parameter(6.4e-5, "cm-3", "normalisation at the Sun's radius, in the plane")
     h_r: Scalar = parameter(8.0, "kpc", "scale length", above=0.0)
     h_z: Scalar = parameter(1.0, "kpc", "scale height", above=0.0)
-    r_core: Scalar = parameter(3.0, "kpc", "radius inside which it is constant")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    r_core: Scalar = parameter(3.0, "kpc", "radius inside which it is constant", minimum=0.0)
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     z_max: Scalar = parameter(1.0, "kpc", "height beyond which there is none")
     spectral_index: Any = spectral_index_field(3.0)
 
@@ -62,7 +62,7 @@ class Sun10(AbstractPowerLaw):
     c_sun: Scalar = parameter(6.4e-5, "cm-3", "normalisation at the Sun's radius, in the plane")
     h_r: Scalar = parameter(8.0, "kpc", "scale length", above=0.0)
     h_z: Scalar = parameter(0.8, "kpc", "scale height", above=0.0)
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     spectral_index: Any = spectral_index_field(3.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
@@ -87,7 +87,7 @@ class RidgedDisc(AbstractPowerLaw):
 
     c0: Scalar = parameter(HAMMURABI3, "cm-3", "normalisation `out` away from the ridge")
     out: Scalar = parameter(2.88, "kpc", "distance from the ridge at which C = c0")
-    r_ridge: Scalar = parameter(5.62, "kpc", "radius of the ridge")
+    r_ridge: Scalar = parameter(5.62, "kpc", "radius of the ridge", minimum=0.0)
     h_r: Scalar = parameter(5.34, "kpc", "scale length on both sides", above=0.0)
     h_z: Scalar = parameter(1.99, "kpc", "scale height", above=0.0)
     spectral_index: Any = spectral_index_field(3.0)
@@ -116,8 +116,8 @@ class JF11(AbstractPowerLaw):
     c_sun: Scalar = parameter(HAMMURABI3, "cm-3", "normalisation at the Sun's radius")
     h_r: Scalar = parameter(3.0, "kpc", "scale length", above=0.0)
     h_z: Scalar = parameter(1.0, "kpc", "scale height", above=0.0)
-    r_core: Scalar = parameter(5.0, "kpc", "radius inside which it is constant")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    r_core: Scalar = parameter(5.0, "kpc", "radius inside which it is constant", minimum=0.0)
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     spectral_index: Any = spectral_index_field(3.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(

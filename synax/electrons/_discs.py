@@ -55,11 +55,11 @@ class TwoDisc(AbstractScalarField):
         0.014, "cm-3", "thick disc in the plane at the Sun's radius", minimum=0.0
     )
     h1: Scalar = parameter(1.83, "kpc", "scale height of the thick disc", above=0.0)
-    a1: Scalar = parameter(17.5, "kpc", "radius where the thick disc ends")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    a1: Scalar = parameter(17.5, "kpc", "radius where the thick disc ends", minimum=0.0)
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     n2: Scalar = parameter(0.08, "cm-3", "thin disc at its densest", minimum=0.0)
     h2: Scalar = parameter(0.15, "kpc", "scale height of the thin disc", above=0.0)
-    a2: Scalar = parameter(3.8, "kpc", "radius of the thin disc's ring")
+    a2: Scalar = parameter(3.8, "kpc", "radius of the thin disc's ring", minimum=0.0)
     w2: Scalar = parameter(1.8, "kpc", "width of the ring", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(

@@ -37,17 +37,17 @@ class AbstractNE(AbstractScalarField):
     """
 
     thick_column: Scalar = parameter(0.033, "kpc cm-3", "n1 h1, column of the thick disc")
-    thick_height: Scalar = parameter(0.97, "kpc", "h1, scale height")
+    thick_height: Scalar = parameter(0.97, "kpc", "h1, scale height", above=0.0)
     thick_radius: Scalar = parameter(17.5, "kpc", "A1, where the thick disc ends")
     thin_density: Scalar = parameter(0.08, "cm-3", "n2, density of the thin disc")
-    thin_height: Scalar = parameter(0.15, "kpc", "h2, scale height")
-    thin_radius: Scalar = parameter(3.8, "kpc", "A2, radius of its ring")
-    thin_width: Scalar = parameter(1.8, "kpc", "width of its ring")
+    thin_height: Scalar = parameter(0.15, "kpc", "h2, scale height", above=0.0)
+    thin_radius: Scalar = parameter(3.8, "kpc", "A2, radius of its ring", minimum=0.0)
+    thin_width: Scalar = parameter(1.8, "kpc", "width of its ring", above=0.0)
     arm_density: Scalar = parameter(0.028, "cm-3", "n_a, density of the arms")
-    arm_width: Scalar = parameter(0.65, "kpc", "w_a, width of the arms")
-    arm_height: Scalar = parameter(0.23, "kpc", "h_a, scale height of the arms")
+    arm_width: Scalar = parameter(0.65, "kpc", "w_a, width of the arms", above=0.0)
+    arm_height: Scalar = parameter(0.23, "kpc", "h_a, scale height of the arms", above=0.0)
     arm_radius: Scalar = parameter(10.5, "kpc", "A_a, beyond which the arms fade")
-    arm_fading: Scalar = parameter(2.0, "kpc", "scale length of that fading")
+    arm_fading: Scalar = parameter(2.0, "kpc", "scale length of that fading", above=0.0)
     arm_density_factor: Float[Array, "5"] = parameter(
         (0.5, 1.2, 1.3, 1.0, 0.25), "", "narm, by arm number of the paper"
     )
@@ -56,7 +56,7 @@ class AbstractNE(AbstractScalarField):
     center_density: Scalar = parameter(10.0, "cm-3", "n_gc, density of the Galactic Centre")
     center_axes: Float[Array, "2"] = parameter((0.145, 0.026), "kpc", "r_gc, h_gc")
     center_position: Float[Array, "3"] = parameter((0.0, -0.01, -0.02), "kpc", "centre")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     clump_scale: Scalar = parameter(1.0, "", "factor on the published densities of clumps")
     void_scale: Scalar = parameter(1.0, "", "factor on the published densities of voids")
     local: LocalISM | None = eqx.field(default_factory=LocalISM)
@@ -159,8 +159,8 @@ class NE2025(AbstractNE):
     """
 
     thick_column: Scalar = parameter(0.0275, "kpc cm-3", "n1 h1, column of the thick disc")
-    thick_height: Scalar = parameter(1.589, "kpc", "h1, scale height")
-    thin_radius: Scalar = parameter(4.3, "kpc", "A2, radius of its ring")
+    thick_height: Scalar = parameter(1.589, "kpc", "h1, scale height", above=0.0)
+    thin_radius: Scalar = parameter(4.3, "kpc", "A2, radius of its ring", minimum=0.0)
     arm_density_factor: Float[Array, "5"] = parameter(
         (0.5, 1.5, 2.7, 3.7, 0.25), "", "narm, by arm number of the paper"
     )

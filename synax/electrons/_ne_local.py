@@ -35,7 +35,9 @@ class LocalISM(eqx.Module):
     lhb_angle: Scalar = parameter(15.0 * _DEGREE, "rad", "tilt of the axis away from +x")
     lhb_density: Scalar = parameter(0.005, "cm-3", "density")
     loop_center: Float[Array, "3"] = parameter((-8.40, -0.045, 0.07), "kpc", "centre")
-    loop_radii: Float[Array, "2"] = parameter((0.120, 0.180), "kpc", "inside and edge of shell")
+    loop_radii: Float[Array, "2"] = parameter(
+        (0.120, 0.180), "kpc", "inside and edge of shell", minimum=0.0
+    )
     loop_density: Float[Array, "2"] = parameter((0.0125, 0.0125), "cm-3", "inside, shell")
 
     def __call__(

@@ -27,8 +27,8 @@ class Cordes91(AbstractScalarField):
     a1: Scalar = parameter(20.0, "kpc", "Gaussian scale radius of the thick disc", above=0.0)
     n2: Scalar = parameter(0.2, "cm-3", "density of the annulus at its densest")
     h2: Scalar = parameter(0.15, "kpc", "scale height of the annulus", above=0.0)
-    a2: Scalar = parameter(4.0, "kpc", "radius of the annulus")
-    w2: Scalar = parameter(2.0, "kpc", "width of the annulus")
+    a2: Scalar = parameter(4.0, "kpc", "radius of the annulus", minimum=0.0)
+    w2: Scalar = parameter(2.0, "kpc", "width of the annulus", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(paper="Cordes et al. 1991, Nature 354, 121")
 
@@ -56,12 +56,12 @@ class NE2001Smooth(AbstractScalarField):
 
     n1: Scalar = parameter(0.033 / 0.95, "cm-3", "thick disc in the plane at the Sun's radius")
     h1: Scalar = parameter(0.95, "kpc", "scale height of the thick disc", above=0.0)
-    a1: Scalar = parameter(17.0, "kpc", "radius where the thick disc ends")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
+    a1: Scalar = parameter(17.0, "kpc", "radius where the thick disc ends", minimum=0.0)
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
     n2: Scalar = parameter(0.09, "cm-3", "thin disc at its densest")
     h2: Scalar = parameter(0.14, "kpc", "scale height of the thin disc", above=0.0)
-    a2: Scalar = parameter(3.7, "kpc", "radius of the thin disc's ring")
-    w2: Scalar = parameter(1.8, "kpc", "width of the ring")
+    a2: Scalar = parameter(3.7, "kpc", "radius of the thin disc's ring", minimum=0.0)
+    w2: Scalar = parameter(1.8, "kpc", "width of the ring", above=0.0)
     plane_parallel: bool = eqx.field(static=True, default=False)
     """Thick disc n1 exp(-|z| / h1) without end."""
 

@@ -26,9 +26,9 @@ class AbstractYMW16(AbstractScalarField):
     """The parameters that YMW16 and its versions share."""
 
     thick_density: Scalar = parameter(0.01132, "cm-3", "n1, mid-plane density of the thick disc")
-    thick_height: Scalar = parameter(1.673, "kpc", "H1, scale height of the thick disc")
+    thick_height: Scalar = parameter(1.673, "kpc", "H1, scale height of the thick disc", above=0.0)
     taper_radius: Scalar = parameter(15.0, "kpc", "B_d, where the discs and arms begin to fade")
-    taper_length: Scalar = parameter(2.5, "kpc", "A_d, scale length of the fading")
+    taper_length: Scalar = parameter(2.5, "kpc", "A_d, scale length of the fading", above=0.0)
     warp_slope: Scalar = parameter(0.14, "", "Gamma_w, slope of the warp")
     warp_radius: Scalar = parameter(8.4, "kpc", "R_w, where the warp begins")
     flare: Float[Array, "3"] = parameter(
@@ -37,8 +37,8 @@ class AbstractYMW16(AbstractScalarField):
     r_max: Scalar = parameter(30.0, "kpc", "edge of the model, distance from the Galactic Centre")
 
     thin_density: Scalar = parameter(0.404, "cm-3", "n2, density of the thin disc")
-    thin_radius: Scalar = parameter(4.0, "kpc", "B_2, radius of its ring")
-    thin_width: Scalar = parameter(1.2, "kpc", "A_2, width of its ring")
+    thin_radius: Scalar = parameter(4.0, "kpc", "B_2, radius of its ring", minimum=0.0)
+    thin_width: Scalar = parameter(1.2, "kpc", "A_2, width of its ring", above=0.0)
     thin_height: Scalar = parameter(1.54, "", "K_2, scale height in units of H(R)")
 
     arm_density: Float[Array, "5"] = parameter(
@@ -54,7 +54,7 @@ class AbstractYMW16(AbstractScalarField):
         (0.98, 0.985, 0.9836, 0.983, 0.9988), "", "cosine of psi_a as tabulated (rounded)"
     )
     arm_taper_radius: Scalar = parameter(4.0, "kpc", "B_a, where arms are densest")
-    arm_taper_length: Scalar = parameter(11.68, "kpc", "A_a, radial scale of the arms")
+    arm_taper_length: Scalar = parameter(11.68, "kpc", "A_a, radial scale of the arms", above=0.0)
     arm_height: Scalar = parameter(5.015, "", "K_a, scale height in units of H(R)")
     local_arm_end: Scalar = parameter(2.0, "rad", "azimuth where the Local Arm ends")
     carina_excess: Scalar = parameter(2.4, "", "n_cn, over-density of Carina")
@@ -66,19 +66,19 @@ class AbstractYMW16(AbstractScalarField):
     sagittarius_width: Scalar = parameter(20.0 * _DEGREE, "rad", "dphi_sg")
 
     center_density: Scalar = parameter(6.2, "cm-3", "n_gc, density of the Galactic Centre")
-    center_radius: Scalar = parameter(0.16, "kpc", "A_gc, scale radius")
-    center_height: Scalar = parameter(0.035, "kpc", "H_gc, scale height")
+    center_radius: Scalar = parameter(0.16, "kpc", "A_gc, scale radius", above=0.0)
+    center_height: Scalar = parameter(0.035, "kpc", "H_gc, scale height", above=0.0)
     center_position: Float[Array, "3"] = parameter((0.0, 0.05, -0.007), "kpc", "centre")
 
     gum_density: Scalar = parameter(1.84, "cm-3", "n_gn, density of the Gum nebula")
-    gum_width: Scalar = parameter(0.0151, "kpc", "W_gn, thickness of the shell")
+    gum_width: Scalar = parameter(0.0151, "kpc", "W_gn, thickness of the shell", above=0.0)
     gum_radius: Scalar = parameter(0.1258, "kpc", "A_gn, horizontal semi-axis")
     gum_axis_ratio: Scalar = parameter(1.4, "", "K_gn, vertical over horizontal semi-axis")
     gum_position: Float[Array, "3"] = parameter(_GUM, "kpc", "centre")
 
     sun: Float[Array, "3"] = parameter((-8.3, 0.0, 0.006), "kpc", "position of the Sun")
     bubble_thick: Scalar = parameter(0.48, "", "J_LB, factor on the thick disc inside the bubble")
-    bubble_radius: Scalar = parameter(0.11, "kpc", "R_LB, radius of the bubble")
+    bubble_radius: Scalar = parameter(0.11, "kpc", "R_LB, radius of the bubble", minimum=0.0)
     bubble_axis: Scalar = parameter(-8.34, "kpc", "x of the bubble's axis at z = 0")
     bubble_tilt: Float[Array, "2"] = parameter(
         (0.94, 0.34), "", "coefficients of x and z in the distance from the slanted axis"
@@ -90,12 +90,16 @@ class AbstractYMW16(AbstractScalarField):
     bubble_spread: Float[Array, "2"] = parameter(
         (28.4 * _DEGREE, 14.7 * _DEGREE), "rad", "dl_LB, their extent in longitude"
     )
-    bubble_width: Float[Array, "2"] = parameter((0.0142, 0.0156), "kpc", "W_LB, thickness")
-    bubble_height: Float[Array, "2"] = parameter((0.1129, 0.0436), "kpc", "H_LB, scale height")
+    bubble_width: Float[Array, "2"] = parameter(
+        (0.0142, 0.0156), "kpc", "W_LB, thickness", above=0.0
+    )
+    bubble_height: Float[Array, "2"] = parameter(
+        (0.1129, 0.0436), "kpc", "H_LB, scale height", above=0.0
+    )
 
     loop_density: Scalar = parameter(1.907, "cm-3", "n_LI, density of Loop I")
-    loop_radius: Scalar = parameter(0.08, "kpc", "R_LI, radius of the shell")
-    loop_width: Scalar = parameter(0.015, "kpc", "W_LI, thickness of the shell")
+    loop_radius: Scalar = parameter(0.08, "kpc", "R_LI, radius of the shell", minimum=0.0)
+    loop_width: Scalar = parameter(0.015, "kpc", "W_LI, thickness of the shell", above=0.0)
     loop_spread: Scalar = parameter(30.0 * _DEGREE, "rad", "dtheta_LI, extent of the cap")
     loop_tilt: Scalar = parameter(40.0 * _DEGREE, "rad", "angle of the cap's axis above +y")
     loop_position: Float[Array, "3"] = parameter(

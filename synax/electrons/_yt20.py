@@ -39,7 +39,7 @@ class YT20(AbstractScalarField):
 
     m_vir: Scalar = parameter(1e12, "Msun", "virial mass")
     m_baryons: Scalar = parameter(1.2e11, "Msun", "mass of the hot gas within r_vir")
-    r_vir: Scalar = parameter(260.0, "kpc", "virial radius")
+    r_vir: Scalar = parameter(260.0, "kpc", "virial radius", minimum=0.0)
     concentration: Scalar = parameter(12.0, "", "concentration c of the dark halo")
     temperature: Scalar = parameter(0.3, "keV", "kT")
     metallicity: Scalar = parameter(0.3, "", "Z of the disc, in solar units")

@@ -26,7 +26,7 @@ class ArchimedeanSpiral(AbstractVectorField):
     """
 
     b0: Scalar = parameter(1.0, "uG", "radial field at R = r0")
-    r0: Scalar = parameter(1.0, "kpc", "reference radius")
+    r0: Scalar = parameter(1.0, "kpc", "reference radius", minimum=0.0)
     omega: Scalar = parameter(2.7e-15, "rad s-1", "angular velocity")
     wind_speed: Scalar = parameter(400.0, "km s-1", "speed v of the wind")
 

@@ -22,8 +22,10 @@ class CMZ(AbstractVectorField):
     """
 
     b0: Scalar = parameter(10.0 / 0.85, "uG", "field at the centre")
-    radius: Scalar = parameter(0.158, "kpc", "radius at which the field is halved")
-    height: Scalar = parameter(0.070, "kpc", "full width at half w: opening of the lines")
+    radius: Scalar = parameter(0.158, "kpc", "radius at which the field is halved", minimum=0.0)
+    height: Scalar = parameter(
+        0.070, "kpc", "full width at half w: opening of the lines", above=0.0
+    )
     center: Float[Array, "3"] = parameter((0.0, -0.0083, -0.0069), "kpc", "centre of symmetry")
 
     info: ClassVar[ModelInfo] = ModelInfo(

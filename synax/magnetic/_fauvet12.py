@@ -26,12 +26,12 @@ class Fauvet12(AbstractVectorField):
 
     b0: Scalar = parameter(2.1, "uG", "amplitude at r = 8 kpc")
     pitch: Scalar = parameter(math.radians(-30.0), "rad", "pitch angle p (-30 deg)")
-    r_arm: Scalar = parameter(7.1, "kpc", "radius of the spiral at azimuth 0")
+    r_arm: Scalar = parameter(7.1, "kpc", "radius of the spiral at azimuth 0", minimum=0.0)
     chi0: Scalar = parameter(math.radians(22.4), "rad", "tilt out of the plane (22.4 deg)")
     z_tilt: Scalar = parameter(1.0, "kpc", "height at which the tilt sets in")
     r_scale: Scalar = parameter(8.5, "kpc", "scale length of the strength", above=0.0)
-    r_min: Scalar = parameter(3.0, "kpc", "inner edge")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_min: Scalar = parameter(3.0, "kpc", "inner edge", minimum=0.0)
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Fauvet et al. 2012, A&A 540, A122, sect. 3",

@@ -53,7 +53,7 @@ class Han18(AbstractVectorField):
     l_r: Scalar = parameter(5.0, "kpc", "radial scale length, A", above=0.0)
     l_z: Scalar = parameter(0.4, "kpc", "scale height, H", above=0.0)
     r_min: Scalar = parameter(3.0, "kpc", "inner edge", above=0.0)
-    r_max: Scalar = parameter(15.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(15.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Han et al. 2018, ApJS 234, 11",

@@ -26,7 +26,7 @@ class HanQiao94(AbstractVectorField):
 
     b0: Scalar = parameter(1.8, "uG", "amplitude")
     pitch: Scalar = parameter(math.radians(-8.2), "rad", "pitch angle p (-8.2 deg)")
-    r_0: Scalar = parameter(11.9, "kpc", "radius of greatest field towards the Sun")
+    r_0: Scalar = parameter(11.9, "kpc", "radius of greatest field towards the Sun", minimum=0.0)
     chi0: Scalar = parameter(0.0, "rad", "tilt that weakens the horizontal field")
     z_tilt: Scalar = parameter(1.0, "kpc", "height at which the tilt sets in")
 

@@ -20,8 +20,8 @@ class Helix(AbstractVectorField):
     bx: Scalar = parameter(1.0, "uG", "amplitude of the x component")
     by: Scalar = parameter(1.0, "uG", "amplitude of the y component")
     bz: Scalar = parameter(0.0, "uG", "vertical field")
-    r_min: Scalar = parameter(3.0, "kpc", "inner edge")
-    r_max: Scalar = parameter(5.0, "kpc", "outer edge")
+    r_min: Scalar = parameter(3.0, "kpc", "inner edge", minimum=0.0)
+    r_max: Scalar = parameter(5.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="toy model of hammurabiX, Wang et al. 2020, ApJS 247, 18",

@@ -27,9 +27,11 @@ class HMR99(AbstractVectorField):
 
     b0: Scalar = parameter(3.0, "uG", "amplitude at the Sun's radius")
     pitch: Scalar = parameter(math.radians(-10.0), "rad", "pitch angle p (-10 deg)")
-    r_0: Scalar = parameter(10.55, "kpc", "radius of greatest field towards the Sun, xi_0")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    r_core: Scalar = parameter(2.0, "kpc", "radius of the central depression, rho_1")
+    r_0: Scalar = parameter(
+        10.55, "kpc", "radius of greatest field towards the Sun, xi_0", minimum=0.0
+    )
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
+    r_core: Scalar = parameter(2.0, "kpc", "radius of the central depression, rho_1", minimum=0.0)
     z_1: Scalar = parameter(0.3, "kpc", "scale height of the disk part", above=0.0)
     z_2: Scalar = parameter(4.0, "kpc", "scale height of the halo part", above=0.0)
 

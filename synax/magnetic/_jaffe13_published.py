@@ -38,17 +38,21 @@ class Squeezed(eqx.Module):
     """
 
     excess: Scalar = parameter(2.5, "", "compression c: 3.5 - 1")
-    width: Scalar = parameter(0.3, "kpc", "width of the compressed region")
+    width: Scalar = parameter(0.3, "kpc", "width of the compressed region", above=0.0)
     r_scale: Scalar = parameter(20.0, "kpc", "Gaussian scale radius of everything", above=0.0)
     z_arm: Scalar = parameter(2.0, "kpc", "scale height of arms and ring", above=0.0)
-    r_decline: Scalar = parameter(12.0, "kpc", "radius beyond which the compression declines")
+    r_decline: Scalar = parameter(
+        12.0, "kpc", "radius beyond which the compression declines", minimum=0.0
+    )
     power: Scalar = parameter(3.0, "", "power of that decline")
-    r_arm: Scalar = parameter(7.1, "kpc", "radius of arm n at azimuth arm_phi_n")
+    r_arm: Scalar = parameter(7.1, "kpc", "radius of arm n at azimuth arm_phi_n", minimum=0.0)
     arm_phi: Arms = parameter(
         tuple(math.radians(v) for v in (350, 260, 170, 80)), "rad", "azimuth of each arm at r_arm"
     )
     pitch: Scalar = parameter(math.radians(11.5), "rad", "pitch angle p of the arms")
-    r_ring: Scalar = parameter(5.0, "kpc", "radius of the ring, and inner end of the arms")
+    r_ring: Scalar = parameter(
+        5.0, "kpc", "radius of the ring, and inner end of the arms", minimum=0.0
+    )
 
     def gaussian(self, r: Points) -> Points:
         """G = exp(-(r / r_scale)^2)."""
@@ -105,8 +109,8 @@ class Jaffe13Published(AbstractVectorField):
     b_ring: Scalar = parameter(-0.8, "uG", "strength of the ring, a_5")
     b_halo: Scalar = parameter(1.0, "uG", "strength of the halo")
     z_halo: Scalar = parameter(6.0, "kpc", "scale height of the halo", above=0.0)
-    r_hole: Scalar = parameter(0.5, "kpc", "radius of the field-free centre")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_hole: Scalar = parameter(0.5, "kpc", "radius of the field-free centre", minimum=0.0)
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
     squeezed: Squeezed = eqx.field(default_factory=Squeezed)
 
     info: ClassVar[ModelInfo] = ModelInfo(
@@ -155,7 +159,7 @@ class Jaffe13RandomStrength(AbstractScalarField):
     f_ordered: Scalar = parameter(0.15, "", "ordered over isotropic random field")
     weight_arms: Arms = parameter((1.0, 1.0, 1.0, 1.0), "", "weight of each arm")
     weight_ring: Scalar = parameter(0.8, "", "weight of the ring")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
     squeezed: Squeezed = eqx.field(default_factory=Squeezed)
     ordered: bool = eqx.field(static=True, default=False)
 

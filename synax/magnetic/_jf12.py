@@ -43,7 +43,7 @@ class JF12(AbstractJF12):
         (0.1, 3.0, -0.9, -0.8, -2.0, -4.2, 0.0, 2.7), "uG", "arm strengths at 5 kpc, b_1..b_8"
     )
     b_ring: Scalar = parameter(0.1, "uG", "molecular ring, 3 to 5 kpc")
-    r_ring: Scalar = parameter(3.0, "kpc", "inner edge of the molecular ring")
+    r_ring: Scalar = parameter(3.0, "kpc", "inner edge of the molecular ring", minimum=0.0)
     cylindrical: bool = eqx.field(static=True, default=False)
     """Outer edge: the sphere rho = r_max (default), or the cylinder r = r_max."""
 

@@ -34,17 +34,21 @@ class JF12RandomStrength(AbstractScalarField):
         (10.81, 6.96, 9.59, 6.96, 1.96, 16.34, 37.29, 10.35), "uG", "arm rms at 5 kpc, b_1..b_8"
     )
     b_inner: Scalar = parameter(7.63, "uG", "rms of the disk inside 5 kpc, b_int")
-    z_disk: Scalar = parameter(0.61, "kpc", "Gaussian scale height of the disk, z_0^disk")
+    z_disk: Scalar = parameter(
+        0.61, "kpc", "Gaussian scale height of the disk, z_0^disk", above=0.0
+    )
     b_halo: Scalar = parameter(4.68, "uG", "rms of the halo, B_0")
-    r_halo: Scalar = parameter(10.97, "kpc", "exponential scale of the halo, r_0")
-    z_halo: Scalar = parameter(2.84, "kpc", "scale height of the halo, z_0")
+    r_halo: Scalar = parameter(10.97, "kpc", "exponential scale of the halo, r_0", above=0.0)
+    z_halo: Scalar = parameter(2.84, "kpc", "scale height of the halo, z_0", above=0.0)
     r_arms: Float[Array, "8"] = parameter(
         parts.R_ARMS, "kpc", "radii of the arms' outer walls on the negative x axis"
     )
     pitch: Scalar = parameter(parts.PITCH, "rad", "pitch angle of the arms (11.5 deg)")
-    r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the arms")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
-    r_hole: Scalar = parameter(1.0, "kpc", "radius of the empty sphere (cylindrical edge only)")
+    r_disk: Scalar = parameter(5.0, "kpc", "inner edge of the arms", minimum=0.0)
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
+    r_hole: Scalar = parameter(
+        1.0, "kpc", "radius of the empty sphere (cylindrical edge only)", minimum=0.0
+    )
     exponential: bool = eqx.field(static=True, default=False)
     """Halo exp(-|z| / z_halo) in place of the Gaussian."""
     cylindrical: bool = eqx.field(static=True, default=False)

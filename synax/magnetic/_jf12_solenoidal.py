@@ -35,7 +35,9 @@ class JF12Solenoidal(AbstractJF12):
     b_arms: Float[Array, "7"] = parameter(
         (0.1, 3.0, -0.9, -0.8, -2.0, -4.2, 0.0), "uG", "arm strengths at 5 kpc, b_1..b_7"
     )
-    delta: Scalar = parameter(3.0, "kpc", "width of the rings that return the disk's flux")
+    delta: Scalar = parameter(
+        3.0, "kpc", "width of the rings that return the disk's flux", above=0.0
+    )
     z_x: Scalar = parameter(0.5, "kpc", "height below which the X field lines are parabolas, z_s")
 
     info: ClassVar[ModelInfo] = ModelInfo(

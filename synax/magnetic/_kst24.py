@@ -62,23 +62,25 @@ class KST24(AbstractVectorField):
     north_b: Scalar = parameter(-3.2, "uG", "strength of the northern ring (clockwise)")
     north_z_min: Scalar = parameter(1.185, "kpc", "base of the northern ring, top of the disc")
     north_z_max: Scalar = parameter(2.1, "kpc", "top of the northern ring")
-    north_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the northern ring")
-    north_r_max: Scalar = parameter(9.1, "kpc", "outer radius of the northern ring")
+    north_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the northern ring", minimum=0.0)
+    north_r_max: Scalar = parameter(9.1, "kpc", "outer radius of the northern ring", minimum=0.0)
     south_b: Scalar = parameter(3.2, "uG", "strength of the southern ring (clockwise)")
     south_z_min: Scalar = parameter(-2.5, "kpc", "bottom of the southern ring")
     south_z_max: Scalar = parameter(-1.22, "kpc", "top of the southern ring, bottom of the disc")
-    south_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the southern ring")
-    south_r_max: Scalar = parameter(14.0, "kpc", "outer radius of the southern ring")
+    south_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the southern ring", minimum=0.0)
+    south_r_max: Scalar = parameter(14.0, "kpc", "outer radius of the southern ring", minimum=0.0)
 
     x_b: Scalar = parameter(1.8, "uG", "strength of the X field at the plane")
     x_theta: Scalar = parameter(math.radians(28.0), "rad", "angle of the X field from the z axis")
-    x_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the X field at the plane")
-    x_r_max: Scalar = parameter(6.2, "kpc", "outer radius of the X field at the plane")
+    x_r_min: Scalar = parameter(1.0, "kpc", "inner radius of the X field at the plane", minimum=0.0)
+    x_r_max: Scalar = parameter(6.2, "kpc", "outer radius of the X field at the plane", minimum=0.0)
     x_z_max: Scalar = parameter(10.0, "kpc", "height at which the X field ends")
 
     bubble_center: Float[Array, "3"] = parameter((-8.2, 0.095, -0.05), "kpc", "bubble centre")
-    bubble_radius: Scalar = parameter(0.2, "kpc", "inner radius R of the bubble's wall")
-    bubble_width: Scalar = parameter(0.03, "kpc", "thickness t of the bubble's wall")
+    bubble_radius: Scalar = parameter(
+        0.2, "kpc", "inner radius R of the bubble's wall", minimum=0.0
+    )
+    bubble_width: Scalar = parameter(0.03, "kpc", "thickness t of the bubble's wall", above=0.0)
     bubble_b: Scalar = parameter(-3.5, "uG", "strength of the undisturbed field")
     bubble_longitude: Scalar = parameter(
         math.radians(50.0), "rad", "direction of n from the x axis"
@@ -90,17 +92,25 @@ class KST24(AbstractVectorField):
     arm_shift: PerArm = parameter(
         (1.0, 1.37, -0.15, -1.0, -1.0), "kpc", "x of the spiral's centre, sign reversed"
     )
-    arm_height: PerArm = parameter((0.8, 1.0, 0.73, 0.4, 1.2), "kpc", "vertical radius of the tube")
-    arm_width: PerArm = parameter((1.0, 0.79, 1.0, 1.1, 1.1), "kpc", "radius along the plane")
+    arm_height: PerArm = parameter(
+        (0.8, 1.0, 0.73, 0.4, 1.2), "kpc", "vertical radius of the tube", minimum=0.0
+    )
+    arm_width: PerArm = parameter(
+        (1.0, 0.79, 1.0, 1.1, 1.1), "kpc", "radius along the plane", minimum=0.0
+    )
     arm_exponent: PerArm = parameter((2.0, 2.3, 1.45, 2.0, 2.0), "", "shape eps of the tube")
     arm_divergence: PerArm = parameter(_degrees(0, 3, 0, 0, 0), "rad kpc-1", "growth with length")
     arm_r_min: PerArm = parameter((3.0, 3.0, 3.3, 3.0, 3.0), "kpc", "inner end")
     arm_r_max: PerArm = parameter((16.0, 15.0, 14.0, 17.0, 17.0), "kpc", "outer end")
     arm_z_max: PerArm = parameter((1.0, 1.2, 1.0, 1.0, 2.0), "kpc", "vertical end")
     arm_pitch: Scalar = parameter(math.radians(20.0), "rad", "pitch angle of all arms")
-    arm_pivot: Scalar = parameter(3.0, "kpc", "radius a of every spiral at phi = -phi0")
-    arm_start: Scalar = parameter(5.0, "kpc", "radius from which a diverging arm widens")
-    arm_cap: Scalar = parameter(1.2, "kpc", "largest radius of a tube")
+    arm_pivot: Scalar = parameter(
+        3.0, "kpc", "radius a of every spiral at phi = -phi0", minimum=0.0
+    )
+    arm_start: Scalar = parameter(
+        5.0, "kpc", "radius from which a diverging arm widens", minimum=0.0
+    )
+    arm_cap: Scalar = parameter(1.2, "kpc", "largest radius of a tube", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Korochkin, Semikoz & Tinyakov 2024, A&A 693, A284, tables 1-2",

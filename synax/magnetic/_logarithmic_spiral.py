@@ -32,10 +32,12 @@ class LogarithmicSpiral(AbstractVectorField):
     """The direction as in CRPropa 3, which is not tangent to the spiral."""
     b0: Scalar = parameter(2.0, "uG", "strength at the Sun")
     pitch: Scalar = parameter(-math.radians(10.0), "rad", "pitch angle, < 0: trailing")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    r_core: Scalar = parameter(5.0, "kpc", "radius inside which the strength is constant")
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
+    r_core: Scalar = parameter(
+        5.0, "kpc", "radius inside which the strength is constant", minimum=0.0
+    )
     d: Scalar = parameter(-0.5, "kpc", "distance from the Sun to the first reversal")
-    z0: Scalar = parameter(1.0, "kpc", "scale height")
+    z0: Scalar = parameter(1.0, "kpc", "scale height", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Pshirkov et al. 2011, ApJ 738, 192; as in CRPropa 3",

@@ -54,13 +54,13 @@ class Orlando26Strength(AbstractScalarField):
     b: Any = parameter(None, "uG", "isotropic rms in the plane at r_sun: 4.9")
     l_r: Any = parameter(None, "kpc", "its radial scale length: 30", above=0.0)
     l_z: Any = parameter(None, "kpc", "its scale height: 4", above=0.0)
-    r_sun: Any = parameter(None, "kpc", "radius at which b is quoted: 8.5")
+    r_sun: Any = parameter(None, "kpc", "radius at which b is quoted: 8.5", minimum=0.0)
     b_ordered: Any = parameter(None, "uG", "ordered and regular strength: 4.3 (4kpc), 3.2 (10kpc)")
     b_regular: Any = parameter(None, "uG", "strength of the regular toroid: 0.73", above=0.0)
     z_0: Any = parameter(None, "kpc", "height of the toroid: 3", above=0.0)
-    r_0: Any = parameter(None, "kpc", "radius of the toroid: 7.97")
+    r_0: Any = parameter(None, "kpc", "radius of the toroid: 7.97", minimum=0.0)
     w_r: Any = parameter(None, "kpc", "radial width of the toroid: 5.31", above=0.0)
-    r_max: Any = parameter(None, "kpc", "outer edge of the toroid: 20")
+    r_max: Any = parameter(None, "kpc", "outer edge of the toroid: 20", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Orlando 2026, arXiv:2608.07679, table 1",

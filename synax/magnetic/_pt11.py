@@ -46,15 +46,19 @@ class PT11(AbstractVectorField):
     b0: Scalar = parameter(2.0, "uG", "strength of the disc field at the Sun")
     pitch: Scalar = parameter(None, "rad", "pitch angle p: -5 deg (ass), -6 deg (bss)")
     d: Scalar = parameter(-0.6, "kpc", "distance from the Sun to the first field reversal")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    r_core: Scalar = parameter(5.0, "kpc", "radius inside which the strength is constant")
-    z0: Scalar = parameter(1.0, "kpc", "scale height of the disc field")
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
+    r_core: Scalar = parameter(
+        5.0, "kpc", "radius inside which the strength is constant", minimum=0.0
+    )
+    z0: Scalar = parameter(1.0, "kpc", "scale height of the disc field", above=0.0)
     halo_north: Scalar = parameter(4.0, "uG", "strength of the halo field for z > 0")
     halo_south: Scalar = parameter(None, "uG", "strength for z < 0: 2 (ass), 4 (bss)")
-    halo_radius: Scalar = parameter(8.0, "kpc", "radius of the strongest halo field")
+    halo_radius: Scalar = parameter(8.0, "kpc", "radius of the strongest halo field", minimum=0.0)
     halo_height: Scalar = parameter(1.3, "kpc", "height of the strongest halo field")
-    halo_width_inner: Scalar = parameter(0.25, "kpc", "vertical width towards the plane")
-    halo_width_outer: Scalar = parameter(0.4, "kpc", "vertical width away from the plane")
+    halo_width_inner: Scalar = parameter(0.25, "kpc", "vertical width towards the plane", above=0.0)
+    halo_width_outer: Scalar = parameter(
+        0.4, "kpc", "vertical width away from the plane", above=0.0
+    )
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Pshirkov et al. 2011, ApJ 738, 192, eqs. 3-8, table 3",

@@ -176,9 +176,9 @@ class ExponentialStrength(AbstractScalarField):
     **Reference:** the profile of hammurabiX's random fields (Wang et al. 2020, ApJS 247, 18).
     """
 
-    r0: Scalar = parameter(8.0, "kpc", "radial scale length of the energy density")
-    z0: Scalar = parameter(1.0, "kpc", "scale height of the energy density")
-    r_sun: Scalar = parameter(8.3, "kpc", "radius at which the strength is 1")
+    r0: Scalar = parameter(8.0, "kpc", "radial scale length of the energy density", above=0.0)
+    z0: Scalar = parameter(1.0, "kpc", "scale height of the energy density", above=0.0)
+    r_sun: Scalar = parameter(8.3, "kpc", "radius at which the strength is 1", minimum=0.0)
     z_sun: Scalar = parameter(0.006, "kpc", "height at which the strength is 1")
 
     info: ClassVar[ModelInfo] = ModelInfo(

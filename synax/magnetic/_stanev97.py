@@ -27,13 +27,17 @@ class Stanev97(AbstractVectorField):
 
     b0: Scalar = parameter(3.0, "uG", "amplitude at the Sun's radius")
     pitch: Scalar = parameter(math.radians(-10.0), "rad", "pitch angle p (-10 deg)")
-    r_0: Scalar = parameter(10.55, "kpc", "radius of greatest field towards the Sun, r_0")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    r_core: Scalar = parameter(4.0, "kpc", "radius inside which the amplitude is constant")
+    r_0: Scalar = parameter(
+        10.55, "kpc", "radius of greatest field towards the Sun, r_0", minimum=0.0
+    )
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
+    r_core: Scalar = parameter(
+        4.0, "kpc", "radius inside which the amplitude is constant", minimum=0.0
+    )
     z_disk: Scalar = parameter(0.5, "kpc", "height at which the scale height changes")
     h_disk: Scalar = parameter(1.0, "kpc", "scale height below z_disk", above=0.0)
     h_halo: Scalar = parameter(4.0, "kpc", "scale height above z_disk", above=0.0)
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Stanev 1997, ApJ 479, 290, eqs. 2-4",

@@ -41,8 +41,8 @@ class Sun10(AbstractVectorField):
     b_disc: Scalar = parameter(2.0, "uG", "strength of the disc at r_sun, B_0")
     l_r: Scalar = parameter(10.0, "kpc", "radial scale length of the disc, R_0", above=0.0)
     l_z: Scalar = parameter(1.0, "kpc", "scale height of the disc, z_0", above=0.0)
-    r_sun: Scalar = parameter(8.5, "kpc", "radius at which b_disc is quoted")
-    r_core: Scalar = parameter(5.0, "kpc", "radius of the core, R_c")
+    r_sun: Scalar = parameter(8.5, "kpc", "radius at which b_disc is quoted", minimum=0.0)
+    r_core: Scalar = parameter(5.0, "kpc", "radius of the core, R_c", minimum=0.0)
     b_core: Scalar = parameter(2.0, "uG", "strength in the core, B_c")
     r_reversals: Float[Array, "n_reversals"] = parameter(
         (7.5, 6.0, 5.0), "kpc", "radii at which the disc reverses, from the outermost in"
@@ -145,7 +145,7 @@ class Sun10bStrength(AbstractScalarField):
     """
 
     b: Scalar = parameter(6.4, "uG", "rms in the plane at r_sun")
-    r_sun: Scalar = parameter(8.5, "kpc", "radius at which b is quoted")
+    r_sun: Scalar = parameter(8.5, "kpc", "radius at which b is quoted", minimum=0.0)
     l_r: Scalar = parameter(30.0, "kpc", "radial scale length", above=0.0)
     z_thick: Scalar = parameter(3.0, "kpc", "height of the thick part", above=0.0)
     z_thin: Scalar = parameter(1.0, "kpc", "height of the thin part", above=0.0)

@@ -87,18 +87,22 @@ class TF17(AbstractVectorField):
     halo: str | None = eqx.field(static=True, default="C1")
     """'C0', 'C1' or None."""
     pitch: Scalar = parameter(None, "rad", "pitch angle p0 of the spirals in the plane")
-    winding_height: Scalar = parameter(None, "kpc", "scale height H_p of the winding")
-    winding_length: Scalar = parameter(50.0, "kpc", "scale length L_p of the winding")
+    winding_height: Scalar = parameter(None, "kpc", "scale height H_p of the winding", above=0.0)
+    winding_length: Scalar = parameter(50.0, "kpc", "scale length L_p of the winding", above=0.0)
     disc_strength: Scalar | None = parameter(None, "uG", "strength B1 of the disc field")
     disc_phase: Scalar | None = parameter(None, "rad", "azimuth phi* of the disc field's crest")
-    disc_radius: Scalar | None = parameter(None, "kpc", "reference radius r1 (Ad1, Bd1)")
-    disc_height: Scalar | None = parameter(None, "kpc", "scale height H (Ad1, Bd1)")
+    disc_radius: Scalar | None = parameter(
+        None, "kpc", "reference radius r1 (Ad1, Bd1)", minimum=0.0
+    )
+    disc_height: Scalar | None = parameter(None, "kpc", "scale height H (Ad1, Bd1)", above=0.0)
     disc_curvature: Scalar | None = parameter(None, "kpc-2", "opening a of the lines (Ad1)")
     disc_reference: Scalar | None = parameter(None, "kpc", "reference height z1 (Dd1)")
-    disc_length: Scalar | None = parameter(None, "kpc", "scale length L (Dd1)")
+    disc_length: Scalar | None = parameter(None, "kpc", "scale length L (Dd1)", above=0.0)
     halo_strength: Scalar | None = parameter(None, "uG", "strength B1 of the halo field")
     halo_phase: Scalar | None = parameter(None, "rad", "azimuth phi* of the halo field (C1)")
-    halo_length: Scalar | None = parameter(None, "kpc", "scale length L of the halo field")
+    halo_length: Scalar | None = parameter(
+        None, "kpc", "scale length L of the halo field", above=0.0
+    )
     halo_curvature: Scalar | None = parameter(None, "kpc-2", "opening a of the halo's lines")
 
     info: ClassVar[ModelInfo] = ModelInfo(

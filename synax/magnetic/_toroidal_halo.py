@@ -21,9 +21,9 @@ class ToroidalHalo(AbstractVectorField):
     crpropa: bool = eqx.field(static=True, default=False)
     """Radial direction, as in CRPropa 3."""
     b0: Scalar = parameter(1.0, "uG", "largest strength")
-    r0: Scalar = parameter(8.0, "kpc", "radius of the strongest field")
+    r0: Scalar = parameter(8.0, "kpc", "radius of the strongest field", minimum=0.0)
     z0: Scalar = parameter(1.5, "kpc", "height of the strongest field")
-    z1: Scalar = parameter(0.3, "kpc", "vertical width")
+    z1: Scalar = parameter(0.3, "kpc", "vertical width", above=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Sun et al. 2008, A&A 477, 573, eq. 8; as in CRPropa 3",

@@ -29,10 +29,12 @@ class TT02(AbstractVectorField):
     b0: Scalar = parameter(1.4, "uG", "strength at the Sun")
     pitch: Scalar = parameter(math.radians(-8.0), "rad", "pitch angle p (-8 deg)")
     d: Scalar = parameter(-0.5, "kpc", "distance from the Sun to the first field reversal")
-    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun")
-    r_core: Scalar = parameter(4.0, "kpc", "radius inside which the amplitude is constant")
+    r_sun: Scalar = parameter(8.5, "kpc", "Galactocentric radius of the Sun", minimum=0.0)
+    r_core: Scalar = parameter(
+        4.0, "kpc", "radius inside which the amplitude is constant", minimum=0.0
+    )
     z0: Scalar = parameter(1.5, "kpc", "scale height", above=0.0)
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Tinyakov & Tkachev 2002, Astropart. Phys. 18, 165, eqs. 2-6",

@@ -71,23 +71,37 @@ class UF23(AbstractVectorField):
     phi_3: VariantScalar = parameter(None, "rad", "azimuth of m = 3 at 5 kpc (not in spur)")
     pitch: Scalar = parameter(None, "rad", "pitch angle of the disk field, alpha")
     h_disk: Scalar = parameter(None, "kpc", "height of the disk-halo transition")
-    w_disk: Scalar = parameter(None, "kpc", "width of the disk-halo transition")
+    w_disk: Scalar = parameter(None, "kpc", "width of the disk-halo transition", above=0.0)
     phi_spur: VariantScalar = parameter(None, "rad", "centre of the spur (spur only)")
     l_spur: VariantScalar = parameter(None, "rad", "half-length of the spur (spur only)")
     w_spur: VariantScalar = parameter(None, "rad", "angular width of the spur (spur only)")
     b_north: VariantScalar = parameter(None, "uG", "northern toroidal halo (not in twistX)")
     b_south: VariantScalar = parameter(None, "uG", "southern toroidal halo (not in twistX)")
-    r_toroidal: VariantScalar = parameter(None, "kpc", "toroidal radius (not in twistX)")
-    w_toroidal: VariantScalar = parameter(None, "kpc", "its transition's width (not in twistX)")
-    z_toroidal: VariantScalar = parameter(None, "kpc", "toroidal scale height (not in twistX)")
+    r_toroidal: VariantScalar = parameter(
+        None, "kpc", "toroidal radius (not in twistX)", minimum=0.0
+    )
+    w_toroidal: VariantScalar = parameter(
+        None, "kpc", "its transition's width (not in twistX)", above=0.0
+    )
+    z_toroidal: VariantScalar = parameter(
+        None, "kpc", "toroidal scale height (not in twistX)", above=0.0
+    )
     b_poloidal: Scalar = parameter(None, "uG", "poloidal halo at the centre")
     p: Scalar = parameter(None, "", "exponent of the poloidal field lines, > 1")
-    r_poloidal: Scalar = parameter(None, "kpc", "poloidal radius (expX: exponential scale)")
-    w_poloidal: VariantScalar = parameter(None, "kpc", "its transition's width (not in expX)")
-    z_poloidal: Scalar = parameter(None, "kpc", "scale height of the poloidal field lines")
-    a_poloidal: VariantScalar = parameter(None, "kpc", "radius of straight lines (expX only)")
+    r_poloidal: Scalar = parameter(
+        None, "kpc", "poloidal radius (expX: exponential scale)", above=0.0
+    )
+    w_poloidal: VariantScalar = parameter(
+        None, "kpc", "its transition's width (not in expX)", above=0.0
+    )
+    z_poloidal: Scalar = parameter(
+        None, "kpc", "scale height of the poloidal field lines", above=0.0
+    )
+    a_poloidal: VariantScalar = parameter(
+        None, "kpc", "radius of straight lines (expX only)", minimum=0.0
+    )
     twist_time: VariantScalar = parameter(None, "Myr", "twisting time (twistX only)")
-    r_max: Scalar = parameter(30.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(30.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Unger & Farrar 2024, ApJ 970, 95, table of best-fit parameters",

@@ -49,14 +49,16 @@ class UF26Strength(AbstractScalarField):
         None, "kpc", "height at which the disc has 1/e of its strength", above=0.0
     )
     l_r: Scalar = parameter(None, "kpc", "radial scale length of the disc", above=0.0)
-    r_c: Scalar = parameter(None, "kpc", "radius within which the disc flattens")
+    r_c: Scalar = parameter(None, "kpc", "radius within which the disc flattens", minimum=0.0)
     b_g: Any = parameter(None, "uG", "strength of the ring (ringDisk only)")
-    r_g: Any = parameter(None, "kpc", "radius of the ring and of the disc's hole (ringDisk only)")
+    r_g: Any = parameter(
+        None, "kpc", "radius of the ring and of the disc's hole (ringDisk only)", minimum=0.0
+    )
     w_g: Any = parameter(None, "kpc", "width of ring and hole's edge (ringDisk only)", above=0.0)
     z_g: Any = parameter(None, "kpc", "height of the ring (ringDisk only)", above=0.0)
-    r_max: Scalar = parameter(18.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(18.0, "kpc", "outer edge", minimum=0.0)
     w_max: Scalar = parameter(2.0, "kpc", "width of the outer edge", above=0.0)
-    r_sun: Scalar = parameter(8.178, "kpc", "radius at which b_d is quoted")
+    r_sun: Scalar = parameter(8.178, "kpc", "radius at which b_d is quoted", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Unger & Farrar 2026, arXiv:2608.21293, section 8, table 2",

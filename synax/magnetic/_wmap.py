@@ -28,8 +28,8 @@ class WMAP(AbstractVectorField):
     psi0: Scalar = parameter(0.4712388980384690, "rad", "pitch angle at 8 kpc (27 deg)")
     psi1: Scalar = parameter(0.0157079632679490, "rad", "pitch per e-fold of radius (0.9 deg)")
     chi0: Scalar = parameter(0.4363323129985824, "rad", "opening angle of the halo (25 deg)")
-    r_min: Scalar = parameter(3.0, "kpc", "inner edge")
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_min: Scalar = parameter(3.0, "kpc", "inner edge", minimum=0.0)
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Page et al. 2007, ApJS 170, 335, eqs. 7-8",

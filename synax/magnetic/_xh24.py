@@ -38,9 +38,9 @@ class XH24(AbstractVectorField):
 
     b: Scalar = parameter(0.73, "uG", "largest strength, B_0")
     z_0: Scalar = parameter(3.0, "kpc", "height of the strongest field", above=0.0)
-    r_0: Scalar = parameter(7.97, "kpc", "radius of the strongest field, R_0")
+    r_0: Scalar = parameter(7.97, "kpc", "radius of the strongest field, R_0", minimum=0.0)
     w_r: Scalar = parameter(5.31, "kpc", "radial width, R_T", above=0.0)
-    r_max: Scalar = parameter(20.0, "kpc", "outer edge")
+    r_max: Scalar = parameter(20.0, "kpc", "outer edge", minimum=0.0)
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Xu & Han 2024, ApJ 966, 240, eq. 2, table 2",
