@@ -81,6 +81,7 @@ def test_ends_lie_on_the_walls():
     distance = np.abs(end - np.asarray(box.center)[:, None]) / np.asarray(box.half_lengths)[:, None]
     np.testing.assert_allclose(distance.max(axis=0), 1.0, rtol=1e-13)
     both = synax.Sightlines.healpix(4, domain=box & synax.Sphere(12.0), minimum_distance=0.5)
+    assert isinstance(both.domain, synax.Intersection)
     near, far = both.span()
     end = np.asarray(both.origin + far * both.direction)
     on_sphere = np.isclose(np.linalg.norm(end, axis=0), 12.0, rtol=1e-12)
