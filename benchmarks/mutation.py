@@ -10,7 +10,6 @@ an earlier run that the sample holds again are not run again, unless their file 
 
 import argparse
 import ast
-import copy
 import hashlib
 import json
 import os
@@ -127,29 +126,37 @@ def _set(node: Any, name: str, value: Any) -> Any:
     return lambda on: setattr(node, name, value if on else old)
 
 
-def mutants(file: str) -> Iterator[tuple[str, str]]:
-    """(name, source) of every mutant of a file."""
+def mutants(file: str) -> list[tuple[str, int]]:
+    """(name, number) of every mutant of a file."""
     tree = ast.parse((ROOT / "synax" / file).read_text())
     seen: dict[str, int] = {}
-    for line, what, change in changes(tree):
+    found = []
+    for number, (line, what, _) in enumerate(changes(tree)):
         name = f"{file}:{line}: {what}"
         seen[name] = seen.get(name, 0) + 1
-        name += f" ({seen[name]})" if seen[name] > 1 else ""
-        change(True)
-        source = ast.unparse(ast.fix_missing_locations(copy.deepcopy(tree)))
-        change(False)
-        yield name, source
+        found.append((name + (f" ({seen[name]})" if seen[name] > 1 else ""), number))
+    return found
 
 
-def sample(count: int, seed: int, only: str) -> list[tuple[str, str, str]]:
-    """(file, name, source): as many of each file, as far as there are."""
+def source_of(file: str, number: int) -> str:
+    """The file with one change."""
+    tree = ast.parse((ROOT / "synax" / file).read_text())
+    for k, (_, _, change) in enumerate(changes(tree)):
+        if k == number:
+            change(True)
+            break
+    return ast.unparse(ast.fix_missing_locations(tree))
+
+
+def sample(count: int, seed: int, only: str) -> list[tuple[str, str, int]]:
+    """(file, name, number): as many of each file, as far as there are."""
     chance = random.Random(seed)
     files = [f for f in TESTS if only in f]
-    pools = {f: list(mutants(f)) for f in files}
+    pools = {f: mutants(f) for f in files}
     for pool in pools.values():
         chance.shuffle(pool)
     chance.shuffle(files)
-    found: list[tuple[str, str, str]] = []
+    found: list[tuple[str, str, int]] = []
     while len(found) < count and any(pools.values()):
         for file in files:
             if pools[file] and len(found) < count:
@@ -221,7 +228,8 @@ def main() -> None:
 
     old = json.loads(RECORD.read_text())["mutants"] if RECORD.exists() else []
     known = {(m["name"], m["source"]): m for m in old}
-    for file, name, source in sample(arguments.count, arguments.seed, arguments.only):
+    for file, name, number in sample(arguments.count, arguments.seed, arguments.only):
+        source = source_of(file, number)
         key = (name, hashlib.sha256(source.encode()).hexdigest()[:12])
         if key in known and not (arguments.again and known[key]["survived"]):
             continue

@@ -101,6 +101,13 @@ MADE_BY = {
     "Goodness": "goodness",
     "Maximum": "maxima",
     "HMC": "hmc",
+    "Importance": "laplace",
+    "Chains": "chains",
+    "LatentDensity": "logdensity",
+    "SkyMaps": "GaussianLikelihood",
+    "FisherWhitening": "whitened",
+    "PathfinderWhitening": "pathfinder",
+    "PriorWhitening": "whiten",
 }
 """Names of what functions give, and by which word a test speaks of them."""
 

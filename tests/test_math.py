@@ -4,7 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy import special
 
+from synax._numerics._erfcx import erfcx
 from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
 
 
@@ -15,6 +17,19 @@ def test_matches_numpy_all_round_the_circle(dtype, tolerance):
     got = jax.jit(atan2)(jnp.asarray(y), jnp.asarray(x))
     assert got.dtype == dtype
     np.testing.assert_allclose(got, np.arctan2(y, x), rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 4e-15), (np.float32, 2e-6)])
+def test_erfcx_matches_scipy(dtype, tolerance):
+    x = np.concatenate([[0.0], np.geomspace(1e-7, 1e6, 2000)]).astype(dtype)
+    got, slope = jax.jit(jax.vmap(jax.value_and_grad(erfcx)))(jnp.asarray(x))
+    assert got.dtype == dtype
+    exact = special.erfcx(x.astype(np.float64))
+    np.testing.assert_allclose(got, exact, rtol=tolerance)
+    near = x < 10.0
+    expected = 2.0 * x * exact - 2.0 / np.sqrt(np.pi)
+    np.testing.assert_allclose(slope[near], expected[near], rtol=2e3 * tolerance)
+    assert np.isnan(erfcx(jnp.asarray(-1.0)))
 
 
 def test_axes_diagonals_and_origin():

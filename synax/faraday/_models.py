@@ -9,9 +9,10 @@ from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
-from jax.scipy.special import erfcx, fresnel
+from jax.scipy.special import fresnel
 from jaxtyping import Array, Complex, Float
 
+from .._numerics._erfcx import erfcx
 from .._parameters import parameter
 
 
