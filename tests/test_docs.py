@@ -105,7 +105,7 @@ MADE_BY = {
     "Chains": "chains",
     "LatentDensity": "logdensity",
     "SkyMaps": "GaussianLikelihood",
-    "FisherWhitening": "whitened",
+    "FisherWhitening": "whiten",
     "PathfinderWhitening": "pathfinder",
     "PriorWhitening": "whiten",
 }
