@@ -101,6 +101,7 @@ MADE_BY = {
     "Goodness": "goodness",
     "Maximum": "maxima",
     "HMC": "hmc",
+    "RealisedField": "realised",
     "Importance": "laplace",
     "Chains": "chains",
     "LatentDensity": "logdensity",
