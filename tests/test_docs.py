@@ -101,7 +101,7 @@ MADE_BY = {
     "Goodness": "goodness",
     "Maximum": "maxima",
     "HMC": "hmc",
-    "RealisedField": "realised",
+    "RealisedField": "realisation",
     "Importance": "laplace",
     "Chains": "chains",
     "LatentDensity": "logdensity",
