@@ -474,7 +474,8 @@ def test_the_examples_of_help_run(tmp_path, monkeypatch):
     healpy.write_map("planck.fits", np.ones(12 * 128**2), dtype=np.float64)
     small = ["--nside", "1", "--steps", "4", "--electrons", "Uniform", "--overwrite"]
     added = {"simulate": small, "benchmark": small[:-1], "sample": [], "fit": []}
-    rows = "NAME,l,b,RAJ,DECJ,Dist,DM\nx,30,-5,05:34:31,22:00:52,2,50\n"
+    rows = "NAME,l,b,RAJ,DECJ,Dist,DM,RM\n"
+    rows += "".join(f"x,{l},-5,05:34:31,22:00:52,2,50,{l}\n" for l in (30, 60, 90))
     for file in ("sources.csv", "pulsars.csv", "psrcat.csv"):
         Path(file).write_text(rows)
     for file in ("pulsars.fits", "pulsars.ecsv"):

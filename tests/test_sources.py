@@ -200,6 +200,17 @@ def test_one_position_as_json_and_a_configuration(tmp_path):
     assert result.exit_code == 0 and "1 source with Uniform, Uniform" in result.stdout
 
 
+def test_comparison_with_a_measured_column(tmp_path):
+    table = tmp_path / "in.csv"
+    table.write_text("l,b,distance,DM\n10,2,1,25\n100,20,2,50\n200,-30,3,75\n300,5,4,\n")
+    result = call("dm", table, "--measured", "DM", *SMALL, "--json")
+    assert result.exit_code == 0, result.output
+    found = json.loads(result.stdout)["agreement"]
+    assert found["n"] == 3
+    np.testing.assert_allclose([found["scale"], found["correlation"]], [1.25, 1.0], rtol=1e-9)
+    assert "--measured: there is no column 'RM'" in refused("dm", table, "--measured", "RM", *SMALL)
+
+
 def test_what_the_verbs_refuse(tmp_path):
     table = tmp_path / "in.csv"
     table.write_text("l,b,DM\n1,2,30\n")

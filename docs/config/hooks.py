@@ -203,7 +203,7 @@ def benchmarks():
         record = json.loads(file.read_text())
         if record["benchmark"] in ("accuracy", "joint fit", "grids"):  # have their own pages
             continue
-        parts += [f"### {record['benchmark'].capitalize()}", _where(record)]
+        parts += [f"### {record['benchmark'].replace('_', ' ').capitalize()}", _where(record)]
         for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
             parts += [f"*{title}*"] * bool(title)
             parts += _tables(rows)
@@ -471,11 +471,21 @@ _COLUMNS = {
 
 
 def _table(rows, columns):
-    lines = ["| " + " | ".join(_COLUMNS.get(c, c.replace("_", " ")) for c in columns) + " |"]
+    lines = ["| " + " | ".join(_heading(c) for c in columns) + " |"]
     lines += ["|---" * len(columns) + "|"]
     for row in rows:
         lines.append("| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |")
     return "\n".join(lines)
+
+
+def _heading(column):
+    """A column's name with its unit in brackets: theirs_s is 'theirs (s)'."""
+    if column in _COLUMNS:
+        return _COLUMNS[column]
+    text = column.replace("_", " ")
+    text = re.sub(r"\bMpoints per s\b", "(million points/s)", text)
+    text = re.sub(r"(?<!per) (s|ns|MB|GB|mK|ms)( per point)?$", r" (\1\2)", text)
+    return text
 
 
 def _tables(rows):
@@ -491,7 +501,7 @@ def _number(value):
     if isinstance(value, bool) or value is None:
         return str(value)
     if isinstance(value, float):
-        return f"{value:.3g}"
+        return f"{value:,.0f}" if 1e3 <= abs(value) < 1e7 else f"{value:.3g}"
     if isinstance(value, (list, tuple)):
         between = " × " if all(isinstance(v, int) for v in value) else ", "
         return between.join(_number(v) for v in value)

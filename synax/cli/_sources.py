@@ -52,6 +52,10 @@ Electrons = Annotated[
 Steps = Annotated[int | None, typer.Option(help="Integration steps per ray.")]
 Change = Annotated[list[str] | None, typer.Option("--set", help="Any key: electrons.A=2; repeat.")]
 Result = Annotated[str | None, typer.Option("--result", help="Name of the new column.")]
+Measured = Annotated[
+    str | None,
+    typer.Option("--measured", help="A column to compare with: scale, correlation, same sign."),
+]
 Output = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="File for the table with the new column: by its ending."),
@@ -65,6 +69,8 @@ _EXAMPLES = {
 synax rm sources.csv --magnetic JF12 --output predicted.csv
 
 synax rm pulsars.fits --distance Dist --galaxy calibrated -o pulsars_rm.fits
+
+synax rm sources.csv --measured RM --galaxy calibrated
 
 synax rm --at "264 -3" --distance "290 pc" --magnetic UF23
 """,
@@ -104,6 +110,7 @@ def rm(
     steps: Steps = None,
     change: Change = None,
     result: Result = None,
+    measured: Measured = None,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -118,7 +125,9 @@ def rm(
     models = {"galaxy": galaxy, "magnetic": magnetic, "electrons": electrons, "steps": steps}
     roles = {"distance": distance}
     if not _config.printed("rm", print_config, print_schema):
-        asked = Asked("rm", table, at, columns, frame, roles, config, models, change, result)
+        asked = Asked(
+            "rm", table, at, columns, frame, roles, config, models, change, result, measured
+        )
         tell(run(asked, output, overwrite), quiet, as_json, output)
 
 
@@ -135,6 +144,7 @@ def dm(
     steps: Steps = None,
     change: Change = None,
     result: Result = None,
+    measured: Measured = None,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -149,7 +159,9 @@ def dm(
     models = {"galaxy": galaxy, "electrons": electrons, "steps": steps}
     roles = {"distance": distance}
     if not _config.printed("dm", print_config, print_schema):
-        asked = Asked("dm", table, at, columns, frame, roles, config, models, change, result)
+        asked = Asked(
+            "dm", table, at, columns, frame, roles, config, models, change, result, measured
+        )
         tell(run(asked, output, overwrite), quiet, as_json, output)
 
 
@@ -166,6 +178,7 @@ def distance(
     steps: Steps = None,
     change: Change = None,
     result: Result = None,
+    measured: Measured = None,
     output: Output = None,
     overwrite: Overwrite = False,
     quiet: Quiet = False,
@@ -180,5 +193,7 @@ def distance(
     models = {"galaxy": galaxy, "electrons": electrons, "steps": steps}
     if not _config.printed("distance", print_config, print_schema):
         roles = {"dm": dm}
-        asked = Asked("distance", table, at, columns, frame, roles, config, models, change, result)
+        asked = Asked(
+            "distance", table, at, columns, frame, roles, config, models, change, result, measured
+        )
         tell(run(asked, output, overwrite), quiet, as_json, output)

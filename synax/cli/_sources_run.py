@@ -22,6 +22,8 @@ class Asked(NamedTuple):
     models: dict[str, Any]
     change: list[str] | None
     result: str | None
+    measured: str | None = None
+    """The column that the new one is compared with."""
 
 
 def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
@@ -37,6 +39,7 @@ def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             raise BadInput(f"--output: {error}") from None
     given = _table(asked.table, asked.at, settings["catalogue"].get("frame"))
+    measured = _measured(given, asked.measured, verb)
     with precision(settings["integration"]["precision"]), _config.named(overrides):
         name = settings["catalogue"].get("result", f"{verb}_model")
         column = _compute(verb, given, settings, name)
@@ -47,7 +50,33 @@ def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
             write_table(output, given, overwrite=overwrite, facts=facts)
         except ValueError as error:
             raise BadInput(f"--output: {error}") from None
-    return {"verb": verb, "name": name, "table": given, "facts": facts}
+    found = {"verb": verb, "name": name, "table": given, "facts": facts}
+    return found if measured is None else {**found, "agreement": _agreement(column, measured)}
+
+
+def _measured(table: Any, name: str | None, verb: str) -> np.ndarray | None:
+    """The numbers of a measured column, NaN where missing."""
+    from ..catalogues._sources import UNITS
+    from ..sightlines._tables import numbers
+
+    if name is None:
+        return None
+    try:
+        return numbers(table, name, UNITS[verb])
+    except ValueError as error:
+        raise BadInput(f"--measured: {error}") from None
+
+
+def _agreement(model: Any, measured: np.ndarray) -> dict[str, Any]:
+    """Scale, correlation and the rest of what `synax compare` tells, where both have numbers."""
+    from ._comparisons import agreement
+
+    model = np.asarray(model.value)
+    both = np.isfinite(model) & np.isfinite(measured)
+    if both.sum() < 3:
+        raise BadInput(f"--measured: only {both.sum()} rows have a number in both columns")
+    same = np.sign(model[both]) == np.sign(measured[both])
+    return {**agreement(model[both], measured[both]), "same_sign": float(np.mean(same))}
 
 
 def _settings(asked: Asked) -> tuple[dict[str, Any], list[_config.Override]]:
@@ -218,6 +247,12 @@ def tell(found: dict[str, Any], quiet: bool, as_json: bool, output: Path | None)
     if known.size > 1:
         line += f", {known.min():.4g} to {known.max():.4g}, median {np.median(known):.4g}"
     console.print(line, markup=False, soft_wrap=True)
+    if "agreement" in found:
+        a = found["agreement"]
+        told = f"against the measured column ({a['n']} rows): best scale {a['scale']:.3g}, "
+        told += f"correlation {a['correlation']:.2f}, residual {a['residual']:.2f} of the rms"
+        told += f", same sign {100 * a['same_sign']:.0f} %" if found["verb"] == "rm" else ""
+        console.print(told, markup=False, soft_wrap=True)
     if output is not None:
         console.print(f"written to '{output}'", markup=False, soft_wrap=True)
 
@@ -233,4 +268,5 @@ def _plain(found: dict[str, Any]) -> dict[str, Any]:
     rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
     unit = str(table[found["name"]].unit)
     told = {"verb": found["verb"], "column": found["name"], "unit": unit, **found["facts"]}
-    return explained({**told, "rows": rows})
+    more = {key: found[key] for key in ("agreement",) if key in found}
+    return explained({**told, **more, "rows": rows})
