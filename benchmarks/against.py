@@ -25,7 +25,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _common import SmoothDensity, report, timed
+from _common import SmoothDensity, report, timed, timed_both
 
 import synax
 
@@ -83,9 +83,9 @@ def against_paper(folder, nside, steps):
         return out["I"], out["Q"], out["U"]
 
     square = lambda maps: jnp.sum(maps[1] ** 2) + jnp.sum(maps[2] ** 2)
-    _, their_forward = timed(jax.jit(theirs), truth, repeats=5)
-    _, their_all = timed(jax.jit(everything), (truth, grid.values, jnp.asarray(C0)), repeats=5)
-    _, their_gradient = timed(
+    their_forward = timed_both(jax.jit(theirs), truth, repeats=5)
+    their_all = timed_both(jax.jit(everything), (truth, grid.values, jnp.asarray(C0)), repeats=5)
+    their_gradient = timed_both(
         jax.jit(jax.value_and_grad(lambda p: square(theirs(p)))), truth, repeats=3
     )
 
@@ -100,7 +100,7 @@ def against_paper(folder, nside, steps):
 
     # as many points a ray as theirs: half as many cells, of two points each
     same = make(synax.UniformSteps(steps // 2), faces=False)
-    _, our_forward = timed(same, rays, jnp.asarray(2.4), repeats=3)
+    our_forward = timed_both(same, rays, jnp.asarray(2.4), repeats=3)
     free, fixed = eqx.partition(
         same, synax.select(same, *[f"magnetic.{p}" for p in ("b0", "psi0", "psi1", "chi0")])
     )
@@ -109,7 +109,19 @@ def against_paper(folder, nside, steps):
             lambda f: square(jax.tree.leaves(eqx.combine(f, fixed)(rays, 2.4)))
         )(free)
     )
-    _, our_gradient = timed(value_and_grad, free, rays, repeats=3)
+    our_gradient = timed_both(value_and_grad, free, rays, repeats=3)
+
+    # the same with C and n_e fixed along the rays, as theirs are
+    known = same.precompute(rays, "electrons", "cosmic_rays")
+    known_forward = timed_both(known, rays, jnp.asarray(2.4), repeats=3)
+    names = [f"magnetic.{p}" for p in ("b0", "psi0", "psi1", "chi0")]
+    free, fixed_fields = eqx.partition(known, synax.select(known, *names))
+    known_value_and_grad = eqx.filter_jit(
+        lambda free, rays: eqx.filter_value_and_grad(
+            lambda f: square(jax.tree.leaves(eqx.combine(f, fixed_fields)(rays, 2.4)))
+        )(free)
+    )
+    known_gradient = timed_both(known_value_and_grad, free, rays, repeats=3)
 
     # equal error: the smooth density itself on both sides, so that only integration differs
     smooth = SmoothDensity()
@@ -126,41 +138,37 @@ def against_paper(folder, nside, steps):
     while error(jax.tree.leaves(make(n, smooth)(rays, 2.4))) > their_error:
         n += 1 if n < 32 else 16
     our_error = error(jax.tree.leaves(make(n, smooth)(rays, 2.4)))
-    _, equal = timed(make(n), rays, jnp.asarray(2.4), repeats=5)
+    equal = timed_both(make(n), rays, jnp.asarray(2.4), repeats=9)
+    sampled = make(n).precompute(rays, "electrons", "cosmic_rays")
+    known_equal = timed_both(sampled, rays, jnp.asarray(2.4), repeats=9)
+    inside = f"equal error ({their_error:.2g}; ours {our_error:.2g} with {n} cells), inside"
     points = rays.n_rays * steps
     return [
-        {
-            "case": "forward, theirs with C, n_e precomputed",
-            "theirs_s": their_forward,
-            "ours_s": our_forward,
-            "ratio": their_forward / our_forward,
-            "ours_Mpoints_per_s": points / our_forward / 1e6,
-        },
-        {
-            "case": "forward, everything inside on both sides",
-            "theirs_s": their_all,
-            "ours_s": our_forward,
-            "ratio": their_all / our_forward,
-        },
-        {
-            "case": "value and gradient, 4 parameters",
-            "theirs_s": their_gradient,
-            "ours_s": our_gradient,
-            "ratio": their_gradient / our_gradient,
-        },
-        {
-            "case": f"equal error ({their_error:.2g}; ours {our_error:.2g} with {n} cells), inside",
-            "theirs_s": their_all,
-            "ours_s": equal,
-            "ratio": their_all / equal,
-        },
-        {
-            "case": "  the same, theirs precomputed",
-            "theirs_s": their_forward,
-            "ours_s": equal,
-            "ratio": their_forward / equal,
-        },
+        compared("forward, theirs with C, n_e precomputed", their_forward, our_forward, points),
+        compared("forward, everything inside on both sides", their_all, our_forward),
+        compared("value and gradient, 4 parameters", their_gradient, our_gradient),
+        compared(
+            "forward, C and n_e precomputed on both sides", their_forward, known_forward, points
+        ),
+        compared("value and gradient, the same on both sides", their_gradient, known_gradient),
+        compared(inside, their_all, equal),
+        compared("  the same, theirs precomputed", their_forward, equal),
+        compared("  the same, precomputed on both sides", their_forward, known_equal),
     ]
+
+
+def compared(case, theirs, ours, points=None):
+    """A row: wall and CPU seconds of both sides, and their ratios."""
+    row = {
+        "case": case,
+        "theirs_s": theirs[0],
+        "ours_s": ours[0],
+        "ratio": theirs[0] / ours[0],
+        "theirs_cpu_s": theirs[1],
+        "ours_cpu_s": ours[1],
+        "ratio_cpu": theirs[1] / ours[1],
+    }
+    return row if points is None else row | {"ours_Mpoints_per_s": points / ours[0] / 1e6}
 
 
 def hammurabi_file(template, folder, nside, steps, electrons):

@@ -1,6 +1,7 @@
 """What a simulator is given, checked before anything is traced."""
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any
 
 import equinox as eqx
@@ -62,10 +63,11 @@ def check_call(simulator: Any, rays: Any) -> None:
         name: getattr(simulator, name, None) for name in ("magnetic", "electrons", "cosmic_rays")
     }
     fields = {name: field for name, field in given.items() if field is not None}
-    for name, field in fields.items():
-        _check_boxes(name, field, rays.domain)
+    surfaces = known_surfaces(tuple(fields.values()))
+    for name, named in zip(fields, surfaces, strict=True):
+        _check_boxes(name, named, rays.domain)
     if simulator.integration.faces:
-        warn_of_surfaces(tuple(fields.values()), rays)
+        warn_of_surfaces(tuple(fields.values()), rays, surfaces)
 
 
 def check_frequency(frequency: Any) -> Float[Array, "*freq"]:
@@ -116,9 +118,9 @@ def _free_field(field: AbstractField) -> bool:
     return True
 
 
-def _check_boxes(name: str, field: AbstractField, domain: AbstractDomain) -> None:
+def _check_boxes(name: str, surfaces: Sequence[AbstractSurface], domain: AbstractDomain) -> None:
     """Warn of grids that end beyond the domain: the part outside is never looked at."""
-    for surface in known_surfaces(field):
+    for surface in surfaces:
         corners = _sample(surface)
         if corners is None:
             continue

@@ -41,6 +41,7 @@ from ._sampled import (
     without_cells,
 )
 from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
+from ._standing import known_surfaces
 
 BLOCKS = {"cores": 2048, "cpu": 12288, "other": 131072}
 """Rays advanced together unless the user says otherwise.
@@ -148,6 +149,8 @@ def resolved(simulator: AbstractSimulator, rays: Sightlines) -> AbstractSimulato
     check_call(simulator, rays)
     check_samples(sampled_fields(simulator), rays)
     steps = simulator.steps.resolve(rays)
+    if steps is simulator.steps:
+        return simulator
     return eqx.tree_at(lambda s: s.integration.steps, simulator, steps)
 
 
@@ -155,8 +158,10 @@ def plan(simulator: AbstractSimulator) -> Plan:
     """Each surface of the fields once, as far as values are known now."""
     if not simulator.integration.faces:
         return Plan(())
-    named = tuple(s for f in simulator.fields() for s in f.surfaces())
-    kinds = _kinds(simulator.fields())
+    fields = simulator.fields()
+    traced = any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree.leaves(fields))
+    each = tuple(f.surfaces() for f in fields) if traced else known_surfaces(fields)
+    named, kinds = tuple(s for some in each for s in some), _kinds(fields)
     shared = len(kinds) > len(set(kinds))  # only fields of one kind can share a surface
     return Plan(distinct(named) if shared else tuple(range(len(named))))
 

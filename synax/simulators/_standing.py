@@ -12,7 +12,11 @@ from ..fields._surfaces import AbstractSurface, Plane
 from ..sightlines._sightlines import Sightlines
 
 
-def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
+def warn_of_surfaces(
+    fields: tuple[AbstractField, ...],
+    rays: Sightlines,
+    surfaces: Sequence[Sequence[AbstractSurface]] | None = None,
+) -> None:
     """Warn if rays begin, within rounding, on a surface at which one of the fields jumps.
 
     Seen from there the maps are right, but the field at the observer is that of either side, and
@@ -27,8 +31,9 @@ def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
         return
     place = np.asarray(rays.observer, float)
     rounding = max(1e-9, 100.0 * float(np.finfo(rays.observer.dtype).eps))
-    for field in fields:
-        for number, surface in enumerate(known_surfaces(field)):
+    known = known_surfaces(fields) if surfaces is None else surfaces
+    for field, named in zip(fields, known, strict=True):
+        for number, surface in enumerate(named):
             if not surface.gap(place) < rounding:
                 continue
             if isinstance(surface, Plane) and float(surface.height) == 0.0:
@@ -38,9 +43,11 @@ def warn_of_surfaces(fields: Sequence[AbstractField], rays: Sightlines) -> None:
 
 
 @eqx.filter_jit
-def known_surfaces(field: AbstractField) -> tuple[AbstractSurface, ...]:
-    """The surfaces of a field, with their numbers."""
-    return field.surfaces()
+def known_surfaces(
+    fields: tuple[AbstractField, ...],
+) -> tuple[tuple[AbstractSurface, ...], ...]:
+    """The surfaces of each field, with their numbers, by one program: its call takes a while."""
+    return tuple(field.surfaces() for field in fields)
 
 
 def _warn(owner: AbstractField, surface: AbstractSurface, place: np.ndarray) -> None:
