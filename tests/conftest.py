@@ -8,6 +8,7 @@ import os
 import tempfile
 from pathlib import Path
 
+import hypothesis
 import jax
 import jaxlib
 import matplotlib
@@ -59,3 +60,16 @@ def programs_of_one_file():
     """Compiled programs are let go after each file: hundreds of them fill gigabytes."""
     yield
     jax.clear_caches()
+
+
+def pytest_collection_modifyitems(items):
+    """`SYNAX_TIMES_EXAMPLES=20`: twenty times as many draws of inputs, other ones in each run."""
+    times, done = int(os.environ.get("SYNAX_TIMES_EXAMPLES", "1")), set()
+    for item in items if times > 1 else ():
+        test = getattr(item, "function", None)
+        given = getattr(test, "_hypothesis_internal_use_settings", None)
+        if given is not None and test not in done:
+            more = given.max_examples * times
+            own = hypothesis.settings(given, max_examples=more, derandomize=False)
+            test._hypothesis_internal_use_settings = own
+            done.add(test)
