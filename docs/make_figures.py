@@ -406,6 +406,20 @@ def calibrated():
     save(figure, "calibrated")
 
 
+def low():
+    """The absorbed sky from 30 MHz to 1 MHz: the calibrated Galaxy, filling factor 0.2."""
+    gas = synax.FreeFree(8000.0, 0.2)
+    behind = synax.emission.CMB() + synax.emission.PowerLawBackground()
+    model = synax.galaxies.calibrated(steps=96, free_free=gas, background=behind)
+    frequencies = (0.03, 0.01, 0.003, 0.001)
+    nside = 16
+    seen = model(synax.Sightlines.healpix(nside), frequencies).I
+    maps = [
+        synax.SkyMap(i, "I", nside, frequency=nu) for i, nu in zip(seen, frequencies, strict=True)
+    ]
+    save(synax.plot.sky(*maps), "low")
+
+
 def published():
     """Mean chi^2 of every published field, as published and refitted."""
     import json
@@ -473,7 +487,7 @@ def structure():
 
 FIGURES = {f.__name__: f for f in (sky, frame, angle, slices, sightline, galaxy, gallery)}
 FIGURES |= {f.__name__: f for f in (uf23, tf17, pt11, strengths, accuracy, joint, calibrated)}
-FIGURES |= {f.__name__: f for f in (published, structure)}
+FIGURES |= {f.__name__: f for f in (published, structure, low)}
 
 
 def main():

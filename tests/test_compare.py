@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import synax
-from synax.cli import _compare, _comparisons, app
+from synax.cli import _compare, _comparisons, _low_frequencies, app
 from synax.cli._run import prepare
 
 SETTINGS = [
@@ -34,6 +34,16 @@ def made_up(tmp_path_factory):
     np.savez(folder / "haslam408_dsds_n64.npz", T_gal_n32=3.0 * stokes.I[0])
     q, u = 1e6 * np.asarray(stokes.Q[1]), 1e6 * np.asarray(stokes.U[1])
     np.savez(folder / "wmapK_pol_pysm_n64.npz", Q_lp_n32=2.0 * q, U_lp_n32=-2.0 * u)
+    thick = synax.Synchrotron(
+        magnetic, electrons, synax.cosmic_rays.WMAP(), steps=steps, free_free=synax.FreeFree()
+    )
+    low = _low_frequencies
+    maps = np.asarray(thick(synax.Sightlines.healpix(16), np.asarray(low.FREQUENCIES)).I)
+    maps = dict(zip(low.FREQUENCIES, maps, strict=True))
+    for survey, file in zip(low.SURVEYS, ("lfsm", "gsm2008", "surveys_5deg"), strict=True):
+        behind = {nu: low._behind(nu * 1e-3, survey.cmb) for nu in survey.megahertz}
+        arrays = {f"T{nu}": 2.0 * maps[nu * 1e-3] + behind[nu] for nu in survey.megahertz}
+        np.savez(folder / f"{file}_n{16 if survey.prefix == 'five' else 64}.npz", **arrays)
     rm = np.asarray(synax.RotationMeasure(magnetic, electrons, steps=steps)(rays))
     rm = -0.5 * healpy.ud_grade(rm, 16)
     rm[7] = np.nan
@@ -98,6 +108,26 @@ def test_the_default_is_the_calibrated_galaxy_in_its_own_domain(made_up, monkeyp
     assert seen["default"]["domain"]["half_lengths"] == [20.0, 20.0, 5.0]
     assert "galaxy" not in seen["models"]
     assert seen["models"]["domain"]["half_lengths"] == [25.0, 25.0, 15.0]
+
+
+def test_low_frequencies_find_scale_and_spectral_index(records):
+    numbers = records["low"]["numbers"]
+    for regions in numbers["brightness"].values():
+        for found in regions.values():
+            assert found["scale"] == pytest.approx(2.0, rel=1e-6)
+            assert found["median_ratio"] == pytest.approx(2.0, rel=1e-6)
+    for regions in numbers["spectral index"].values():
+        for found in regions.values():
+            assert found.get("data_index", found["model_index"]) == pytest.approx(
+                found["model_index"], abs=1e-9
+            )
+    assert len(numbers["spectral index"]) == 7
+    # absorbed: flatter below 10 MHz, and most in the plane
+    alone = numbers["spectral index"]["3 to 10 MHz, model"]
+    assert alone["inner plane"]["model_index"] > alone["|b| > 60"]["model_index"] > -3.0
+    contrast = {k: v["model_ratio"] for k, v in numbers["plane over poles"].items()}
+    assert contrast["3 MHz"] < contrast["40 MHz"] <= contrast["1420 MHz"]
+    assert numbers["plane over poles"]["40 MHz"]["data_ratio"] == pytest.approx(contrast["40 MHz"])
 
 
 def test_wmap_turns_u_to_the_same_convention(records):

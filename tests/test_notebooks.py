@@ -13,7 +13,7 @@ NEEDS_DATA = ("sky_data", "haslam", "joint_fit")
 FIGURES = {
     "quick_start": 4, "gallery": 12, "new_field": 2, "low_frequencies": 3, "devices": 0,
     "sampling": 2, "paper_figures": 6, "sky_data": 2, "haslam": 2, "joint_fit": 4,
-    "from_sky_to_data": 8,
+    "from_sky_to_data": 8, "one_megahertz": 4,
 }  # fmt: skip
 """How many pictures each one shows."""
 

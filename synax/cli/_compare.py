@@ -9,7 +9,7 @@ import typer
 from . import _complete, _config, _record
 from ._console import BadInput, choose, fails_cleanly, print_json, stdout
 
-_NAMES = ("pulsars", "haslam", "wmap", "faraday")
+_NAMES = ("pulsars", "haslam", "low", "wmap", "faraday")
 _PAGE = "compare.html"
 
 _EPILOG = """
@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 @fails_cleanly
 def compare(
-    what: Annotated[str, typer.Argument(help="pulsars, haslam, wmap, faraday, or all.")],
+    what: Annotated[str, typer.Argument(help="pulsars, haslam, low, wmap, faraday, or all.")],
     data: Annotated[
         Path | None, typer.Option(help="Folder of the sky data; default: $SYNAX_DATA.")
     ] = None,
@@ -68,7 +68,8 @@ def compare(
 
     Writes NAME.json and NAME.png for each comparison, and compare.html with all of them.
     pulsars: dispersion measures to pulsars with independent distances. haslam: brightness at
-    408 MHz. wmap: Q and U at 23 GHz. faraday: rotation measures of extragalactic sources.
+    408 MHz. low: brightness and spectral index from 40 to 1420 MHz, with free-free absorption.
+    wmap: Q and U at 23 GHz. faraday: rotation measures of extragalactic sources.
     """
     choose("WHAT", what, (*_NAMES, "all"))
     flags = {
@@ -124,18 +125,19 @@ def run(
     read = {name: _sky_data.read(name, data) for name in names}
     records, figures = [], {}
     with _run.precision(settings["integration"]["precision"]):
-        sky = _run.prepare(settings)
-        described = _write.describe(sky)
         with together(output, overwrite) as stage:
             for name in names:
+                own = _comparisons.FREQUENCIES.get(name, settings["frequency"])
+                wanted = {**settings, "frequency": list(own)}
+                sky = _run.prepare(wanted)
                 found = _comparisons.COMPARISONS[name](sky, read[name])
                 record = {
                     **_record.start("comparison"),
                     "comparison": name,
                     "title": _comparisons.TITLES[name],
-                    "data_file": _sky_data.FILES[name][0],
-                    "models": described,
-                    "configuration": settings,
+                    "data_files": [file for file, _ in _sky_data.FILES[name].values()],
+                    "models": _write.describe(sky),
+                    "configuration": wanted,
                     "numbers": found.numbers,
                     "spectra": _spectra(found.spectra or {}),
                 }

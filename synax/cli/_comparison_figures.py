@@ -13,6 +13,11 @@ def draw(name: str, found: Comparison) -> Any:
         return plot.pulsars(
             a["data"], a["model"], a["distance"], a["b"], title=title, unit=r"pc cm$^{-3}$"
         )
+    if name == "low":
+        pairs = {f"{nu} MHz": (a[f"data_{nu}"], a[f"model_{nu}"]) for nu in (40, 408)}
+        scale = found.numbers["brightness"]["LFSM 408 MHz"]["all"]["scale"]
+        style: dict[str, Any] = {"unit": "K", "signed": False, "cmap": "inferno"}
+        return plot.comparison(pairs, a["b"], title=title, scale=scale, **style)
     pairs = {"data": (a["data"], a["model"])} if "data" in a else {}
     styles: dict[str, dict[str, Any]] = {
         "haslam": {"unit": "K", "signed": False, "cmap": "inferno"},

@@ -11,6 +11,8 @@ import numpy as np
 from ..maps._spectra import cut_spectra
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, RotationMeasure
+from ._comparison_numbers import agreement, logarithmic
+from ._low_frequencies import FREQUENCIES as LOW, low as _low
 from ._run import Sky
 
 _PLANE = 10.0
@@ -24,43 +26,6 @@ class Comparison(NamedTuple):
     arrays: dict[str, np.ndarray]
     spectra: dict[str, tuple[np.ndarray, np.ndarray]] | None = None
     """C_l of data and of model off the plane, by name."""
-
-
-def agreement(model: np.ndarray, data: np.ndarray) -> dict[str, Any]:
-    """How a model follows data: the best scale, the line, Pearson's r, what is left over.
-
-    `scale` minimises |data - scale model|; `residual` is the rms of what that leaves, in units of
-    the rms of the data; `slope`, `offset`: the line data = slope model + offset.
-    """
-    size = float(np.sqrt(np.mean(data**2)))
-    power = float(np.sum(model**2))
-    scale = float(np.sum(model * data)) / power if power > 0 else 0.0
-    varies = float(np.std(model)) > 0 and float(np.std(data)) > 0
-    slope, offset = np.polyfit(model, data, 1) if varies else (0.0, float(np.mean(data)))
-    return {
-        "n": int(data.size),
-        "scale": scale,
-        "correlation": float(np.corrcoef(model, data)[0, 1]) if varies else 0.0,
-        "slope": float(slope),
-        "offset": float(offset),
-        "data_rms": size,
-        "model_rms": float(np.sqrt(np.mean(model**2))),
-        "residual": float(np.sqrt(np.mean((data - scale * model) ** 2))) / size,
-    }
-
-
-def logarithmic(model: np.ndarray, data: np.ndarray) -> dict[str, Any]:
-    """Ratio of positive quantities: median of data / model, and half the 16-84 % range in dex."""
-    use = (model > 0) & (data > 0)
-    ratio = np.log10(data[use] / model[use])
-    low, middle, high = np.percentile(ratio, [16, 50, 84])
-    logs = np.corrcoef(np.log10(model[use]), np.log10(data[use]))[0, 1]
-    return {
-        "n": int(use.sum()),
-        "median_ratio": float(10**middle),
-        "scatter_dex": float(0.5 * (high - low)),
-        "correlation_of_logarithms": float(logs),
-    }
 
 
 def _latitude(nside: int) -> np.ndarray:
@@ -189,12 +154,27 @@ def _whole_sky(sky: Sky, nside: int) -> Sightlines:
     return Sightlines.healpix(nside, **sky.geometry)
 
 
-COMPARISONS = {"pulsars": pulsars, "haslam": haslam, "wmap": wmap, "faraday": faraday}
+def low(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
+    """The sky from 40 to 1420 MHz: brightness and spectral index by region."""
+    return Comparison(*_low(sky, data))
+
+
+COMPARISONS = {
+    "pulsars": pulsars,
+    "haslam": haslam,
+    "low": low,
+    "wmap": wmap,
+    "faraday": faraday,
+}
 """Every comparison by name."""
+
+FREQUENCIES = {"low": LOW}
+"""GHz, of comparisons whose physics depend on them."""
 
 TITLES = {
     "pulsars": "Dispersion measures of pulsars with independent distances",
     "haslam": "The sky at 408 MHz (Remazeilles et al. 2015)",
+    "low": "The sky from 40 to 1420 MHz (LFSM, GSM2008, surveys of 5 degrees)",
     "wmap": "Polarisation at 23 GHz (WMAP nine-year)",
     "faraday": "Rotation measures of extragalactic sources",
 }

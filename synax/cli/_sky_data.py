@@ -12,18 +12,32 @@ import numpy as np
 
 from ._console import BadInput
 
-FILES = {
-    "pulsars": ("pulsars_psrcat167.npz", ("l", "b", "dm", "dist_indep", "dist_indep_kind")),
-    "haslam": ("haslam408_dsds_n64.npz", ("T_gal_n32",)),
-    "wmap": ("wmapK_pol_pysm_n64.npz", ("Q_lp_n32", "U_lp_n32")),
-    "faraday": ("rm_egs_binned_n16.npz", ("RM", "sigma", "n")),
+_LOW = {
+    "lfsm": ("lfsm_n64.npz", ("T40", "T50", "T74", "T150", "T408")),
+    "gsm": ("gsm2008_n64.npz", ("T45", "T150", "T408", "T1420")),
+    "five": ("surveys_5deg_n16.npz", ("T150", "T408", "T1420")),
 }
-"""File of each comparison and the arrays it needs."""
+
+FILES = {
+    "pulsars": {"": ("pulsars_psrcat167.npz", ("l", "b", "dm", "dist_indep", "dist_indep_kind"))},
+    "haslam": {"": ("haslam408_dsds_n64.npz", ("T_gal_n32",))},
+    "low": _LOW,
+    "wmap": {"": ("wmapK_pol_pysm_n64.npz", ("Q_lp_n32", "U_lp_n32"))},
+    "faraday": {"": ("rm_egs_binned_n16.npz", ("RM", "sigma", "n"))},
+}
+"""Files of each comparison and the arrays it needs, by what their names are preceded by."""
 
 
 def read(name: str, folder: Path) -> dict[str, np.ndarray]:
     """The arrays of one comparison; `BadInput` naming the file and what it lacks."""
-    file, keys = FILES[name]
+    found: dict[str, np.ndarray] = {}
+    for prefix, (file, keys) in FILES[name].items():
+        arrays = _read(name, folder, file, keys)
+        found |= {f"{prefix}_{key}" if prefix else key: value for key, value in arrays.items()}
+    return found
+
+
+def _read(name: str, folder: Path, file: str, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     path = folder / file
     if not path.is_file():
         raise BadInput(f"--data '{folder}': the comparison '{name}' needs {file} there")

@@ -30,6 +30,10 @@ from ._power_law import (
     spectral_factor as spectral_factor,
 )
 from ._process import AbstractProcess as AbstractProcess, Plasma as Plasma
+from ._rotativity import (
+    power_law_rotativity as power_law_rotativity,
+    relativistic_rotativity as relativistic_rotativity,
+)
 from ._self_absorption import SelfAbsorption as SelfAbsorption
 from ._spectral import (
     AbstractSpectralEmissivity as AbstractSpectralEmissivity,
@@ -41,7 +45,6 @@ from ._spectral import (
 from ._spectrum import (
     absorptivity as absorptivity,
     emissivity as emissivity,
-    relativistic_rotativity as relativistic_rotativity,
 )
 from ._synchrotron import (
     AbstractEmissivity as AbstractEmissivity,

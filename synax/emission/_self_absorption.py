@@ -3,21 +3,25 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import safe_sqrt
+from .. import _constants as const
+from .._numerics._math import log, safe_sqrt
 from ..cosmic_rays import AbstractPowerLaw
 from ..transfer._base import Coefficients
 from ._polarised import cold_rotativity, power_law_coefficients
+from ._power_law import X_FACTOR
 from ._process import AbstractProcess, Plasma
+from ._rotativity import converting_share, rotating_share
 from ._spectral import AbstractSpectralEmissivity
 
 
 class SelfAbsorption(AbstractProcess):
-    """What relativistic electrons absorb, their circular emission, and conversion by cold ones.
+    """What relativistic electrons absorb and rotate, their circular emission, and conversion.
 
     Absorption of all Stokes parameters, j_V and a_V of a power law of all energies in closed form;
     for other spectra a_I and a_P from their table (V of their emission, 1e-3 and less of I, is left
-    out). Conversion needs thermal electrons. The regular field alone counts: unresolved
-    turbulence, if any, is not in these terms.
+    out). Conversion by cold and by relativistic electrons, rotation by the latter (it is less than
+    1e-3 of that by thermal electrons in the Galaxy, and in the rotation measure too). The regular
+    field alone counts.
 
     **Reference:** Westfold 1959, ApJ 130, 241; Legg & Westfold 1968, ApJ 154, 499; Sazonov 1969,
     Sov. Astron. 13, 396.
@@ -48,13 +52,20 @@ class SelfAbsorption(AbstractProcess):
             found = power_law_coefficients(strength, index, across, nu, along)
             total, polarised, lost_circular = found.absorption
             circular = found.emission[2]
+            level = log(X_FACTOR * nu / jnp.where(positive, across, 1.0))
+            share = jnp.where(positive, converting_share(index, level), 0.0)
+            rotating, converting = strength * rotating_share(index), strength * share
         else:
             *_, total, polarised = self.electrons.coefficients(plasma.position, squared, nu)
             total, polarised = total * squared, polarised * squared
-        conversion = (None, None)
+            rotating, converting = self.electrons.hot_densities(plasma.position)
         if plasma.density is not None:
-            rate, _ = cold_rotativity(plasma.density, across, along, nu)
-            conversion = (rate * cosine, rate * sine)
+            converting = converting + plasma.density
+        rate, _ = cold_rotativity(converting, across, along, nu)
+        conversion = (rate * cosine, rate * sine)
+        rotation = (const.FARADAY_CONSTANT * rotating) * along
         absorption = (total, polarised * cosine, polarised * sine, lost_circular)
         emission = (None, None, None, circular)
-        return Coefficients(emission=emission, absorption=absorption, conversion=conversion)
+        return Coefficients(
+            emission=emission, absorption=absorption, rotation=rotation, conversion=conversion
+        )

@@ -20,8 +20,10 @@ from ..cosmic_rays import (
 )
 from ..fields._domain import Box
 from ..fields._field import AbstractField, AbstractScalarField
+from ..fields._grid import GridField
 from ._power_law import X_FACTOR
 from ._process import Plasma
+from ._rotativity import hot_densities, hot_kernels
 from ._spectrum import integrals
 from ._spectrum_table import (
     TINY,
@@ -86,6 +88,10 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
         `frequency` (GHz) broadcast against it. B_perp = 0 gives 0.
         """
 
+    @abc.abstractmethod
+    def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
+        """Cold electrons (cm^-3) that rotate and that convert as these do, with `absorbing`."""
+
 
 class SpectralTable(AbstractSpectralEmissivity):
     """A spectrum of the same shape everywhere, times a normalisation C(x): a table of one axis.
@@ -97,9 +103,15 @@ class SpectralTable(AbstractSpectralEmissivity):
     normalisation: AbstractField
     table: Float[Array, " size"]
     last_gamma: Float[Array, ""]
+    hot: Float[Array, "2"]
+    """`hot_densities` for C = 1."""
     grid: Grid = eqx.field(static=True)
     turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
+
+    def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
+        strength = self.normalisation(position)
+        return self.hot[0] * strength, self.hot[1] * strength
 
     def coefficients(
         self, position: Float[Array, "3 *points"], b_perp_squared: Values, frequency: Values
@@ -129,10 +141,16 @@ class SpectralGrid(AbstractSpectralEmissivity):
     table: Float[Array, " size"]
     box: Box
     last_gamma: Float[Array, ""]
+    hot: tuple[GridField, GridField]
+    """`hot_densities` at the nodes."""
     shape: tuple[int, int, int] = eqx.field(static=True)
     grid: Grid = eqx.field(static=True)
     turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
+
+    def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
+        rotating, converting = self.hot
+        return rotating(position), converting(position)
 
     def coefficients(
         self, position: Float[Array, "3 *points"], b_perp_squared: Values, frequency: Values
@@ -191,6 +209,9 @@ class DirectSpectrum(AbstractSpectralEmissivity):
     turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
 
+    def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
+        return hot_densities(self.cosmic_rays, position)
+
     def coefficients(
         self, position: Float[Array, "3 *points"], b_perp_squared: Values, frequency: Values
     ) -> tuple[Values, ...]:
@@ -242,7 +263,8 @@ def _uniform_table(
         level, rate = jnp.log(kept), grid.step * slope / kept
         columns += cubic(level[:-1], level[1:] - level[:-1], rate[:-1], rate[1:])
     table = jnp.stack(columns, axis=-1).ravel()
-    return SpectralTable(_Strength(cosmic_rays), table, at[-1], grid, turbulence, absorbing)
+    hot = jnp.stack([jnp.sum(number * kernel) for kernel in hot_kernels(at)])
+    return SpectralTable(_Strength(cosmic_rays), table, at[-1], hot, grid, turbulence, absorbing)
 
 
 def _grid_table(
@@ -258,7 +280,10 @@ def _grid_table(
     sums = table_sums(number, number / at[:, None], gamma, grid, absorbing)
     table = jnp.moveaxis(jnp.stack(sums, axis=-1), 0, 1).ravel()
     box, shape = cosmic_rays.box, tuple(shape)
-    return SpectralGrid(table, box, at[-1], shape, grid, turbulence, absorbing)
+    densities = (jnp.tensordot(kernel, number, 1).reshape(shape) for kernel in hot_kernels(at))
+    rotating, converting = (GridField(x, box) for x in densities)
+    hot = (rotating, converting)
+    return SpectralGrid(table, box, at[-1], hot, shape, grid, turbulence, absorbing)
 
 
 class _Strength(AbstractScalarField):

@@ -18,7 +18,7 @@ from jaxtyping import Array, Float
 
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw, energies
 from ._kernels import synchrotron_kernels
-from ._polarised import cold_rotativity, power_law_coefficients
+from ._polarised import power_law_coefficients
 from ._power_law import ABSORPTION_FACTOR, EMISSION_FACTOR, X_FACTOR
 
 Values = Float[Array, "..."]
@@ -137,35 +137,3 @@ def absorptivity(
     found, field, frequency = _at(cosmic_rays, position, b_perp, frequency)
     factor = ABSORPTION_FACTOR * field / (frequency * frequency)
     return factor * found.absorbed, factor * found.absorbed_polarised
-
-
-def relativistic_rotativity(
-    cosmic_rays: AbstractCosmicRays,
-    position: Float[Array, "3 *points"],
-    b_perp: Values,
-    b_parallel: Values,
-    frequency: Values,
-) -> tuple[Values, Values]:
-    """Faraday conversion and rotation by relativistic electrons of any isotropic spectrum.
-
-    The cold forms with their density inside an integral over the spectrum: times
-    arccosh(gamma)/(gamma sqrt(gamma^2 - 1)) for rho_V (sharp edges of the spectrum included) and
-    times 2 gamma - 1/gamma for rho_Q. Both hold for frequencies far above the critical frequency
-    of all electrons; near and below it rho_Q is smaller and changes sign at 0.75 of it.
-
-    **Arguments:** as for `cold_rotativity`; `cosmic_rays` and `position` in place of the density.
-
-    **Returns** (rho_Q, rho_V), rad/kpc.
-
-    **Reference:** Shcherbakov 2008, ApJ 688, 695; Huang & Shcherbakov 2011, MNRAS 416, 2574.
-    """
-    gamma, weight = (jnp.asarray(x, position.dtype) for x in energies(cosmic_rays))
-    number = cosmic_rays.spectrum(gamma, position)
-    spread = lambda x: x.reshape(-1, *(1,) * (number.ndim - 1))
-    momentum = jnp.sqrt((gamma - 1.0) * (gamma + 1.0))
-    slow = jnp.arcsinh(momentum) / (gamma * momentum)
-    rotating = jnp.sum(number * spread(weight * slow), axis=0)
-    converting = jnp.sum(number * spread(weight * (2.0 * gamma - 1.0 / gamma)), axis=0)
-    conversion, _ = cold_rotativity(converting, b_perp, b_parallel, frequency)
-    _, rotation = cold_rotativity(rotating, b_perp, b_parallel, frequency)
-    return conversion, rotation
