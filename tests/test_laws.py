@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings, strategies as st
 from jaxtyping import Array, Float
 
 import synax
@@ -44,8 +45,8 @@ def rays():
     return synax.Sightlines.from_lonlat(l, b, domain=synax.Box((12.0, 12.0, 4.0)))
 
 
-def sky(steps=24, density=0.003, **kwargs):
-    fields = (Swirl(jnp.asarray(3.0)), Smooth(jnp.asarray(density)))
+def sky(steps=24, density=0.003, b0=3.0, **kwargs):
+    fields = (Swirl(jnp.asarray(b0)), Smooth(jnp.asarray(density)))
     cosmic_rays = synax.cosmic_rays.WMAP(r0=8.0, z0=3.0)
     return synax.Synchrotron(*fields, cosmic_rays, steps=steps, **kwargs)
 
@@ -137,6 +138,48 @@ def test_a_thick_thermal_slab_shines_with_its_temperature(rays):
         assert float(ratio.min()) > 0
         expected = -np.expm1(-np.asarray(seen.optical_depth))
         np.testing.assert_allclose(ratio, expected, rtol=0.05 if steps == 3 else 1e-3)
+
+
+@settings(max_examples=10, deadline=None, derandomize=True)
+@given(
+    density=st.floats(1e-4, 3.0),
+    temperature=st.floats(3e3, 2e4),
+    frequency=st.floats(0.002, 2.0),
+)
+def test_gas_shines_with_its_temperature_at_any_depth(density, temperature, frequency):
+    """T (1 - exp(-tau)) for one temperature and any density: Planck's law for h nu << k T."""
+    l, b = np.array([30.0, 77.0, 141.0, 250.0, 20.0, 300.0]), np.array([2.0, 9, -5, 30, -70, 5])
+    rays = synax.Sightlines.from_lonlat(l, b, domain=synax.Box((12.0, 12.0, 4.0)))
+    fields = (Swirl(jnp.asarray(3.0)), Smooth(jnp.asarray(density)))
+    gas = synax.FreeFree(temperature, 1e-3)
+    dark = synax.cosmic_rays.Uniform(1e-30)
+    seen = synax.Synchrotron(*fields, dark, free_free=gas, steps=40).observe(rays, frequency)
+    tau = np.asarray(seen.optical_depth)
+    np.testing.assert_allclose(seen.stokes.I, -temperature * np.expm1(-tau), rtol=3e-3)
+
+
+@pytest.mark.filterwarnings("ignore::synax.SynaxWarning")  # of free-free where it is left out
+@settings(max_examples=8, deadline=None, derandomize=True)
+@given(
+    density=st.floats(1e-4, 0.1),
+    b0=st.floats(0.1, 30.0),
+    filling=st.floats(-7.0, 0.0),
+    frequency=st.floats(-3.0, 2.0),
+)
+def test_light_is_never_more_than_polarised(density, b0, filling, frequency):
+    """I >= sqrt(Q^2 + U^2 + V^2) under each law, 1 MHz to 100 GHz, thin and thick."""
+    l, b = np.array([30.0, 77.0, 141.0, 250.0, 20.0, 300.0]), np.array([2.0, 9, -5, 30, -70, 5])
+    rays = synax.Sightlines.from_lonlat(l, b, domain=synax.Box((12.0, 12.0, 4.0)))
+    nu = jnp.asarray([10.0**frequency, 1.3 * 10.0**frequency])
+    gas = synax.FreeFree(8000.0, 10.0**filling)
+    seen = []
+    for options in ({}, {"free_free": gas}, {"free_free": gas, "transfer": synax.Polarised()}):
+        seen.append(sky(24, density, b0, **options)(rays, nu))
+    seen.append(sky(24, density, b0, self_absorption=True).observe(rays, nu[0]).stokes)
+    for s in seen:
+        polarised = s.Q**2 + s.U**2 + (0.0 if s.V is None else s.V**2)
+        assert float(jnp.min(s.I)) > 0
+        assert np.all(np.asarray(polarised <= (s.I * (1 + 1e-12)) ** 2))
 
 
 def test_any_spectrum_emits(rays):

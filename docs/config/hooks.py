@@ -319,14 +319,48 @@ def comparison():
             for name, found in nested.items():
                 if isinstance(found, dict) and "n" in found:
                     rows.append({"sample": f"{sample} {name}".strip(), **found})
-        parts += [
-            f"## {record['title']}",
-            _table(rows, [k for k in _COLUMNS if any(k in r for r in rows)]),
-        ]
+        if record["comparison"] == "low":
+            parts += [f"## {record['title']}", _low(record["numbers"])]
+            rows = None
+        if rows is not None:
+            parts += [
+                f"## {record['title']}",
+                _table(rows, [k for k in _COLUMNS if any(k in r for r in rows)]),
+            ]
         picture = f"images/compare-{record['comparison']}.png"
         if (DOCS / picture).exists():
             parts.append(f"![{record['title']}: data and model]({picture}){{ .figure }}")
     return "\n\n".join(parts)
+
+
+def _low(numbers):
+    """Three tables: brightness, spectral index, and how bright the plane is."""
+    inner, away = "inner plane", "|b| > 10"
+    bright = [
+        {
+            "survey": name,
+            f"data / model, {away}": found[away]["median_ratio"],
+            "its correlation": found[away]["correlation"],
+            f"data / model, {inner}": found[inner]["median_ratio"],
+            "and correlation": found[inner]["correlation"],
+        }
+        for name, found in numbers["brightness"].items()
+    ]
+    regions = ("|b| > 60", away, inner)
+    index = [
+        {"index": name}
+        | {
+            f"{r}: {who}": found[r].get(f"{who}_index", "")
+            for r in regions
+            for who in ("data", "model")
+        }
+        for name, found in numbers["spectral index"].items()
+    ]
+    plane = [
+        {"plane over poles": nu, "data": x.get("data_ratio", ""), "model": x["model_ratio"]}
+        for nu, x in numbers["plane over poles"].items()
+    ]
+    return "\n\n".join(part for rows in (bright, index, plane) for part in _tables(rows))
 
 
 def calibration():
@@ -471,7 +505,7 @@ _COLUMNS = {
 
 
 def _table(rows, columns):
-    lines = ["| " + " | ".join(_heading(c) for c in columns) + " |"]
+    lines = ["| " + " | ".join(_cell(_heading(c)) for c in columns) + " |"]
     lines += ["|---" * len(columns) + "|"]
     for row in rows:
         lines.append("| " + " | ".join(_cell(_number(row.get(c, ""))) for c in columns) + " |")

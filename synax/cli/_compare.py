@@ -171,9 +171,9 @@ def _spectra(found: dict[str, Any]) -> dict[str, Any]:
 def _show(record: dict[str, Any]) -> None:
     from rich.table import Table
 
-    from ._compare_page import SHOWN, numbers_table
+    from ._compare_page import SHOWN, numbers_table, shortened
 
-    columns, rows = numbers_table(record["numbers"])
+    columns, rows = numbers_table(shortened(record))
     table = Table(title=record["title"], title_justify="left")
     table.add_column("where")
     for key in columns:

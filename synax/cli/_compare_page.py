@@ -18,6 +18,8 @@ SHOWN = {
     "rank_correlation": "rank corr.",
     "within_a_factor_2": "within x2",
     "median_difference_deg": "angle (deg)",
+    "data_index": "data index",
+    "model_index": "model index",
 }
 """The numbers that tables show, and what they are called there."""
 
@@ -35,12 +37,25 @@ def page(title: str, records: list[dict[str, Any]], figures: dict[str, Any]) -> 
     for record in records:
         name = record["comparison"]
         parts.append(f"<h2>{html.escape(record['title'])}</h2>")
-        columns, rows = numbers_table(record["numbers"])
+        columns, rows = numbers_table(shortened(record))
         parts.append(table(["where", *(SHOWN[c] for c in columns)], rows))
         parts.append(image(figures[name], record["title"]))
     text = html.escape(json.dumps(records[0]["configuration"], indent=2))
     parts.append(f"<details><summary>as it was run</summary><pre>{text}</pre></details>")
     return document(title, parts)
+
+
+def shortened(record: dict[str, Any]) -> dict[str, Any]:
+    """The numbers that tables show: of the comparison below 1.5 GHz, those of two regions."""
+    numbers = record["numbers"]
+    if record["comparison"] != "low":
+        return numbers
+    tables = numbers["brightness"] | numbers["spectral index"]
+    return {
+        f"{name}, {region}": found[region]
+        for name, found in tables.items()
+        for region in ("|b| > 10", "inner plane")
+    }
 
 
 def numbers_table(numbers: dict[str, Any]) -> tuple[list[str], list[list[str]]]:

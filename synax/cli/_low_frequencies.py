@@ -120,7 +120,7 @@ def _regions(l: Map, b: Map) -> dict[str, np.ndarray]:
     }
 
 
-def _index(first: Map, second: Map, low: float, high: float) -> Map:
+def _index(first: Map, second: Map, low: int, high: int) -> Map:
     """d ln T / d ln nu in each pixel; NaN where a temperature is not positive."""
     use = (first > 0) & (second > 0)
     ratio = np.log(np.where(use, second, 1.0) / np.where(use, first, 1.0))
