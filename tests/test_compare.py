@@ -41,8 +41,8 @@ def made_up(tmp_path_factory):
     maps = np.asarray(thick(synax.Sightlines.healpix(16), np.asarray(low.FREQUENCIES)).I)
     maps = dict(zip(low.FREQUENCIES, maps, strict=True))
     for survey, file in zip(low.SURVEYS, ("lfsm", "gsm2008", "surveys_5deg"), strict=True):
-        behind = {nu: low._behind(nu * 1e-3, survey.cmb) for nu in survey.megahertz}
-        arrays = {f"T{nu}": 2.0 * maps[nu * 1e-3] + behind[nu] for nu in survey.megahertz}
+        behind = {nu: low._behind(nu / 1000, survey.cmb) for nu in survey.megahertz}
+        arrays = {f"T{nu}": 2.0 * maps[nu / 1000] + behind[nu] for nu in survey.megahertz}
         np.savez(folder / f"{file}_n{16 if survey.prefix == 'five' else 64}.npz", **arrays)
     rm = np.asarray(synax.RotationMeasure(magnetic, electrons, steps=steps)(rays))
     rm = -0.5 * healpy.ud_grade(rm, 16)

@@ -44,7 +44,7 @@ ALONE = ((3, 10), (10, 40), (10, 408))
 _MEGAHERTZ = sorted(
     {nu for s in SURVEYS for nu in s.megahertz} | {nu for pair in ALONE for nu in pair}
 )
-FREQUENCIES = tuple(nu * 1e-3 for nu in _MEGAHERTZ)
+FREQUENCIES = tuple(nu / 1000 for nu in _MEGAHERTZ)
 """GHz, of the model's maps."""
 
 
@@ -59,7 +59,7 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str
     for survey in SURVEYS:
         for nu in survey.megahertz:
             given = np.asarray(data[f"{survey.prefix}_T{nu}"], float)
-            behind = _behind(nu * 1e-3, survey.cmb)
+            behind = _behind(nu / 1000, survey.cmb)
             measured[f"{survey.prefix}_{nu}"] = healpy.ud_grade(given, NSIDE) - behind
     l, b = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2), lonlat=True)
     regions = _regions(l, b)
