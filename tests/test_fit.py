@@ -70,6 +70,7 @@ def test_a_fit_says_whether_it_is_one():
     np.testing.assert_allclose(found.errors["weights"], np.sqrt(np.diag(covariance)), rtol=1e-6)
     scale = np.sqrt(np.outer(np.diag(covariance), np.diag(covariance)))
     np.testing.assert_allclose(found.goodness.correlation, covariance / scale, atol=1e-8)
+    assert "<th>error</th><th>unit</th>" in found._repr_html_()
     assert "strongest correlation" in repr(found) and "good: chi^2" in repr(found)
     wrong = eqx.tree_at(lambda p: p.likelihood.data, posterior, posterior.likelihood.data + 2.0)
     with pytest.warns(synax.ConvergenceWarning, match="bad: chi.* times the noise"):
