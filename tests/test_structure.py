@@ -22,7 +22,7 @@ def galaxy(strength=3.0, striation=0.5, length=0.03, **settings):
 
 def test_a_periodic_field_repeats_without_a_seam():
     box = synax.Box((1.0, 1.0, 1.0))
-    grid = synax.magnetic.GaussianRandom(jax.random.key(0), box, (16, 16, 16)).realize()
+    grid = synax.magnetic.GaussianRandom(jax.random.key(0), box, (16, 16, 16)).grid()
     field = repeated(grid)
     period = 2.0 * 16 / 15
     x = jnp.asarray(np.random.default_rng(0).uniform(-3, 3, (3, 50)))

@@ -94,9 +94,7 @@ def realisation(
     outer = float(length) / INTEGRAL_SCALE
     half = 0.5 * float(periods) * outer * (nodes - 1) / nodes
     box, shape = Box((half, half, half)), (nodes,) * 3
-    grids = [
-        GaussianRandom(k, box, shape, outer_scale=outer).realize() for k in jax.random.split(key)
-    ]
+    grids = [GaussianRandom(k, box, shape, outer_scale=outer).grid() for k in jax.random.split(key)]
     one = math.sqrt(3.0) * grids[1].values[0]  # a component of a solenoidal field
     striated = GridField(one, box, unit="")
     patterns = [_everywhere(grid) for grid in (grids[0], striated)]

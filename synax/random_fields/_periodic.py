@@ -48,7 +48,7 @@ class Periodic(AbstractField):
 def repeated(grid: GridField) -> Periodic:
     """A grid made by Fourier series, which repeats after its box's side plus one spacing.
 
-    **Arguments:** `grid`: node-centred, such as `magnetic.GaussianRandom(...).realize()`.
+    **Arguments:** `grid`: node-centred, such as `magnetic.GaussianRandom(...).grid()`.
 
     **Returns** the field over all space, shifted by half a spacing.
     """
