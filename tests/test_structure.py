@@ -48,12 +48,22 @@ def test_the_field_has_the_strength_and_the_striation_of_the_turbulence():
     np.testing.assert_allclose(field(x), expected, rtol=1e-12)
 
 
-def test_the_correlation_length_is_the_turbulences():
-    """int_0^inf of the correlation of the component along the separation, by its spectrum."""
+def test_the_correlation_length_is_that_of_the_waves_on_the_grid():
+    """The limit by its integral; a grid by the correlation of its own waves along an axis."""
     u = np.geomspace(1e-6, 1e8, 20001)
     energy = u**2 / (1 + u**2) ** (11 / 6)
-    ratio = 0.375 * np.trapezoid(energy / u, u) / np.trapezoid(energy, u)
-    assert _structure.INTEGRAL_SCALE == pytest.approx(ratio, rel=1e-5)
+    limit = 0.375 * np.trapezoid(energy / u, u) / np.trapezoid(energy, u)
+    coarse, fine = (_structure.integral_scale(n, 3.0) for n in (24, 96))
+    assert limit < fine < coarse < 2.0 * limit
+    box = synax.Box((0.5, 0.5, 0.5))
+    found = []
+    for k in range(8):
+        made = synax.magnetic.GaussianRandom(jax.random.key(k), box, (32,) * 3, outer_scale=0.2)
+        power = np.abs(np.fft.fftn(made.grid().values[0])) ** 2
+        found.append(0.5 * (32 / 31) / 0.2 * power[0].sum() / power.sum())
+    error = np.std(found) / 8**0.5
+    expected = _structure.integral_scale(32, (32 / 31) / 0.2)
+    assert abs(np.mean(found) - expected) < 3.0 * error + 0.05 * expected
 
 
 def test_what_cannot_be_realised_is_refused():

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import synax
 from synax.emission import (
     correlated_moments,
     integral_scale,
@@ -153,3 +154,19 @@ def test_integral_scale(rows):
     found = integral_scale(beta, jnp.ones_like(beta), ratio)
     assert np.allclose(found[regular], rows["scale_solenoidal_k0"][regular], rtol=1e-10)
     assert np.allclose(found[regular] / 1.5, rows["scale_independent_k0"][regular], rtol=1e-10)
+
+
+def test_derivatives_are_finite_where_the_regular_field_all_but_vanishes():
+    """A halo that fades as exp(-z_min/|z|) has fields whose square is no number any more."""
+    rays = synax.Sightlines.from_lonlat([40.0], [30.0])
+    turbulence = synax.Turbulence(2.0, striation=0.5)
+
+    def seen(b):
+        field = synax.magnetic.Uniform(b * jnp.array([0.0, 1.0, 0.5]))
+        parts = (field, None, synax.cosmic_rays.Uniform(1e-5, spectral_index=3.0))
+        stokes = synax.Synchrotron(*parts, turbulence=turbulence, steps=2)(rays, 23.0)
+        return jnp.stack([stokes.I[0], stokes.Q[0], stokes.U[0]])
+
+    slope = jax.jit(jax.jacfwd(seen))
+    for b in (0.0, 1e-160, 1e-100, 1e-70, 1e-30):
+        assert np.all(np.isfinite(slope(b))), b

@@ -67,7 +67,8 @@ class ClosedForm(AbstractEmissivity):
         boost = 1.0
         if striation is not None:
             enlarged = striated_square(squared, striation * squared, index, cubic)
-            positive = squared > 0
+            # the quotient's derivative holds the square of what it divides by
+            positive = squared > jax.numpy.finfo(squared.dtype).tiny ** 0.5
             safe = jax.numpy.where(positive, squared, 1.0)
             boost = jax.numpy.where(positive, enlarged, 1.0) / safe
             boost = jax.numpy.where(positive, boost, 1.0)

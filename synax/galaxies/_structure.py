@@ -5,6 +5,7 @@ from typing import Any
 
 import equinox as eqx
 import jax
+import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
 from .. import _checks as checks
@@ -19,8 +20,6 @@ from ..magnetic import GaussianRandom
 from ..random_fields._periodic import Periodic, repeated
 from ..simulators import Synchrotron
 
-INTEGRAL_SCALE = 0.178293
-"""L_c over the outer scale, of E(k) ~ u^2 / (1 + u^2)^(11/6): (3/8) int E/u du / int E du."""
 _TURN = (0.71, 0.53, 0.37)
 """Rotation vector (rad) of the patterns: no axis of theirs lies in the plane or across it."""
 
@@ -58,8 +57,8 @@ def realisation(
 
     The turbulence becomes a field: its isotropic part a divergence-free Gaussian pattern with
     Kolmogorov's spectrum, times the strength; its striated part the regular field times a random
-    number with that spectrum. The correlation length L_c is the turbulence's (outer scale
-    L = L_c / 0.178). The patterns fill a cube of `periods` outer scales and are repeated beyond it.
+    number with that spectrum. The correlation length L_c is the turbulence's, of the waves that the
+    grid holds (outer scale L = 3.7 L_c with 12 nodes in it, 5.6 L_c with very many). The patterns fill a cube of `periods` outer scales and are repeated beyond it.
     The mean over keys is the Galaxy's own map, as far as cells resolve L: take steps near L / 2
     where it matters (`GradedSteps` are that fine within some kpc).
 
@@ -91,7 +90,7 @@ def realisation(
     nodes = checks.integer("nodes", nodes, minimum=16)
     if not periods >= 2.0:
         raise ValueError(f"periods must be at least 2, got {periods}")
-    outer = float(length) / INTEGRAL_SCALE
+    outer = float(length) / integral_scale(nodes, float(periods))
     half = 0.5 * float(periods) * outer * (nodes - 1) / nodes
     box, shape = Box((half, half, half)), (nodes,) * 3
     grids = [GaussianRandom(k, box, shape, outer_scale=outer).grid() for k in jax.random.split(key)]
@@ -101,6 +100,22 @@ def realisation(
     field = RealisedField(galaxy.magnetic, turbulence.strength, turbulence.striation, *patterns)
     where = lambda g: (g.magnetic, g.turbulence)
     return eqx.tree_at(where, galaxy, (field, None), is_leaf=lambda x: x is None)
+
+
+def integral_scale(nodes: int, periods: float) -> float:
+    """L_c over the outer scale of a pattern: half its side times the power of waves across an axis.
+
+    In the limit of many nodes it is (3/8) int E/u du / int E du = 0.178, E = u^2 / (1 + u^2)^(11/6);
+    a grid leaves out the short waves, and what it has is longer.
+    """
+    k = np.fft.fftfreq(nodes, 1.0 / nodes) / periods
+    along, k_y, k_z = np.meshgrid(k, k, np.abs(k[: nodes // 2 + 1]), indexing="ij", sparse=True)
+    square = along**2 + k_y**2 + k_z**2
+    twice = np.where((k_z == 0) | (2 * k_z * periods == nodes), 1.0, 2.0)  # half of the waves
+    power = twice * (1.0 + square) ** (-11.0 / 6.0)
+    power[0, 0, 0] = 0.0
+    share = 1.0 - along**2 / np.where(square > 0, square, 1.0)
+    return float(0.5 * periods * np.sum(power[0]) / np.sum(power * share))
 
 
 def _everywhere(grid: GridField) -> AbstractField:
