@@ -64,11 +64,14 @@ class ClosedForm(AbstractEmissivity):
             power = field_power(squared, index)
             return squared * power, power
         isotropic, striation = self.turbulence.variances(plasma)
+        # derivatives of quotients hold the square of what they divide by: below this it is no number
+        squared = jax.numpy.where(
+            squared > jax.numpy.finfo(squared.dtype).tiny ** 0.5, squared, 0.0
+        )
         boost = 1.0
         if striation is not None:
             enlarged = striated_square(squared, striation * squared, index, cubic)
-            # the quotient's derivative holds the square of what it divides by
-            positive = squared > jax.numpy.finfo(squared.dtype).tiny ** 0.5
+            positive = squared > 0
             safe = jax.numpy.where(positive, squared, 1.0)
             boost = jax.numpy.where(positive, enlarged, 1.0) / safe
             boost = jax.numpy.where(positive, boost, 1.0)
