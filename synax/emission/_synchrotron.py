@@ -64,7 +64,7 @@ class ClosedForm(AbstractEmissivity):
             power = field_power(squared, index)
             return squared * power, power
         isotropic, striation = self.turbulence.variances(plasma)
-        # derivatives of quotients hold the square of what they divide by: below this it is no number
+        # quotients' derivatives hold the square of what they divide by: below this, no number
         squared = jax.numpy.where(
             squared > jax.numpy.finfo(squared.dtype).tiny ** 0.5, squared, 0.0
         )

@@ -59,7 +59,8 @@ def realisation(
     Kolmogorov's spectrum, times the strength; its striated part the regular field times a random
     number with that spectrum. The correlation length L_c is the turbulence's, for the waves that
     the grid holds (outer scale L = 4.0 L_c with the default grid, 5.6 L_c with very many nodes).
-    The patterns fill a cube of `periods` outer scales and are repeated beyond it. The mean over keys is the Galaxy's own map, as far as cells resolve L: take steps near L / 2
+    The patterns fill a cube of `periods` outer scales and are repeated beyond it. The mean over
+    keys is the Galaxy's own map, as far as cells resolve L: take steps near L / 2
     where it matters (`GradedSteps` are that fine within some kpc).
 
     **Arguments:**
