@@ -260,6 +260,30 @@ def test_near_and_far_halves_compose(rays):
         np.testing.assert_allclose(joined[k], getattr(whole, name), rtol=0, atol=2e-4 * scale)
 
 
+def test_composition_in_numbers():
+    """The far light dimmed, depolarised and turned by the near part; columns add; once behind."""
+    nu, kelvin = jnp.array([0.3, 1.0]), 2.7
+    one = lambda *x: jnp.asarray(x)[:, None]
+    near = Light((one(5.0, 2.0), one(1.0, 0.3), one(-0.4, 0.2), None), (one(1.0),),
+                 jnp.array([3.0]), one(0.2, 0.01), jnp.array([0.02]))  # fmt: skip
+    far = Light((one(7.0, 1.0), one(-2.0, 0.5), one(0.7, 0.1), None), (one(4.0),),
+                jnp.array([-8.0]), one(0.4, 0.03), jnp.array([0.05]))  # fmt: skip
+    law = synax.Absorbing(nu, background=jnp.full((2, 1), kelvin))
+    whole = law.compose(near, far)
+    square = (0.299792458 / np.asarray(nu)[:, None]) ** 2
+    dim, p = (
+        np.exp(-np.array([[0.2], [0.01]])),
+        lambda x: np.asarray(x.stokes[1] + 1j * x.stokes[2]),
+    )
+    i = near.stokes[0] + dim * far.stokes[0] - kelvin * dim
+    turned = p(far) * np.exp(2j * square * 3.0 - 2.0 * square**2 * 0.02) * dim
+    np.testing.assert_allclose(whole.stokes[0], i, rtol=1e-13)
+    np.testing.assert_allclose(p(whole), p(near) + turned, rtol=1e-12)
+    assert float(whole.columns[0][0, 0]) == 5.0 and float(whole.rotation_measure[0]) == -5.0
+    np.testing.assert_allclose(whole.optical_depth, one(0.6, 0.04))
+    np.testing.assert_allclose(whole.dispersion, 0.07)
+
+
 def test_a_law_refuses_what_it_cannot_carry(rays):
     with pytest.raises(ValueError, match=r"Thin\(\) cannot carry absorption; use .*Absorbing\(\)"):
         sky(free_free=THERMAL, transfer=synax.Thin())(rays, 0.1)

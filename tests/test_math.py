@@ -8,6 +8,7 @@ from scipy import special
 
 from synax._numerics._erfcx import erfcx
 from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
+from synax.transfer._thin import sinc_moments
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])
@@ -30,6 +31,16 @@ def test_erfcx_matches_scipy(dtype, tolerance):
     expected = 2.0 * x * exact - 2.0 / np.sqrt(np.pi)
     np.testing.assert_allclose(slope[near], expected[near], rtol=2e3 * tolerance)
     assert np.isnan(erfcx(jnp.asarray(-1.0)))
+
+
+def test_moments_of_the_sine_join_their_series():
+    """(sin x)/x and (sin x - x cos x)/2x^2 against more digits, on both sides of x^2 = 0.06."""
+    x = np.linspace(0.1, 0.5, 401)
+    m0, m1 = sinc_moments(jnp.asarray(x))
+    t = x.astype(np.longdouble)
+    np.testing.assert_allclose(m0, (np.sin(t) / t).astype(float), rtol=4e-16)
+    exact = ((np.sin(t) - t * np.cos(t)) / (2 * t * t)).astype(float)
+    np.testing.assert_allclose(m1, exact, rtol=3e-14)  # the closed form cancels 60 ulp
 
 
 def test_axes_diagonals_and_origin():
