@@ -12,10 +12,10 @@ RAYS = synax.Sightlines.from_lonlat([0.0, 20.0], [0.0, 5.0], distance=2.0)
 B = (-1.5, 2.0, 0.7)
 
 
-def slab(electrons, magnetic=None, steps=8):
+def slab(electrons, magnetic=None, steps=8, rays=None, **more):
     magnetic = synax.magnetic.Uniform(B) if magnetic is None else magnetic
-    rays = synax.cosmic_rays.Uniform(1e-5)
-    return synax.Synchrotron(magnetic, electrons, rays, steps=synax.UniformSteps(steps))
+    rays = synax.cosmic_rays.Uniform(1e-5) if rays is None else rays
+    return synax.Synchrotron(magnetic, electrons, rays, steps=synax.UniformSteps(steps), **more)
 
 
 @pytest.fixture(scope="module")
@@ -70,6 +70,73 @@ def test_a_screen_in_front_of_a_slab_moves_it():
         assert abs(column[peak] - half[k]) < abs(half[k]) / depth
 
 
+def below(spectrum):
+    """The part of the emission of each ray below the upper end of each bin, and those ends."""
+    ends = spectrum.phi + 0.5 * spectrum.widths
+    return ends, np.cumsum(spectrum.widths[:, None] * np.asarray(spectrum.values), axis=0)
+
+
+@pytest.mark.parametrize("strength", [None, 2.0])
+def test_thin_screen_and_external_dispersion(strength):
+    """Emission far behind the rotation: at one depth, or normally distributed about it."""
+    screen = synax.electrons.Uniform(0.02, radius=1.0, center=(-8.3, 0.0, 0.006))
+    source = synax.cosmic_rays.Uniform(1e-5, radius=1.0, center=(-5.3, 0.0, 0.006))
+    turbulence = None if strength is None else synax.Turbulence(strength, 0.0, 0.05)
+    rays = synax.Sightlines.from_lonlat([0.0, 3.0], [0.0, 5.0], distance=5.0)
+    sky = slab(screen, steps=16, rays=source, turbulence=turbulence)
+    seen = synax.FaradaySpectrum(sky, np.arange(-60.0, 90.0, 1.5))(rays, 1.4)
+    ends, part = below(seen)
+    for k, depth in enumerate(np.asarray(seen.rotation_measure)):
+        if strength is None:
+            expected = (ends > depth).astype(float)
+        else:
+            variance = 2 * (811.9 * 0.02) ** 2 * strength**2 / 3 * 0.05  # of 1 kpc
+            model = faraday.ExternalDispersion(depth, np.sqrt(variance))
+            expected = 0.5 * (1 + jax.scipy.special.erf((ends - depth) / np.sqrt(2 * variance)))
+            x = np.array([0.0, 0.01, 0.04])
+            error = np.abs(seen.polarisation(x)[:, k] / seen.total[k] - model.polarisation(x))
+            assert np.max(error) < 2e-3  # the blur of the bins
+        assert np.max(np.abs(part[:, k] / complex(seen.total[k]) - expected)) < 1e-5
+
+
+@pytest.mark.slow
+def test_internal_dispersion_to_second_order():
+    errors = []
+    for steps in (10, 20):
+        sky = slab(
+            synax.electrons.Uniform(0.02), steps=steps, turbulence=synax.Turbulence(2.0, 0.3, 0.05)
+        )
+        seen = synax.FaradaySpectrum(sky, np.arange(-60.0, 120.0, 3.0))(RAYS, 1.4)
+        field = np.asarray(seen.rotation_measure) / (811.9 * 0.02 * 2.0)  # along the ray, uG
+        sigma = np.sqrt(2 * (811.9 * 0.02) ** 2 * (4 / 3 + 0.3 * field**2) * 0.05 * 2.0)
+        fine = np.arange(-61.5, 118.5, 0.01) + 0.005
+        _, part = below(seen)
+        for k in range(2):
+            model = faraday.InternalDispersion(seen.rotation_measure[k], sigma[k])
+            exact = np.cumsum(np.real(model.spectrum(fine)) * 0.01)[299::300]
+            errors.append(np.max(np.abs(part[:, k] / complex(seen.total[k]) - exact)))
+    assert max(errors[2:]) < 1e-3
+    assert all(coarse > 3 * fine for coarse, fine in zip(errors[:2], errors[2:], strict=True))
+
+
+@pytest.mark.slow
+def test_absorbed_emission_is_dimmed_by_what_lies_in_front(found):
+    """Free-free absorption in a uniform slab; a background has no polarisation."""
+    free_free = synax.FreeFree(8000.0, 0.01)
+    sky = slab(synax.electrons.Uniform(0.02), free_free=free_free, background=30.0, steps=12)
+    nu = 0.02
+    dimmed = synax.FaradaySpectrum(sky, found.phi)(RAYS, nu)
+    depth = np.asarray(sky.observe(RAYS, nu).optical_depth)
+    assert np.min(depth) > 0.1
+    bright = found.total * (1.4 / nu) ** 3
+    assert np.max(np.abs(dimmed.total / (bright * -np.expm1(-depth) / depth) - 1)) < 1e-12
+    for k, end in enumerate(np.asarray(found.rotation_measure)):
+        inside = (found.phi > 2.0) & (found.phi < end - 2.0)
+        ratio = dimmed.values[inside, k] / found.values[inside, k] * (nu / 1.4) ** 3
+        expected = np.exp(-depth[k] * found.phi[inside] / end)
+        assert np.max(np.abs(ratio / expected - 1)) < 0.5 * depth[k] / 24  # a piece has one value
+
+
 def test_no_electrons_and_falling_depths():
     phi = np.arange(-60.0, 61.0, 4.0)
     still = synax.FaradaySpectrum(slab(None), phi)(RAYS, 1.4)
@@ -86,13 +153,20 @@ def test_near_and_far_parts_make_the_whole():
     law = faraday._deposit.Deposit(None, jnp.arange(-10.0, 41.0, 2.0))
     step = np.zeros((25, 1))
     step[5:10] = 1.0  # depths 0 to 10
-    light = faraday._deposit.Light
-    parts = light((None, step, 2 * step, None), (np.zeros((1, 1)),) * 2, np.array([10.0]))
-    whole = law.compose(parts, parts)
+    none, one = np.zeros((1, 1)), np.ones(1)
+    part = faraday._deposit.Light(
+        (None, step, 2 * step, None), (none, none), 10 * one, none, 0 * one
+    )
+    compose = jax.jit(law.compose)
+    whole = compose(part, part)
     expected = np.zeros(25)
     expected[5:15] = 1.0
     assert np.allclose(whole.stokes[1][:, 0], expected) and np.allclose(whole.columns[0], 0.0)
     assert np.allclose(whole.stokes[2], 2 * whole.stokes[1]) and whole.rotation_measure == 20.0
+    whole = compose(part._replace(optical_depth=none + 0.7, dispersion=one), part)
+    blurred = (np.asarray(whole.stokes[1]) - step)[:, 0]
+    assert abs(blurred.sum() / (5 * np.exp(-0.7)) - 1) < 1e-6 and whole.dispersion == 1.0
+    assert blurred[11:14] == pytest.approx(np.exp(-0.7), rel=0.03) and 0 < blurred[9] < 0.3
 
 
 def test_emission_outside_the_grid_is_not_lost(uniform, found):
@@ -139,6 +213,9 @@ def test_differentiable_and_reverse_equals_forward():
 def test_bad_input(uniform, found):
     with pytest.raises(TypeError, match=r"synax\.Synchrotron"):
         synax.FaradaySpectrum(3.0, [0.0, 1.0])
+    absorbed = slab(synax.electrons.Uniform(0.02), self_absorption=True)
+    with pytest.raises(ValueError, match="self_absorption=False"):
+        synax.FaradaySpectrum(absorbed, [0.0, 1.0])
     with pytest.raises(ValueError, match="increase"):
         synax.FaradaySpectrum(uniform, [1.0, 0.0])
     with pytest.raises(ValueError, match="two depths"):

@@ -52,8 +52,15 @@ def brightest(place, **angles):
         ((0.0, -6.0, 4.0), {"inclination": 90.0}, 6.0, 4.0),
         # at 60 degrees a point in the plane on the far side lies above the centre, foreshortened
         ((-8.0, -6.0, 0.0), {"inclination": 60.0}, 6.0, 8.0 * np.cos(np.radians(60))),
-        # the image turned anticlockwise by 90 degrees: what was up is now to the right
-        ((-5.0, 0.0, 0.0), {"position_angle": 90.0}, -5.0, 0.0),
+        # the galaxy turned from north to east by 90 degrees: what was up is now to the left
+        ((-5.0, 0.0, 0.0), {"position_angle": 90.0}, 5.0, 0.0),
+        # the axis of an edge-on galaxy at 38 degrees east of north
+        (
+            (0.0, 0.0, 5.0),
+            {"inclination": 90.0, "position_angle": 38.0},
+            5.0 * np.sin(np.radians(38)),
+            5.0 * np.cos(np.radians(38)),
+        ),
     ],
 )
 def test_images_are_neither_mirrored_nor_upside_down(tmp_path, place, angles, east, north):

@@ -29,7 +29,7 @@ class DepthSpectrum(eqx.Module):
     values: Complex[Array, "n_phi n_rays"]
     """F = Q + iU per Faraday depth, K/(rad/m^2), IAU."""
     outside: Complex[Array, " n_rays"]
-    """Polarised emission at depths beyond the grid, K."""
+    """Polarised emission at depths beyond the grid, K (blurred tails included)."""
     rotation_measure: Float[Array, " n_rays"]
     """Faraday depth of the far end, rad/m^2."""
 
@@ -69,8 +69,12 @@ class FaradaySpectrum(eqx.Module):
 
     **Arguments:**
 
-    - `sky`: a `Synchrotron` without absorption.
+    - `sky`: a `Synchrotron`, not self-absorbed.
     - `phi`: (n_phi,) depths (rad/m^2), increasing; bins end half-way between them.
+
+    Turbulence spreads the emission behind it over a normal distribution of depths. Absorption
+    dims it as at the one `frequency` of the call, at which the equation above then holds. A
+    background has no polarisation and changes nothing. Both are of second order in the cells.
 
     **Raises** `TypeError` or `ValueError` naming the argument.
 
@@ -88,12 +92,11 @@ class FaradaySpectrum(eqx.Module):
     def __init__(self, sky: Any, phi: Any):
         if not isinstance(sky, Synchrotron):
             raise TypeError(f"sky must be a synax.Synchrotron, got {type(sky).__name__}")
-        for name in ("free_free", "turbulence", "self_absorption", "background"):
-            if getattr(sky, name) not in (None, False):
-                raise ValueError(
-                    f"FaradaySpectrum takes skies without {name}: absorbed emission has no Faraday "
-                    "spectrum that is the same at all wavelengths; use rm_synthesis"
-                )
+        if sky.self_absorption:
+            raise ValueError(
+                "sky must have self_absorption=False: light whose Stokes parameters are absorbed "
+                "and converted differently has no Faraday spectrum; use rm_synthesis"
+            )
         depths = _check_phi(phi)
         if depths.size < 2:
             raise ValueError("phi must have at least two depths")
@@ -110,7 +113,7 @@ class FaradaySpectrum(eqx.Module):
         """F(phi) of every sightline.
 
         **Arguments:** `rays`: sightlines. `frequency`: GHz or Quantity, one number: it sets the
-        brightness of the emission, not the depths.
+        brightness of the emission and its absorption, not the depths.
 
         **Returns** `DepthSpectrum`, in K/(rad/m^2).
         """

@@ -43,7 +43,7 @@ class Sightlines(eqx.Module):
     direction: Float[Array, "3 n_rays"]
     """Unit vectors away from the observer."""
     east: Float[Array, "3 n_rays"]
-    """Unit vectors e_l toward increasing longitude (to the right in `parallel` images)."""
+    """Unit vectors e_l toward increasing longitude (to the left in `parallel` images)."""
     north: Float[Array, "3 n_rays"]
     """Unit vectors e_b toward increasing latitude (up in `parallel` images)."""
     domain: AbstractDomain
@@ -367,7 +367,10 @@ class Sightlines(eqx.Module):
         - `inclination`: degrees between the line of sight and the galaxy's axis: 0 looks down on
           the north face, 90 edge-on.
         - `azimuth`: degrees; the side of the galaxy that faces the observer when inclined.
-        - `position_angle`: degrees the image is turned anticlockwise.
+        - `position_angle`: degrees from image up (north) through image left (east) to the
+          galaxy's axis (its +z, projected), as astronomers count. The major axis of an inclined
+          disc lies 90 degrees further: for a catalogued angle of the major axis give that minus
+          90 (the same image as plus 90 with the other side of the disc in front).
         - `center`: point at the centre of the image (kpc). `distance`: of the image plane behind
           which rays start (kpc); it must lie outside the domain.
 
@@ -400,7 +403,7 @@ class Sightlines(eqx.Module):
         up = np.array([-np.cos(inc) * np.cos(az), -np.cos(inc) * np.sin(az), np.sin(inc)])
         n = -toward
         left = np.cross(up, n)
-        up, left = np.cos(pa) * up + np.sin(pa) * left, np.cos(pa) * left - np.sin(pa) * up
+        up, left = np.cos(pa) * up - np.sin(pa) * left, np.cos(pa) * left + np.sin(pa) * up
         across = (np.arange(nx) + 0.5) / nx - 0.5
         along = (np.arange(ny) + 0.5) / ny - 0.5
         h, v = np.meshgrid(across * width, along * height)
