@@ -79,6 +79,13 @@ def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
     with named(overrides):
         for override in overrides:
             _assign(verb, tree, override)
+    if "view" in tree:
+        for other in ("sightlines", "survey"):
+            if other in paths:
+                raise BadInput(
+                    f"[view] has sightlines of its own, parallel ones; leave out {other} or [view]"
+                )
+        tree["view"] = _schema.defaults(_schema.VIEW) | tree["view"]
     if "galaxy" in tree:
         if given:
             raise BadInput(
@@ -301,6 +308,10 @@ def checked(verb: str, tree: Tree) -> Tree:
     _check_domain(found["domain"])
     lines = found["sightlines"]
     v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])
+    if found["output"]["unit"] == _schema.PER_BEAM and "beam" not in found.get("view", {}):
+        raise BadInput(
+            f"output.unit = '{_schema.PER_BEAM}': needs a view with a beam, [view] and view.beam"
+        )
     if "scale" in found["integration"] and found["integration"]["spacing"] != "graded":
         raise BadInput("integration.scale has a meaning only with integration.spacing = 'graded'")
     return found

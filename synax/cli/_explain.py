@@ -8,6 +8,7 @@ from typing import Any
 
 from ..io._plain_json import from_exact
 from ..io._sealed import KEY, DamagedFile, is_sealed, read_document, read_sealed
+from . import _explain_fits
 from ._console import BadInput
 
 
@@ -28,8 +29,8 @@ def _explain(file: Path) -> dict[str, Any]:
     if reader is not None:
         return {"file": str(file), **reader(file)}
     if is_map(file):
-        return {"file": str(file), **_map(file)}
-    return {"file": str(file), **_grid(file)}
+        return {"file": str(file), **(_explain_fits.depths(file) or _map(file))}
+    return {"file": str(file), **(_explain_fits.image(file) or _grid(file))}
 
 
 def is_map(file: Path, what: str = "FILE") -> bool:

@@ -13,13 +13,14 @@ import numpy as np
 
 from .. import _checks as checks
 from .._parameters import as_parameter
+from ..instruments import View
 from ..maps._kinds import STOKES
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
 from ..simulators._engine import BLOCKS
 from ..transfer import Light
-from . import _build, _schema
+from . import _build, _faraday, _schema, _view
 from ._console import BadInput
 
 Outputs = dict[str, Any]
@@ -44,6 +45,8 @@ class Sky(NamedTuple):
     outputs: tuple[str, ...]
     physics: dict[str, Any]
     integration: dict[str, Any]
+    view: View | None = None
+    """The image of a galaxy seen from outside; `pixels` are then its."""
 
     def synchrotron(self, **fields: Any) -> Synchrotron:
         """The simulator of Stokes parameters, with some fields in place of its own."""
@@ -53,6 +56,8 @@ class Sky(NamedTuple):
 
     def rays(self, pixels: np.ndarray) -> Sightlines:
         """Sightlines of some of the pixels, which may repeat."""
+        if self.view is not None:
+            return self.view.rays.take(pixels)
         found, order = np.unique(pixels, return_inverse=True)
         rays = Sightlines.healpix(self.nside, pixels=found, ordering=self.ordering, **self.geometry)
         return rays.take(order)
@@ -76,13 +81,17 @@ def prepare(config: dict[str, Any]) -> Sky:
     else:
         fields = {g: _build.build_field(g, config[g], seed) for g in _schema.GROUPS}
     lines = config["sightlines"]
-    pixels = _build.pixel_numbers(lines)
-    geometry = {
-        "observer": lines["observer"],
-        "minimum_distance": lines["minimum_distance"],
-        "domain": _build.domain(config["domain"]),
-    }
-    _check_observer(lines["observer"], geometry["domain"])
+    domain = _build.domain(config["domain"])
+    view = _view.build(config["view"], domain) if "view" in config else None
+    if view is not None:
+        pixels = np.arange(view.rays.n_rays)
+        geometry = {"minimum_distance": 0.0, "domain": domain}
+    else:
+        pixels = _build.pixel_numbers(lines)
+        pixels = np.arange(12 * lines["nside"] ** 2) if pixels is None else pixels
+        geometry = {name: lines[name] for name in ("observer", "minimum_distance")}
+        geometry["domain"] = domain
+        _check_observer(lines["observer"], domain)
     if DEPTH in config["outputs"] and not (physics["self_absorption"] or "free_free" in physics):
         raise BadInput(
             "outputs: tau needs something that absorbs: set physics.free_free = true or "
@@ -92,13 +101,20 @@ def prepare(config: dict[str, Any]) -> Sky:
         fields,
         lines["nside"],
         lines["ordering"],
-        np.arange(12 * lines["nside"] ** 2) if pixels is None else pixels,
+        pixels,
         geometry,
         tuple(config["frequency"]),
-        tuple(config["outputs"]),
+        _marched(config["outputs"]),
         physics,
         _build.integration(config["integration"]),
+        view,
     )
+
+
+def _marched(outputs: list[str]) -> tuple[str, ...]:
+    """What the march has to give for these outputs."""
+    wanted = ["stokes" if name == "synthesis" else name for name in outputs]
+    return tuple(n for n in _schema.MAPS if n in wanted) or ("RM",)
 
 
 def _galaxy(name: str, physics: dict[str, Any]) -> dict[str, Any]:
@@ -126,18 +142,32 @@ def check_memory(config: dict[str, Any], results: bool = True) -> None:
     pixels = lines.get("pixels")
     count = 12 * lines["nside"] ** 2
     count = len(pixels) if isinstance(pixels, list) else count
+    where = f"sightlines.nside = {lines['nside']}"
+    if "view" in config:
+        pixels, shape = None, config["view"]["shape"]
+        count, where = shape[0] * shape[1], f"view.shape = {shape}"
     if isinstance(pixels, str):  # only the mask itself, which is read whole
         size, what = 24.0 * count, f"a mask of {count:,} pixels"
     else:
-        each = {"stokes": 3 * len(config["frequency"]), DEPTH: len(config["frequency"])}
-        maps = sum(each.get(name, 1) for name in outputs)
+        maps = _maps(config, outputs)
         width = 4 if config["integration"]["precision"] == "float32" else 8
         size = count * (8.0 + 2.0 * width * maps * results)
         what = f"{count:,} sightlines" + (f" and {maps} maps of them" if results else "")
     try:
-        checks.memory(f"sightlines.nside = {lines['nside']}: {what}", size)
+        checks.memory(f"{where}: {what}", size)
     except ValueError as error:
         raise BadInput(str(error)) from None
+
+
+def _maps(config: dict[str, Any], outputs: list[str]) -> int:
+    """How many maps a configuration asks for; a Faraday spectrum has two a depth."""
+    maps = sum(1 for name in outputs if name in ("RM", "DM", "EM"))
+    maps += len(config["frequency"]) * (DEPTH in outputs)
+    if {"stokes", "synthesis"} & set(outputs):
+        maps += 3 * len(config["frequency"])
+    if {"faraday", "synthesis"} & set(outputs):
+        maps += 2 * len({"faraday", "synthesis"} & set(outputs)) * _faraday.count(config["faraday"])
+    return maps
 
 
 def _check_observer(observer: list[float], domain: Any) -> None:

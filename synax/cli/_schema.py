@@ -10,9 +10,15 @@ from ..maps._kinds import FRAMES
 from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
 from ..sightlines._tables import TABLE_FRAMES
 from . import _values as v
+from ._channels import frequencies
+
+PER_BEAM = "Jy/beam"
+"""The unit of an image that a beam has made."""
 
 GROUPS = ("magnetic", "electrons", "cosmic_rays")
-OUTPUTS = ("stokes", "RM", "DM", "EM", "tau")
+MAPS = ("stokes", "RM", "DM", "EM", "tau")
+"""Outputs that the march itself gives."""
+OUTPUTS = (*MAPS, "faraday", "synthesis")
 DISTRIBUTIONS = ("uniform", "normal", "lognormal", "loguniform")
 
 
@@ -31,13 +37,13 @@ Section = dict[str, Key]
 
 TOP: Section = {
     "frequency": Key(
-        v.list_of(v.quantity("GHz", positive=True), "frequency"),
-        'GHz, or strings with a unit: "408 MHz"',
+        frequencies,
+        'GHz, or "408 MHz"; or { low = 0.8, high = 1.1, channels = 64 }',
         [0.408, 2.4, 23.0],
     ),
     "outputs": Key(
         v.list_of(v.choice(*OUTPUTS), "output"),
-        "any of stokes, RM, DM, EM, and tau: optical depth, where something absorbs",
+        "any of stokes, RM, DM, EM, faraday, synthesis, and tau, where something absorbs",
         ["stokes", "RM", "DM"],
     ),
     "seed": Key(v.integer(0, 2**32 - 1), "for the random parts of models, and for noise", 0),
@@ -134,10 +140,40 @@ PHYSICS: Section = {
     ),
 }
 
+FARADAY: Section = {
+    "depths": Key(v.vector(2, "rad/m2"), "rad/m2, the first and the last", [-200.0, 200.0]),
+    "step": Key(v.quantity("rad/m2", positive=True), "rad/m2, between them", 5.0),
+    "frequency": Key(
+        v.quantity("GHz", positive=True),
+        "GHz, of the brightness of `faraday`; default: the highest",
+        example=1.4,
+    ),
+    "clean": Key(
+        v.quantity("", positive=True), "RM-CLEAN of `synthesis` down to this, in its unit",
+        example=1e-3,
+    ),
+}  # fmt: skip
+
+VIEW: Section = {
+    "shape": Key(v.integers(2, 2), "pixels: rows, columns", [64, 64]),
+    "extent": Key(v.vector(2, "kpc", positive=True), "kpc, width and height", [40.0, 40.0]),
+    "inclination": Key(v.quantity("deg"), "degrees: 0 from above, 90 edge-on", 0.0),
+    "position_angle": Key(
+        v.quantity("deg"), "degrees, of the axis from north to east; disc: 90 more", 0.0
+    ),
+    "azimuth": Key(v.quantity("deg"), "degrees, of the side that faces the observer", 0.0),
+    "center": Key(v.vector(3, "kpc"), "kpc, the point in the middle", [0.0, 0.0, 0.0]),
+    "distance": Key(v.quantity("kpc", positive=True), "kpc, to the galaxy", 10000.0),
+    "sky": Key(v.vector(2, "deg"), "degrees: right ascension, declination (ICRS)", [0.0, 0.0]),
+    "beam": Key(v.quantity("arcsec", positive=True), "arcsec, width of a beam", example=15.0),
+}
+
 OUTPUT: Section = {
     "directory": Key(v.path, "where the files go", "synax-output"),
     "unit": Key(
-        v.choice(*BRIGHTNESS_UNITS), "K_RJ, mK_RJ, uK_RJ, K_CMB, ..., Jy/sr, MJy/sr", "K_RJ"
+        v.choice(*BRIGHTNESS_UNITS, PER_BEAM),
+        "K_RJ, mK_RJ, uK_RJ, K_CMB, ..., Jy/sr, MJy/sr; of a view Jy/beam",
+        "K_RJ",
     ),
     "convention": Key(v.choice("IAU", "COSMO"), "sign of U: COSMO (healpy's own) or IAU", "COSMO"),
     "overwrite": Key(v.boolean, "replace files that are there", False),
@@ -204,7 +240,7 @@ INFERENCE: dict[str, Section] = {
 }
 """The further tables of `synax fit` and `synax sample`."""
 
-OPTIONAL = ("random_field",)
+OPTIONAL = ("random_field", "view")
 """Tables that are absent unless given."""
 
 DATA: Section = {
@@ -277,7 +313,10 @@ OF_SOURCES = ("rm", "dm", "distance")
 WITH_DATA = ("fit", "sample")
 """Verbs that read data and priors."""
 
-VERBS = {"simulate": SIMULATION, "fit": {**SIMULATION, **INFERENCE}}
+VERBS = {
+    "simulate": {**SIMULATION, "faraday": FARADAY, "view": VIEW},
+    "fit": {**SIMULATION, **INFERENCE},
+}
 VERBS["sample"] = VERBS["fit"]
 VERBS |= {verb: {"catalogue": CATALOGUE, **SIMULATION, "domain": _SPHERE} for verb in OF_SOURCES}
 """Tables by verb."""

@@ -59,7 +59,8 @@ def simulate(
         typer.Option(help="Cosmic-ray model by name.", autocompletion=_complete.cosmic_rays),
     ] = None,
     outputs: Annotated[
-        list[str] | None, typer.Option("--outputs", help="stokes, RM, DM, EM, tau; repeat.")
+        list[str] | None,
+        typer.Option("--outputs", help="stokes, RM, DM, EM, tau, faraday, synthesis; repeat."),
     ] = None,
     unit: Annotated[str | None, typer.Option(help="Unit of I, Q, U.")] = None,
     convention: Annotated[str | None, typer.Option(help="Sign of U: IAU or COSMO.")] = None,
@@ -95,7 +96,8 @@ def simulate(
     """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
 
     Writes FITS maps (read by healpy without options), sky.png and record.json (versions,
-    configuration, timings, numerical error) into the output folder.
+    configuration, timings, numerical error) into the output folder. Faraday spectra, RM
+    synthesis of many channels, and images of a galaxy from outside: [faraday] and [view].
     """
     if _config.printed("simulate", print_config, print_schema):
         return
@@ -140,6 +142,8 @@ def _number(text: str) -> float | str:
 
 def file_names(settings: dict[str, Any]) -> dict[str, str]:
     """The files a run writes, by what they hold."""
+    from . import _faraday
+
     names = {}
     if "survey" in settings:
         from ._survey import file_name, load
@@ -151,10 +155,10 @@ def file_names(settings: dict[str, Any]) -> dict[str, str]:
     if "tau" in settings["outputs"]:
         for nu in settings["frequency"]:
             names[f"tau {label(nu)} GHz"] = f"tau_{label(nu)}GHz.fits"
-    columns = [kind for kind in settings["outputs"] if kind not in ("stokes", "tau")]
-    names.update({kind: f"{kind}.fits" for kind in columns})
-    if settings["output"]["figure"]:
-        names["figure"] = "sky.png"
+    names.update({k: f"{k}.fits" for k in settings["outputs"] if k in ("RM", "DM", "EM")})
+    if settings["output"]["figure"] and ("view" not in settings or "stokes" in settings["outputs"]):
+        names |= {"figure": "sky.png"} if names else {}
+    names |= _faraday.file_names(settings)
     return {**names, "record": "record.json"}
 
 
@@ -183,7 +187,7 @@ def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
 
 
 def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
-    from . import _run, _write
+    from . import _faraday, _run, _view, _write
 
     begin = time.perf_counter()
     options = settings["output"]
@@ -197,22 +201,28 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     check_folder(folder, list(names.values()), options["overwrite"])
     sky = _run.prepare(wanted)
     described = _write.describe(sky)
+    spectrum = _faraday.check(settings, sky)
     ready = time.perf_counter()
     meanwhile = threading.Thread(target=_write.import_needed, args=(settings,), daemon=True)
-    with _progress(talk, len(sky.pixels)) as advance:
+    with _progress(talk, len(sky.pixels) * (1 if spectrum is None else 2)) as advance:
         results, error = _run.compute(sky, advance, meanwhile.start)
+        found = _faraday.compute(settings, sky, spectrum, results, advance)
     meanwhile.join()
     depths = _depths(sky, results.get(_run.DEPTH))
     results = {name: results[name] for name in sky.outputs}
     _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
-    made = _write.sky_maps(sky, results, settings)
+    made = {} if sky.view is not None else _write.sky_maps(sky, results, settings)
     if survey is not None:
         made = {k: m for k, m in made.items() if not k.startswith("stokes")}
         made["stokes survey"] = _survey.seen(survey, sky, results["stokes"], settings)
     with together(folder, options["overwrite"]) as stage:
-        _write.maps(made, settings, stage, names)
+        if sky.view is not None:
+            _view.write(sky.view, results, settings, stage, names)
+        else:
+            _write.maps(made, settings, stage, names)
+        _faraday.write(found, settings, sky, stage, names, _write.facts(settings))
         written = time.perf_counter()
         record = {
             **_record.start("simulation"),
@@ -296,7 +306,9 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
         ", ".join(record["files"].values()),
         soft_wrap=True,
     )
-    if "stokes" in record["configuration"]["outputs"]:
+    if "view" in record["configuration"]:
+        console.print("angles count from image up (north) through left (east): sign of U is IAU")
+    elif "stokes" in record["configuration"]["outputs"]:
         convention = record["configuration"]["output"]["convention"]
         own = {"COSMO": "HEALPix's and healpy's own", "IAU": "not that of healpy"}[convention]
         console.print(f"sign of U in the files: {convention}, {own} (POLCCONV)")

@@ -110,6 +110,7 @@ def maps(
 ) -> None:
     """Write every map and the figure where `stage` (of `together`) says."""
     convention, known = settings["output"]["convention"], facts(settings)
+    made = {name: one for name, one in made.items() if name in names}
     for name, one in made.items():
         with stage(names[name]) as temporary:
             save_map(temporary, one, overwrite=True, convention=convention, facts=known)
@@ -121,13 +122,16 @@ def maps(
         depths = [m for m in made.values() if m.kind == "TAU"]
         deepest = [min(depths, key=lambda m: m.frequency)] if depths else []
         columns = [m for m in made.values() if m.frequency is None]
-        others = [*columns, *deepest]
-        figure = plot.sky(*highest, *others)
-        with stage(names["figure"]) as temporary:
-            figure.savefig(
-                temporary,
-                dpi=120,
-                facecolor="white",
-                metadata=png_facts("sky maps"),
-                pil_kwargs={"compress_level": 1},  # half a second less, a tenth larger
-            )
+        save_figure(plot.sky(*highest, *columns, *deepest), "sky maps", stage, names["figure"])
+
+
+def save_figure(figure: Any, title: str, stage: Stage, name: str) -> None:
+    """Write a figure with what it says about itself."""
+    with stage(name) as temporary:
+        figure.savefig(
+            temporary,
+            dpi=120,
+            facecolor="white",
+            metadata=png_facts(title),
+            pil_kwargs={"compress_level": 1},  # half a second less, a tenth larger
+        )

@@ -3,7 +3,7 @@
 import math
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -16,6 +16,13 @@ from ..sightlines._sightlines import Sightlines
 
 ARCSEC = math.pi / 648000.0
 """Radians in a second of arc."""
+
+
+class Image(NamedTuple):
+    """Pixels (rows from bottom to top) and the cards of a FITS file; numbers in a row: a list."""
+
+    values: np.ndarray
+    header: dict[str, Any]
 
 
 class View:
@@ -79,7 +86,7 @@ class View:
         **Arguments:** `values`: of the sightlines; I, Q and U each by itself (the frame is the
         same in the whole image). `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
         """
-        self._check_beam(fwhm)
+        self.check_beam(fwhm)
         ny, nx = self.shape
         sigma = [fwhm / size / math.sqrt(8.0 * math.log(2.0)) for size in self.pixel]
         padded = [n + math.ceil(8.0 * s) for n, s in zip((ny, nx), sigma, strict=True)]
@@ -90,7 +97,8 @@ class View:
         blurred = jnp.fft.irfft2(jnp.fft.rfft2(image, s=padded) * window, s=padded)
         return blurred[..., :ny, :nx].reshape(values.shape).astype(values.dtype)
 
-    def _check_beam(self, fwhm: Any) -> None:
+    def check_beam(self, fwhm: Any) -> None:
+        """Raise `ValueError` for a beam that is none; warn if it is smaller than a pixel."""
         if not (np.ndim(fwhm) == 0 and math.isfinite(fwhm) and fwhm > 0):
             raise ValueError(f"fwhm must be positive (arcsec), got {fwhm}")
         if fwhm < max(self.pixel):
@@ -137,18 +145,45 @@ class View:
     ) -> None:
         """Write one image as FITS that astropy and DS9 open at the right place and scale.
 
-        **Arguments:** `values`: (n_rays,). `unit`: its unit as FITS spells it: 'K', 'Jy/beam',
-        'rad/m2'. `frequency`: GHz. `beam`: fwhm in arcsec (BMAJ, BMIN). `stokes`: 'I', 'Q', 'U'.
+        **Arguments:** `values`: (n_rays,), or (n_stokes, n_rays) for several Stokes parameters.
+        `unit`: as FITS spells it: 'K', 'Jy/beam', 'rad/m2'. `frequency`: GHz. `beam`: fwhm in
+        arcsec (BMAJ, BMIN). `stokes`: 'I', 'Q', 'U', or 'IQU' for all (a STOKES axis).
 
         **Raises** `FileExistsError` unless `overwrite`; `ValueError` for Jy/beam without a beam.
         """
+        write_image(
+            path,
+            *self.as_image(values, unit=unit, frequency=frequency, beam=beam, stokes=stokes),
+            overwrite,
+        )
+
+    def as_image(
+        self,
+        values: Float[Any, "*plane n_rays"],
+        *,
+        unit: str,
+        frequency: Any = None,
+        beam: Any = None,
+        stokes: str = "",
+    ) -> Image:
+        """What `save` writes: pixels and header."""
         image = np.asarray(self.image(values))
-        if image.ndim != 2:
-            raise ValueError(f"values must be (n_rays,), got {np.shape(values)}; cubes: save_cube")
-        header = {**self.header(), **self._facts(unit, beam, stokes)}
+        several = len(stokes) > 1
+        if image.ndim != 2 + several or (several and image.shape[0] != len(stokes)):
+            expected = f"({len(stokes)}, n_rays)" if several else "(n_rays,)"
+            raise ValueError(
+                f"values must be {expected}, got {np.shape(values)}; cubes: save_channels, "
+                "save_faraday"
+            )
+        header = {**self.header(), **self._facts(unit, beam, "" if several else stokes)}
+        if several:
+            numbers = ["IQUV".find(s) + 1 for s in stokes]
+            if numbers != list(range(numbers[0], numbers[0] + len(numbers))) or numbers[0] < 1:
+                raise ValueError(f"stokes must be neighbours out of IQUV, got '{stokes}'")
+            header |= {"CTYPE3": "STOKES", "CRPIX3": 1.0, "CRVAL3": 1.0 * numbers[0], "CDELT3": 1.0}
         if frequency is not None:
             header["RESTFRQ"] = float(frequency) * 1e9
-        write_image(path, image, header, overwrite)
+        return Image(image, header)
 
     def _facts(self, unit: str, beam: Any, stokes: str) -> dict[str, Any]:
         if beam is None and "beam" in unit.lower():
@@ -181,13 +216,19 @@ class View:
 
         **Raises** `ValueError` for channels out of order, or on no even spacing.
         """
+        prefix = Path(prefix)
+        found = self.channel_images(frequencies, Q, U, unit=unit, beam=beam)
+        names = [prefix.with_name(prefix.name + end) for end in found]
+        return self._write(names, list(found.values()), overwrite)
+
+    def channel_images(
+        self, frequencies: Any, Q: Any, U: Any, *, unit: str = "K", beam: Any = None
+    ) -> dict[str, Image]:
+        """What `save_channels` writes, by the end of the file's name."""
         from ..faraday._channels import check_frequencies
 
         nu = check_frequencies(frequencies)
         places, spacing = _even(nu)
-        prefix = Path(prefix)
-        names = [prefix.with_name(prefix.name + end) for end in ("_Q.fits", "_U.fits", ".freq")]
-        check_targets(names, overwrite)
         axis = {
             "CTYPE3": "FREQ",
             "CUNIT3": "Hz",
@@ -196,17 +237,17 @@ class View:
             "CDELT3": spacing * 1e9,
             "SPECSYS": "TOPOCENT",
         }
-        for name, values, stokes in zip(names, (Q, U), "QU", strict=False):
+        found: dict[str, Image] = {}
+        for values, stokes in zip((Q, U), "QU", strict=True):
             image = np.asarray(self.image(values))
             if image.ndim != 3 or image.shape[0] != nu.size:
                 raise ValueError(f"{stokes} must be ({nu.size}, n_rays), got {np.shape(values)}")
             cube = np.full((places[-1] + 1, *self.shape), np.nan, image.dtype)
             cube[places] = image
             header = {**self.header(), **axis, **self._facts(unit, beam, stokes)}
-            write_image(name, cube, header, overwrite)
+            found[f"_{stokes}.fits"] = Image(cube, header)
         whole = (nu[0] + spacing * np.arange(places[-1] + 1)) * 1e9
-        write_image(names[2], whole, {}, overwrite)
-        return names[0], names[1], names[2]
+        return found | {".freq": Image(whole, {})}
 
     def save_faraday(
         self,
@@ -217,6 +258,7 @@ class View:
         lambda0_squared: Any = 0.0,
         unit: str = "K",
         beam: Any = None,
+        kind: str = "dirty",
         overwrite: bool = False,
     ) -> tuple[Path, Path, Path]:
         """Cubes of a Faraday spectrum: PREFIXFDF_real, _im and _tot _dirty.fits, as RM-Tools has.
@@ -224,8 +266,29 @@ class View:
         A folder as prefix takes the files with these names.
 
         **Arguments:** `phi`: (n_phi,) rad/m^2, evenly spaced. `values`: complex (n_phi, n_rays).
-        `lambda0_squared`: m^2, to which phases refer (LAMSQ0).
+        `lambda0_squared`: m^2, to which phases refer (LAMSQ0). `kind`: 'dirty' or, for what
+        RM-CLEAN restored, 'clean'.
         """
+        found = self.faraday_images(
+            phi, values, lambda0_squared=lambda0_squared, unit=unit, beam=beam, kind=kind
+        )
+        prefix = Path(prefix)
+        folder, start = (prefix, "") if prefix.is_dir() else (prefix.parent, prefix.name)
+        return self._write(
+            [folder / (start + end) for end in found], list(found.values()), overwrite
+        )
+
+    def faraday_images(
+        self,
+        phi: Any,
+        values: Any,
+        *,
+        lambda0_squared: Any = 0.0,
+        unit: str = "K",
+        beam: Any = None,
+        kind: str = "dirty",
+    ) -> dict[str, Image]:
+        """What `save_faraday` writes, by the end of the file's name."""
         phi, cube = np.asarray(phi, float), np.asarray(values)
         if phi.ndim != 1 or phi.size < 2 or np.ptp(np.diff(phi)) > 1e-6 * abs(phi[1] - phi[0]):
             raise ValueError("phi must be evenly spaced (n_phi,), two or more, for a FITS axis")
@@ -233,10 +296,6 @@ class View:
             expected = (phi.size, self.rays.n_rays)
             raise ValueError(f"values must be {expected}, got {cube.shape}")
         cube = cube.reshape(phi.size, *self.shape)
-        prefix = Path(prefix)
-        folder, start = (prefix, "") if prefix.is_dir() else (prefix.parent, prefix.name)
-        names = [folder / f"{start}FDF_{end}_dirty.fits" for end in ("real", "im", "tot")]
-        check_targets(names, overwrite)
         header = {
             **self.header(),
             "CTYPE3": "FDEP",
@@ -244,12 +303,17 @@ class View:
             "CRPIX3": 1.0,
             "CRVAL3": phi[0],
             "CDELT3": (phi[-1] - phi[0]) / (phi.size - 1),
-            "LAMSQ0": lambda0_squared,
+            "LAMSQ0": float(lambda0_squared),
             **self._facts(unit, beam, ""),
         }
-        for name, part in zip(names, (cube.real, cube.imag, np.abs(cube)), strict=True):
-            write_image(name, part, header, overwrite)
-        return names[0], names[1], names[2]
+        parts = (("real", cube.real), ("im", cube.imag), ("tot", np.abs(cube)))
+        return {f"FDF_{name}_{kind}.fits": Image(part, header) for name, part in parts}
+
+    def _write(self, names: list[Path], images: list[Image], overwrite: bool) -> Any:
+        check_targets(names, overwrite)
+        for name, image in zip(names, images, strict=True):
+            write_image(name, *image, overwrite)
+        return tuple(names)
 
 
 def _even(nu: np.ndarray) -> tuple[np.ndarray, float]:
