@@ -154,7 +154,7 @@ def _spectrum(
     n, factor = len(sky.pixels), _per_kelvin(settings, sky, frequency)
     size = min(n, max(1, BLOCK // len(simulator.phi)))
     size = -(-n // -(-n // size))
-    parts = []
+    parts: list[list[np.ndarray]] = []
     for start in range(0, n, size):
         pixels = sky.pixels[start : start + size]
         filled = np.pad(pixels, (0, size - len(pixels)), mode="edge")
@@ -164,7 +164,7 @@ def _spectrum(
         advance(len(pixels))
     values, outside, rm = (np.concatenate(x, axis=-1) for x in zip(*parts, strict=True))
     values, outside = (factor * _seen(settings, sky, x) for x in (values, outside))
-    return DepthSpectrum(found.phi, found.widths, jnp.asarray(values), jnp.asarray(outside), rm)
+    return DepthSpectrum(found.phi, found.widths, *map(jnp.asarray, (values, outside, rm)))
 
 
 def write(

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import jax.numpy as jnp
 import numpy as np
 
 from ..fields._domain import AbstractDomain, Box, Sphere
@@ -112,5 +113,5 @@ def write(
         k = int(np.argmax(settings["frequency"]))
         seen = smoothed(view, settings, results["stokes"][:3, k])
         nu, extent = settings["frequency"][k], tuple(settings["view"]["extent"])
-        figure = plot.image(Stokes(*map(np.asarray, seen)), view.rays, nu, extent=extent)
+        figure = plot.image(Stokes(*map(jnp.asarray, seen)), view.rays, nu, extent=extent)
         save_figure(figure, "a galaxy from outside", stage, names["figure"])

@@ -79,7 +79,7 @@ class View:
         return jnp.asarray(values).reshape(*values.shape[:-1], *self.shape)
 
     def smooth(
-        self, values: Float[Array, "*planes n_rays"], fwhm: Any
+        self, values: Float[Any, "*planes n_rays"], fwhm: Any
     ) -> Float[Array, "*planes n_rays"]:
         """The image seen with a Gaussian beam; nothing lies beyond its edges. Differentiable.
 
@@ -87,7 +87,7 @@ class View:
         same in the whole image). `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
         """
         self.check_beam(fwhm)
-        ny, nx = self.shape
+        values, (ny, nx) = jnp.asarray(values), self.shape
         sigma = [fwhm / size / math.sqrt(8.0 * math.log(2.0)) for size in self.pixel]
         padded = [n + math.ceil(8.0 * s) for n, s in zip((ny, nx), sigma, strict=True)]
         fy, fx = np.fft.fftfreq(padded[0]), np.fft.rfftfreq(padded[1])
