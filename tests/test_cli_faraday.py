@@ -104,7 +104,7 @@ unit = "Jy/beam"
     assert header["CTYPE3"] == "STOKES" and header["BUNIT"] == "Jy/beam"
     factor = there.jansky_per_beam(1.4, 180.0)
     # the image plane lies elsewhere, so cells do too
-    expected = there.image(factor * there.smooth(stokes.I[-1], 180.0))
+    expected = np.asarray(there.image(factor * there.smooth(stokes.I[-1], 180.0)))
     assert np.max(np.abs(image[0] - expected)) < 0.05 * np.max(expected)
     with fits.open(folder / "channels_Q.fits") as hdus:
         cube = hdus[0].data
