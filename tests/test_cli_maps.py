@@ -115,6 +115,11 @@ def test_data_in_fits_are_converted_and_averaged(tmp_path, sky):
     both = jnp.stack([0.0 * values, values], axis=1)
     synax.SkyMap(both, "IQU", 2, frequency=(1.4, 23.0)).save(tmp_path / "c.fits")
     np.testing.assert_allclose(read(tmp_path, 'file = "c.fits"'), expected, rtol=1e-10)
+    there = made.to_frame("equatorial")
+    there.save(tmp_path / "e.fits")
+    turned = there.to_frame("galactic").to_convention("IAU").degrade(1).values[1:]
+    np.testing.assert_allclose(read(tmp_path, 'file = "e.fits"'), turned, rtol=1e-9, atol=1e-12)
+    assert "stokes = ['Q'] lacks" in no_fit(tmp_path, 'file = "e.fits"\nstokes = ["Q"]')
     part = sky._with(values[:, [5, 40]], pixels=[5, 40])
     part.save(tmp_path / "d.fits")
     found, expected = read(tmp_path, 'file = "d.fits"'), part.degrade(1).full().values[1:]
@@ -146,7 +151,6 @@ def test_archives_have_units_and_missing_pixels(tmp_path, sky):
     ("change", "data", "message"),
     [
         (dict(frequency=30.0), "", "is at 30 GHz, and frequency = 23"),
-        (dict(frame="equatorial"), "", "is in equatorial coordinates; sightlines are galactic"),
         ({}, 'unit = "uK_RJ"', "TUNIT1 says K_RJ, and unit = uK_RJ was given"),
         ({}, 'frame = "ecliptic"', "COORDSYS says galactic, and frame = ecliptic was given"),
         ({}, 'convention = "IAU"', "POLCCONV says COSMO, and convention = IAU was given"),

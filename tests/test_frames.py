@@ -85,8 +85,30 @@ def test_maps_rotate_with_their_polarisation(reference):
     assert np.max(np.abs(back - found.values)) < 1e-12 * np.max(np.abs(expected))
     home = found.to_frame("galactic")
     assert np.max(np.abs(home.values - maps)) < 5e-6 * np.max(np.abs(expected))
-    with pytest.raises(ValueError, match="missing pixels"):
-        one._with(maps.at[0, 0].set(jnp.nan)).to_frame("ecliptic")
+
+
+def test_partial_maps_are_interpolated_with_their_polarisation():
+    """Against the rotation of the whole sky by its multipoles, poles included."""
+    rng = np.random.default_rng(0)
+    lmax, nside = 6, 32
+    alm = rng.normal(size=(3, 28)) + 1j * rng.normal(size=(3, 28))
+    alm[:, : lmax + 1] = alm[:, : lmax + 1].real
+    alm[1:, healpy.Alm.getidx(lmax, [0, 1, 1], [0, 0, 1])] = 0.0
+    maps = healpy.alm2map(alm, nside, lmax=lmax)
+    whole = synax.SkyMap(maps, "IQU", nside, frequency=23.0, convention="COSMO")
+    expected = np.asarray(whole.to_frame("equatorial").values)
+    missing = healpy.query_disc(nside, [1.0, 0.0, 0.0], 0.5)
+    pixels = np.setdiff1d(np.arange(12 * nside**2), missing)
+    part = synax.SkyMap(maps[:, pixels], "IQU", nside, frequency=23.0, convention="COSMO",
+                        pixels=pixels).to_ordering("NEST")  # fmt: skip
+    found = part.to_frame("equatorial").to_ordering("RING")
+    assert found.convention == "COSMO" and found.frame == "equatorial"
+    there = np.isfinite(np.asarray(found.values))
+    assert 0.9 < np.mean(there) < 1.0 and np.all(there[0] == there[1])
+    error = np.where(there, np.asarray(found.values) - expected, 0.0)
+    assert np.max(np.abs(error)) < 0.01 * np.max(np.abs(expected))
+    sigma = whole._with(np.ones_like(maps)).to_frame("ecliptic", spin=False)
+    assert np.allclose(sigma.values, 1.0, rtol=1e-12)
 
 
 def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):

@@ -377,11 +377,16 @@ def test_sky_maps_are_data(sky):
         ({"rays": synax.Sightlines.healpix(2)}, "nside"),
         ({"rays": synax.Sightlines.from_lonlat([0.0], [0.0])}, "HEALPix map"),
         ({"data": synax.SkyMap(np.zeros(12), "RM", nside=1)}, "map of RM"),
-        ({"data": given._with(given.values, frame="equatorial")}, "equatorial"),
     ):
         arguments = {"rays": rays, "frequency": 2.4, "data": given, "sigma": 1.0} | options
         with pytest.raises(ValueError, match=match):
             synax.GaussianLikelihood(**arguments)
+    elsewhere = synax.Sightlines.healpix(1, frame="equatorial")
+    there = given._with(given.values, frame="equatorial")
+    same = synax.GaussianLikelihood(elsewhere, 2.4, there, 1e-3)
+    assert np.array_equal(np.asarray(same.data)[:, 0], np.asarray(found.data)[:, 0])
+    turned = synax.GaussianLikelihood(elsewhere, 2.4, given.full().to_ordering("RING"), 1e-3)
+    assert turned.count < same.count  # interpolated beside missing pixels
     rm = synax.SkyMap(np.arange(12.0), "RM", nside=1)
     catalogue = synax.RotationMeasureLikelihood(rays, rm, 1.0)
     np.testing.assert_array_equal(catalogue.data, [0.0, 3.0, 5.0, 9.0])

@@ -84,6 +84,8 @@ def test_likelihood_takes_a_map_and_nothing_else(sky, survey, seen):
         again = survey.likelihood(other)
         assert np.allclose(again.data, likelihood.data, rtol=1e-12)
         assert np.array_equal(again.noise.sigma, likelihood.noise.sigma)
+    there = survey.likelihood(dataclasses.replace(seen, frame="equatorial"))
+    assert there.observable.rays.frame == "equatorial" and there.count == likelihood.count
     nest = survey.likelihood(seen.to_ordering("NEST"))
     assert abs(jnp.mean(nest.residuals(sky) ** 2) / chi2 - 1) < 1e-8
 
@@ -187,8 +189,9 @@ def test_bad_maps_are_refused(survey, seen):
         survey.likelihood(synax.SkyMap(seen.values[0], "I", NSIDE, unit="mK_CMB", frequency=1.4))
     with pytest.raises(ValueError, match="at 23 GHz"):
         survey.likelihood(dataclasses.replace(seen, frequency=23.0))
-    with pytest.raises(ValueError, match="galactic frame"):
-        survey.likelihood(dataclasses.replace(seen, frame="ecliptic"))
+    with pytest.raises(ValueError, match="rays are in the galactic frame and the map in the ecl"):
+        rays = synax.Sightlines.healpix(NSIDE)
+        survey.likelihood(dataclasses.replace(seen, frame="ecliptic"), rays=rays)
     with pytest.raises(ValueError, match="no pixel"):
         survey.likelihood(dataclasses.replace(seen, values=seen.values * jnp.nan))
     with pytest.raises(ValueError, match="has no noise"):

@@ -29,6 +29,9 @@ def read_data(part: dict[str, Any], names: list[str], rays: Sightlines) -> _Valu
         raise BadInput(f"{where}: there is no file '{path}'")
     try:
         maps = (_archive if path.suffix == ".npz" else _fits)(path, part, names)
+        for one in maps:
+            _check_finite(path, one)
+        maps = _in_frame(maps, names, rays.frame)
         rows = [_on_rays(path, one, rays) for one in maps]
     except (ValueError, TypeError) as error:
         raise BadInput(f"{where}: {' '.join(str(error).split())}") from None
@@ -118,19 +121,42 @@ def _fits(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]:
     return [SkyMap(plane, kind, sky.nside, frequency=nu, **settings) for plane in planes]
 
 
+def _check_finite(path: Path, sky: SkyMap) -> None:
+    try:
+        sky.check_finite(missing=True)
+    except ValueError as error:
+        raise ValueError(f"'{path}': {error}") from None
+
+
+def _in_frame(maps: list[SkyMap], names: list[str], frame: str) -> list[SkyMap]:
+    """Components rotated into the frame of the sightlines; Q and U turn into each other."""
+    if all(one.frame == frame for one in maps):
+        return maps
+    if ("Q" in names) != ("U" in names):
+        raise ValueError(
+            f"the file is in {maps[0].frame} coordinates: Q and U turn into each other there, and "
+            f"stokes = {names} lacks one of them"
+        )
+    found = dict(zip(names, maps, strict=True))
+    if "Q" in names:
+        pair = np.stack([np.asarray(found[s].values) for s in "QU"])
+        settings = {k: getattr(maps[0], k) for k in ("unit", "ordering", "frame", "pixels")}
+        both = SkyMap(pair, "QU", maps[0].nside, frequency=maps[0].frequency, **settings)
+        both = both.to_frame(frame)
+        settings = {k: getattr(both, k) for k in ("unit", "ordering", "frame", "pixels")}
+        for name in "QU":
+            values = both.component(name)
+            found[name] = SkyMap(values, "I", both.nside, frequency=both.frequency, **settings)
+    return [found[name].to_frame(frame) for name in names]
+
+
 def _on_rays(path: Path, sky: SkyMap, rays: Sightlines) -> Float[np.ndarray, " n_rays"]:
     """One component at the sightlines, averaged to their resolution where it is finer."""
-    if sky.frame != "galactic":
-        raise ValueError(f"'{path}' is in {sky.frame} coordinates; sightlines are galactic: rotate")
     if rays.nside is None or sky.nside % rays.nside:
         raise ValueError(
             f"nside is {sky.nside} in '{path}' and {rays.nside} in [sightlines], which must divide "
             "it: data can be averaged, not made finer"
         )
-    try:
-        sky.check_finite(missing=True)
-    except ValueError as error:
-        raise ValueError(f"'{path}': {error}") from None
     sky = sky.to_unit("K_RJ") if sky.frequency is not None else sky
     sky = sky.degrade(rays.nside).to_ordering(rays.ordering).full()
     values = np.asarray(sky.values)

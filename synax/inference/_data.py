@@ -110,8 +110,8 @@ def sky_rows(
 
     **Arguments:** `signed`: whether U changes sign with the convention of a map (errors do not).
 
-    **Raises** `ValueError` for a map of another frequency, frame, resolution, or without one of
-    the Stokes parameters.
+    **Raises** `ValueError` for a map of another frequency, resolution, or without one of the
+    Stokes parameters.
     """
     if isinstance(value, SkyMap):
         value = _of_map(name, value, stokes, rays, frequency, signed)
@@ -159,18 +159,20 @@ def _of_map(
     if own.shape != asked.shape or not np.allclose(own, asked, rtol=1e-6, atol=0.0):
         raise ValueError(f"{name} is a map at {sky.frequency} GHz, and frequency is {frequency}")
     sky = sky.to_unit("K_RJ")
-    sky = _on_rays(name, sky.to_convention("IAU") if signed else sky, rays)
+    sky = _on_rays(name, sky.to_convention("IAU") if signed else sky, rays, spin=signed)
     return {s: getattr(sky._with(jnp.asarray(sky.values)), s) for s in stokes}
 
 
-def _on_rays(name: str, sky: SkyMap, rays: Sightlines) -> SkyMap:
-    """The map's values in the order of the sightlines; pixels that it does not hold are NaN."""
+def _on_rays(name: str, sky: SkyMap, rays: Sightlines, spin: bool = True) -> SkyMap:
+    """The map's values in the order of the sightlines; pixels that it does not hold are NaN.
+
+    A map in another frame than the sightlines is rotated into theirs.
+    """
     if rays.nside is None:
         raise ValueError(f"{name} is a HEALPix map: rays must come from Sightlines.healpix")
-    if sky.frame != "galactic":
-        raise ValueError(f"{name} is a map in {sky.frame} coordinates, and rays are galactic")
     if sky.nside != rays.nside:
         raise ValueError(f"{name} has nside {sky.nside}, and rays have {rays.nside}: degrade one")
+    sky = sky.to_frame(rays.frame, spin=spin)
     sky = sky.to_ordering(rays.ordering).full()
     if rays.pixels is None:
         return sky

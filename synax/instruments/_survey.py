@@ -62,7 +62,8 @@ class Survey(eqx.Module):
     - `unit`: of its maps: K_RJ, mK_CMB, MJy/sr, ...; bands are converted as bands.
     - `noise`: `WhiteNoise`, `HitNoise`, `VarianceNoise`, `CorrelatedNoise`, or None.
     - `offset`: what its maps show beyond the model (I only), unit of the maps: zero level, CMB.
-    - `mask`: (n_pix,) of the whole sky in RING, True where the survey has data; None: everywhere.
+    - `mask`: (n_pix,) of the whole sky in RING, in the frame of the maps, True where the survey
+      has data; None: everywhere.
     - `nodes`: frequencies at which the band is sampled.
 
     `Survey.read(file)` and `save(file)`: TOML. `Survey.preset(name)`: 'haslam', 'wmap-k',
@@ -230,6 +231,7 @@ class Survey(eqx.Module):
             unit=self.unit,
             frequency=self.frequency,
             ordering=rays.ordering,
+            frame=rays.frame,
             pixels=None if rays.pixels is None else np.asarray(rays.pixels),
         )
 
@@ -237,17 +239,26 @@ class Survey(eqx.Module):
         """The probability of a map given a model, with this survey's band, beam, noise, offset.
 
         **Arguments:** `sky`: a map that holds the survey's Stokes parameters, in any unit and
-        convention; missing pixels are not used. `rays`: sightlines for another observer or domain
-        than the default, of the same pixels (of the whole sky if there is a beam).
+        convention and frame; missing pixels are not used. `rays`: sightlines for another observer
+        or domain than the default, of the same pixels in the same frame (of the whole sky if there
+        is a beam).
+
+        The sky is computed in the frame of the map, which is not rotated: the mask, hits and
+        variances of the survey are of that frame too.
 
         **Returns** a likelihood whose `gain`, `offset` (K_RJ) and noise can be given priors.
 
-        **Raises** `ValueError` for a map of another frequency, frame or of other quantities, and
-        for a survey without noise.
+        **Raises** `ValueError` for a map of another frequency or of other quantities, sightlines
+        in another frame, and for a survey without noise.
         """
         if self.noise is None:
             raise ValueError(f"survey '{self.name}' has no noise; a likelihood needs it")
         values = self._data(sky)
+        if rays is not None and rays.frame != sky.frame:
+            raise ValueError(
+                f"rays are in the {rays.frame} frame and the map in the {sky.frame} one: give "
+                f"Sightlines.healpix(..., frame='{sky.frame}')"
+            )
         pixels = np.arange(12 * sky.nside**2) if sky.pixels is None else np.asarray(sky.pixels)
         ring = pixels if sky.ordering == "RING" else _to_ring(sky.nside, pixels)
         used = np.all(np.isfinite(np.asarray(values)), axis=0) & self.mask_at(sky.nside)[ring]
@@ -267,9 +278,13 @@ class Survey(eqx.Module):
     ) -> SurveySky:
         if self.beam is None:
             if rays is None:
-                rays = Sightlines.healpix(sky.nside, pixels=pixels[used], ordering=sky.ordering)
+                rays = Sightlines.healpix(
+                    sky.nside, pixels=pixels[used], ordering=sky.ordering, frame=sky.frame
+                )
             return self.on(rays)
-        whole = Sightlines.healpix(sky.nside, ordering=sky.ordering) if rays is None else rays
+        whole = rays
+        if rays is None:
+            whole = Sightlines.healpix(sky.nside, ordering=sky.ordering, frame=sky.frame)
         chosen = tuple(pixels[used].tolist())
         return dataclasses.replace(self.on(whole), chosen=chosen)
 
@@ -289,8 +304,6 @@ class Survey(eqx.Module):
                 f"the map is at {sky.frequency:g} GHz, survey '{self.name}' at {low:g} to "
                 f"{high:g} GHz"
             )
-        if sky.frame != "galactic":
-            raise ValueError(f"the map must be in the galactic frame, got '{sky.frame}'")
         sky = sky.to_convention("IAU")
         values = jnp.stack([sky.component(s) for s in self.stokes])
         return values * self.band.unit_factor(sky.unit, "K_RJ")

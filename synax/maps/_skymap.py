@@ -238,18 +238,21 @@ class SkyMap(eqx.Module):
         order = order_of_whole_sky(self.nside, ordering)
         return self._with(self.values[..., order], ordering=ordering)
 
-    def to_frame(self, frame: str) -> "SkyMap":
-        """The whole sky on the pixels of another frame, polarisation angles turned with it.
+    def to_frame(self, frame: str, *, spin: bool = True) -> "SkyMap":
+        """The map on the pixels of another frame, polarisation angles turned with it.
 
-        By its multipoles up to 2.5 nside: maps keep what they resolve. Sightlines in that frame
-        (`Sightlines.healpix(..., frame=)`) need no such step.
+        A whole sky by its multipoles up to 2.5 nside: maps keep what they resolve. With missing
+        pixels each new pixel is interpolated between four old ones, and missing if one of them is.
+        Sightlines in that frame (`Sightlines.healpix(..., frame=)`) need no such step.
 
-        **Raises** `ValueError` for an unknown frame, a partial map or missing pixels.
+        **Arguments:** `spin`: False for maps of errors, whose columns are interpolated one by one.
+
+        **Raises** `ValueError` for an unknown frame.
         """
         from ._rotated import rotated
 
         choose("frame", frame, FRAMES)
-        return self if frame == self.frame else rotated(self, frame)
+        return self if frame == self.frame else rotated(self, frame, spin)
 
     def degrade(self, nside: int, min_fraction: float = 0.0) -> "SkyMap":
         """The map averaged to a coarser `nside`, as `healpy.ud_grade` does.
