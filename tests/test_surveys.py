@@ -12,6 +12,7 @@ import synax
 from synax.cli import app
 from synax.instruments import (
     Bandpass,
+    ChannelSurvey,
     CorrelatedNoise,
     GaussianBeam,
     HitNoise,
@@ -230,6 +231,86 @@ def test_simulate_makes_the_map_of_a_survey(tmp_path):
     expected = Survey.read(tmp_path / "small.toml").observe(sky, 4, key=jax.random.key(3))
     assert found.unit == "mK_CMB" and abs(found.frequency - expected.frequency) < 1e-6
     assert np.allclose(found.values, expected.values, rtol=1e-6, atol=1e-7)
+
+
+CHANNELS = """
+name = "low"
+stokes = ["Q", "U"]
+unit = "mK_RJ"
+nodes = 1
+[channels]
+low = "140 MHz"
+high = 0.150
+count = 6
+width = "1 MHz"
+without = [[0.1435, 0.1445]]
+[noise]
+depth = 10
+"""
+
+
+def test_channels_of_a_survey(tmp_path, sky):
+    """One march for all; likelihood and synthesis are those of the channels one by one."""
+    (tmp_path / "low.toml").write_text(CHANNELS)
+    survey = ChannelSurvey.read(tmp_path / "low.toml")
+    assert np.allclose(survey.frequencies, [0.14, 0.142, 0.146, 0.148, 0.15], rtol=1e-4)
+    rays = synax.Sightlines.healpix(1)
+    maps = survey.observe(sky, rays, key=jax.random.key(2))
+    clean = survey.on(rays)(sky)
+    alone = survey.channels[3].on(rays)(sky)
+    assert clean.shape == (5, 2, 12) and np.allclose(clean[3], alone, rtol=1e-9, atol=1e-12)
+    joint = survey.likelihood(maps)
+    each = [c.likelihood(m) for c, m in zip(survey.channels, maps, strict=True)]
+    assert joint.count == 5 * 24
+    assert np.allclose(joint.data, np.stack([one.data for one in each]))
+    noise = joint.noise.sigma[0, 0, 0]
+    assert np.allclose(joint.noise.sigma, noise) and np.std(joint.data - clean) / noise < 1.3
+    found = survey.synthesis(maps, np.arange(-20.0, 21.0, 1.0))
+    q, v = joint.data[:, 0], joint.data[:, 1]
+    expected = synax.rm_synthesis(survey.frequencies, q, v, found.phi, sigma=float(noise))
+    assert np.allclose(found.values, expected.values) and np.allclose(found.noise, expected.noise)
+    with pytest.raises(ValueError, match="one a channel"):
+        survey.likelihood(maps[:2])
+    with pytest.raises(ValueError, match=r"low\.toml.*ChannelSurvey\.read"):
+        Survey.read(tmp_path / "low.toml")
+    with pytest.raises(ValueError, match="channels must rise"):
+        ChannelSurvey(survey.channels[::-1])
+    for old, new, message in (
+        ("count = 6", "count = 1", "whole number, 2 to"),
+        ('"1 MHz"', '"9 MHz"', "at most their spacing"),
+        ("low = ", "lowest = ", "unknown key 'lowest'"),
+        ("nodes = 1", "frequency = 1", "not both"),
+        ("0.1435, 0.1445", "0.1, 0.2", "leaves 0 of 6"),
+    ):
+        (tmp_path / "bad.toml").write_text(CHANNELS.replace(old, new))
+        with pytest.raises(ValueError, match=rf"bad\.toml.*{message}"):
+            ChannelSurvey.read(tmp_path / "bad.toml")
+
+
+@pytest.mark.slow
+def test_simulate_makes_the_channels_of_a_survey(tmp_path):
+    (tmp_path / "low.toml").write_text(CHANNELS)
+    model = [
+        "--nside",
+        "1",
+        "--steps",
+        "8",
+        "--electrons",
+        "TwoDisc",
+        "--set",
+        "output.figure=false",
+    ]
+    more = ["--outputs", "stokes", "--outputs", "synthesis", "--set", "faraday.depths=[-20,20]"]
+    where = ["--survey", str(tmp_path / "low.toml"), "--output", str(tmp_path / "out"), "-q"]
+    result = CliRunner().invoke(app, ["simulate", *model, *more, *where])
+    assert result.exit_code == 0, result.output
+    names = sorted(p.name for p in (tmp_path / "out").glob("survey*"))
+    assert len(names) == 5 and names[0].startswith("survey_low_0.14_ghz")
+    found = synax.io.load_depths(tmp_path / "out" / "synthesis_dirty.fits")
+    maps = [synax.load_map(tmp_path / "out" / name) for name in names]
+    survey = ChannelSurvey.read(tmp_path / "low.toml")
+    expected = survey.synthesis(maps, found.phi)
+    assert np.allclose(found.values, expected.values, rtol=1e-6, atol=1e-9)
 
 
 @pytest.mark.parametrize(

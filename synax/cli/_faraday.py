@@ -92,8 +92,6 @@ def check(settings: dict[str, Any], sky: "Sky") -> FaradaySpectrum | None:
         except ValueError as error:
             raise BadInput(f"faraday.step = {settings['faraday']['step']:g}: {error}") from None
     if "synthesis" in outputs:
-        if "survey" in settings:
-            raise BadInput("outputs: synthesis needs channels, and a survey here is one band")
         if len(nu) < 3:
             raise BadInput(
                 f"frequency = {nu}: synthesis needs channels, such as {{ low = 0.8, high = 1.088, "
@@ -124,14 +122,26 @@ def compute(
 ) -> Found:
     """The spectra, in the unit and with the beam of the output."""
     spectrum = None if simulator is None else _spectrum(settings, sky, simulator, advance)
-    if "synthesis" not in settings["outputs"]:
+    if "synthesis" not in settings["outputs"] or "survey" in settings:
         return Found(spectrum, None, None)
     nu = settings["frequency"]
     factors = np.asarray([_per_kelvin(settings, sky, f) for f in nu])[:, None]
     q, u = (np.asarray(_seen(settings, sky, results["stokes"][k])) * factors for k in (1, 2))
-    synthesis = rm_synthesis(nu, q, u, depths(settings))
+    return _cleaned(spectrum, rm_synthesis(nu, q, u, depths(settings)), settings)
+
+
+def _cleaned(
+    spectrum: DepthSpectrum | None, synthesis: Synthesis, settings: dict[str, Any]
+) -> Found:
     limit = settings["faraday"].get("clean")
     return Found(spectrum, synthesis, None if limit is None else synthesis.clean(limit))
+
+
+def of_survey(found: Found, settings: dict[str, Any], survey: Any, maps: Any) -> Found:
+    """The same with RM synthesis of a survey's channels, noise included, K_RJ."""
+    if "synthesis" not in settings["outputs"]:
+        return found
+    return _cleaned(found.spectrum, survey.synthesis(maps, depths(settings)), settings)
 
 
 def _per_kelvin(settings: dict[str, Any], sky: "Sky", frequency: float) -> float:
@@ -176,7 +186,7 @@ def write(
     facts: dict[str, Any],
 ) -> None:
     """Write every file and the figure where `stage` (of `together`) says."""
-    unit = settings["output"]["unit"]
+    unit = "K_RJ" if "survey" in settings else settings["output"]["unit"]
     if sky.view is not None:
         for name, image in _images(found, settings, sky).items():
             with stage(names[name]) as temporary:

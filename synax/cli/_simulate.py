@@ -146,9 +146,10 @@ def file_names(settings: dict[str, Any]) -> dict[str, str]:
 
     names = {}
     if "survey" in settings:
-        from ._survey import file_name, load
+        from ._survey import file_names as of_survey, load
 
-        names["stokes survey"] = file_name(load(settings["survey"]))
+        if "stokes" in settings["outputs"]:
+            names |= of_survey(load(settings["survey"]))
     elif "stokes" in settings["outputs"]:
         for nu in settings["frequency"]:
             names[f"stokes {label(nu)} GHz"] = f"stokes_{label(nu)}GHz.fits"
@@ -201,12 +202,12 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     check_folder(folder, list(names.values()), options["overwrite"])
     sky = _run.prepare(wanted)
     described = _write.describe(sky)
-    spectrum = _faraday.check(settings, sky)
+    spectrum = _faraday.check(wanted, sky)
     ready = time.perf_counter()
     meanwhile = threading.Thread(target=_write.import_needed, args=(settings,), daemon=True)
     with _progress(talk, len(sky.pixels) * (1 if spectrum is None else 2)) as advance:
         results, error = _run.compute(sky, advance, meanwhile.start)
-        found = _faraday.compute(settings, sky, spectrum, results, advance)
+        found = _faraday.compute(wanted, sky, spectrum, results, advance)
     meanwhile.join()
     depths = _depths(sky, results.get(_run.DEPTH))
     results = {name: results[name] for name in sky.outputs}
@@ -216,7 +217,9 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     made = {} if sky.view is not None else _write.sky_maps(sky, results, settings)
     if survey is not None:
         made = {k: m for k, m in made.items() if not k.startswith("stokes")}
-        made["stokes survey"] = _survey.seen(survey, sky, results["stokes"], settings)
+        maps = _survey.seen(survey, sky, results["stokes"], settings)
+        made |= zip(_survey.file_names(survey), maps, strict=True)
+        found = _faraday.of_survey(found, settings, survey, maps)
     with together(folder, options["overwrite"]) as stage:
         if sky.view is not None:
             _view.write(sky.view, results, settings, stage, names)

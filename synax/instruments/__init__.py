@@ -8,6 +8,7 @@ from ._beams import (
     WindowFunction as WindowFunction,
     pixel_window as pixel_window,
 )
+from ._channel_survey import ChannelSky as ChannelSky, ChannelSurvey as ChannelSurvey
 from ._survey import Survey as Survey, SurveySky as SurveySky
 from ._survey_files import presets as presets
 from ._survey_noise import (

@@ -22,7 +22,8 @@ from ._survey_noise import (
 )
 
 KEYS = (
-    "name", "frequency", "band", "beam", "stokes", "unit", "noise", "offset", "mask", "nodes",
+    "name", "frequency", "band", "channels", "beam", "stokes", "unit", "noise", "offset", "mask",
+    "nodes",
 )  # fmt: skip
 BAND = ("low", "high", "file", "channel", "frequency", "weight", "measure")
 BEAM = ("fwhm", "window", "polarised")
@@ -40,11 +41,19 @@ def read_preset(name: str) -> Survey:
     if name not in presets():
         raise ValueError(f"preset must be one of {', '.join(presets())}, got '{name}'")
     text = files("synax.instruments").joinpath("surveys", f"{name}.toml").read_text("utf-8")
-    return _survey(tomllib.loads(text), f"preset '{name}'", Path())
+    return as_survey(tomllib.loads(text), f"preset '{name}'", Path())
 
 
 def read_survey(path: str | os.PathLike) -> Survey:
     """The survey of a TOML file."""
+    table, where = read_table(path)
+    if "channels" in table:
+        raise ValueError(f"{where} describes channels: read it with ChannelSurvey.read")
+    return as_survey(table, where, Path(path).parent)
+
+
+def read_table(path: str | os.PathLike) -> tuple[dict[str, Any], str]:
+    """A TOML file as nested data, and how a message calls it."""
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"no file '{path}'")
@@ -52,22 +61,24 @@ def read_survey(path: str | os.PathLike) -> Survey:
         table = tomllib.loads(path.read_text("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ValueError(f"'{path}' is not valid TOML: {error}") from None
-    return _survey(table, f"'{path}'", path.parent)
+    return table, f"'{path}'"
 
 
-def _survey(table: dict[str, Any], where: str, folder: Path) -> Survey:
-    _known(table, KEYS, where)
+def as_survey(table: dict[str, Any], where: str, folder: Path) -> Survey:
+    known(table, KEYS, where)
     if "name" not in table:
         raise ValueError(f"{where} has no name")
     if ("frequency" in table) == ("band" in table):
         raise ValueError(f"{where} must have frequency or [band], one of the two")
     try:
         if "band" in table:
-            frequency = _band(_table(table, "band", BAND, where), folder)
+            frequency = _band(sub_table(table, "band", BAND, where), folder)
         else:
-            frequency = _number(table["frequency"], "GHz", "frequency")
-        beam = _beam(_table(table, "beam", BEAM, where), folder) if "beam" in table else None
-        noise = _noise(_table(table, "noise", NOISE, where), folder) if "noise" in table else None
+            frequency = number(table["frequency"], "GHz", "frequency")
+        beam = _beam(sub_table(table, "beam", BEAM, where), folder) if "beam" in table else None
+        noise = (
+            _noise(sub_table(table, "noise", NOISE, where), folder) if "noise" in table else None
+        )
         mask = None
         if "mask" in table:
             mask = _map(table["mask"], folder, "mask").reshape(-1) > 0
@@ -86,21 +97,23 @@ def _survey(table: dict[str, Any], where: str, folder: Path) -> Survey:
         raise ValueError(f"{where}: {error}") from None
 
 
-def _known(table: dict[str, Any], allowed: tuple[str, ...], where: str) -> None:
+def known(table: dict[str, Any], allowed: tuple[str, ...], where: str) -> None:
     unknown = [key for key in table if key not in allowed]
     if unknown:
         raise ValueError(f"{where} has the unknown key '{unknown[0]}'; known: {', '.join(allowed)}")
 
 
-def _table(table: dict[str, Any], key: str, allowed: tuple[str, ...], where: str) -> dict[str, Any]:
+def sub_table(
+    table: dict[str, Any], key: str, allowed: tuple[str, ...], where: str
+) -> dict[str, Any]:
     part = table[key]
     if not isinstance(part, dict):
         raise ValueError(f"{where}: {key} must be a table, [{key}]")
-    _known(part, allowed, f"{where} [{key}]")
+    known(part, allowed, f"{where} [{key}]")
     return part
 
 
-def _number(value: Any, unit: str, key: str) -> float:
+def number(value: Any, unit: str, key: str) -> float:
     if isinstance(value, str):
         import astropy.units as u
 
@@ -119,7 +132,7 @@ def _band(part: dict[str, Any], folder: Path) -> Bandpass:
     if "file" in part:
         return Bandpass.read(folder / part["file"], part.get("channel"))
     if "low" in part or "high" in part:
-        ends = [_number(part.get(key), "GHz", f"band.{key}") for key in ("low", "high")]
+        ends = [number(part.get(key), "GHz", f"band.{key}") for key in ("low", "high")]
         return Bandpass.top_hat(*ends)
     if "frequency" not in part or "weight" not in part:
         raise ValueError("[band] needs low and high, or file, or frequency and weight")
@@ -130,7 +143,7 @@ def _beam(part: dict[str, Any], folder: Path) -> AbstractBeam:
     if ("fwhm" in part) == ("window" in part):
         raise ValueError("[beam] needs fwhm or window, one of the two")
     if "fwhm" in part:
-        return GaussianBeam(_number(part["fwhm"], "deg", "beam.fwhm"))
+        return GaussianBeam(number(part["fwhm"], "deg", "beam.fwhm"))
     if str(part["window"]).endswith(".npz"):
         with np.load(folder / part["window"], allow_pickle=False) as archive:
             return WindowFunction(archive["bl"], archive.get("polarised"))
