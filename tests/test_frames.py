@@ -8,6 +8,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 import synax
+from synax.instruments import GaussianBeam, WindowFunction, pixel_window
 from synax.sightlines import _frames as frames
 
 
@@ -93,7 +94,7 @@ def test_partial_maps_are_interpolated_with_their_polarisation():
     lmax, nside = 6, 32
     alm = rng.normal(size=(3, 28)) + 1j * rng.normal(size=(3, 28))
     alm[:, : lmax + 1] = alm[:, : lmax + 1].real
-    alm[1:, healpy.Alm.getidx(lmax, [0, 1, 1], [0, 0, 1])] = 0.0
+    alm[1:, healpy.Alm.getidx(lmax, np.array([0, 1, 1]), np.array([0, 0, 1]))] = 0.0
     maps = healpy.alm2map(alm, nside, lmax=lmax)
     whole = synax.SkyMap(maps, "IQU", nside, frequency=23.0, convention="COSMO")
     expected = np.asarray(whole.to_frame("equatorial").values)
@@ -134,3 +135,27 @@ def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):
     assert np.max(np.abs(part.values - inside.values[:, [5, 300]])) < 1e-12
     four = rays.take(np.array([3, 20]))
     assert four.n_rays == 2 and np.array_equal(four.pixels, [0, 5])
+
+
+@pytest.mark.slow
+def test_rays_inside_pixels_seen_with_a_beam_are_the_resolved_sky_seen_with_it():
+    """Nine rays a pixel, their mean corrected for the pixel; one ray through the centre is not."""
+    nside, count, nu, beam = 32, 3, 4.8, GaussianBeam(15.0)
+    depolarised = synax.Synchrotron(
+        synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=16
+    )
+    look = lambda **more: synax.Sightlines.healpix(**more)
+    maps = [
+        synax.SkyMap.from_stokes(depolarised(rays, nu), rays, nu)
+        for rays in (look(nside=nside, subsamples=count), look(nside=nside * count))
+    ]
+    # the middle child of each pixel has the same centre
+    child = healpy.vec2pix(nside * count, *healpy.pix2vec(nside, np.arange(12 * nside**2)))
+    expected = np.asarray(beam(maps[1]).values)[:, child]
+    lmax = 2 * nside
+    pixel, ell = pixel_window(nside, lmax), np.arange(lmax + 1)
+    polarised = beam.window(lmax, 2) / np.where(ell < 2, 1.0, pixel.window(lmax, 2))
+    both = WindowFunction(beam.window(lmax) / pixel.window(lmax), polarised)
+    found = np.asarray(both(maps[0], lmax=lmax).values)
+    size = np.sqrt(np.mean(expected**2, axis=1))
+    assert np.all(np.sqrt(np.mean((found - expected) ** 2, axis=1)) < 1e-3 * size)
