@@ -91,7 +91,7 @@ def test_maps_rotate_with_their_polarisation(reference):
 def test_partial_maps_are_interpolated_with_their_polarisation():
     """Against the rotation of the whole sky by its multipoles, poles included."""
     rng = np.random.default_rng(0)
-    lmax, nside = 6, 32
+    lmax, nside = 6, 64
     alm = rng.normal(size=(3, 28)) + 1j * rng.normal(size=(3, 28))
     alm[:, : lmax + 1] = alm[:, : lmax + 1].real
     alm[1:, healpy.Alm.getidx(lmax, np.array([0, 1, 1]), np.array([0, 0, 1]))] = 0.0
@@ -107,7 +107,7 @@ def test_partial_maps_are_interpolated_with_their_polarisation():
     there = np.isfinite(np.asarray(found.values))
     assert 0.9 < np.mean(there) < 1.0 and np.all(there[0] == there[1])
     error = np.where(there, np.asarray(found.values) - expected, 0.0)
-    assert np.max(np.abs(error)) < 0.01 * np.max(np.abs(expected))
+    assert np.max(np.abs(error)) < 5e-3 * np.max(np.abs(expected))
     sigma = whole._with(np.ones_like(maps)).to_frame("ecliptic", spin=False)
     assert np.allclose(sigma.values, 1.0, rtol=1e-12)
 
@@ -140,7 +140,7 @@ def test_rays_inside_pixels_average_to_the_smoothed_sky(sky):
 @pytest.mark.slow
 def test_rays_inside_pixels_seen_with_a_beam_are_the_resolved_sky_seen_with_it():
     """Nine rays a pixel, their mean corrected for the pixel; one ray through the centre is not."""
-    nside, count, nu, beam = 32, 3, 4.8, GaussianBeam(15.0)
+    nside, count, nu, beam = 32, 3, 4.8, GaussianBeam(12.0)
     depolarised = synax.Synchrotron(
         synax.magnetic.WMAP(), synax.electrons.TwoDisc(), synax.cosmic_rays.WMAP(), steps=16
     )
