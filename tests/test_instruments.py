@@ -241,3 +241,33 @@ def test_bad_bands():
         Bandpass.top_hat(1.0, 2.0).unit_factor("K_RJ", "furlong")
     with pytest.warns(UserWarning, match="2 samples errs by"):
         Bandpass([10.0, 30.0], [1.0, 1.0])
+
+
+def test_narrow_channels_in_closed_form_inside_the_march():
+    """Emission behind and inside what rotates it across the channel, against many frequencies."""
+    rays = synax.Sightlines.from_lonlat([0.0, 3.0], [0.0, 5.0], distance=5.0)
+    band = Bandpass.top_hat(0.298, 0.302)
+
+    @jax.jit
+    def all_three(density):
+        sky = synax.Synchrotron(
+            synax.magnetic.Uniform((-1.5, 2.0, 0.7)),
+            synax.electrons.Uniform(density, radius=1.0, center=(-8.3, 0.0, 0.006)),
+            synax.cosmic_rays.Uniform(1e-5, radius=2.2, center=(-5.3, 0.0, 0.006)),
+            steps=synax.UniformSteps(24),
+            free_free=synax.FreeFree(8000.0, 0.1),
+        )
+        p = lambda s: jnp.stack([s.I, s.Q, s.U])
+        return p(band.narrow(sky, rays)), p(band(sky, rays, nodes=12)), p(sky(rays, 0.3))
+
+    narrow, exact, plain = all_three(0.05)
+    size = np.max(np.abs(exact[1:]))
+    assert np.max(np.abs(plain - exact)[1:]) > 0.1 * size
+    assert np.max(np.abs(narrow - exact)) < 1.5e-3 * size  # third order
+    sky = synax.Synchrotron(
+        synax.magnetic.Uniform((-1.5, 2.0, 0.7)), None, synax.cosmic_rays.Uniform(1e-5)
+    )
+    with pytest.raises(ValueError, match=r"width must lie between 0 and 0\.2 of the frequency"):
+        sky(rays, 0.3, width=0.1)
+    with pytest.raises(ValueError, match="one for each frequency"):
+        sky(rays, [0.3, 0.4], width=[0.1])

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks, _constants as const
+from .._parameters import as_parameter
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw
 from ..emission import (
     AbstractBackground,
@@ -139,8 +140,10 @@ class Synchrotron(AbstractSimulator):
         more = [x.fields() for x in (self.turbulence, self.free_free) if x is not None]
         return (self.magnetic, *electrons, self.cosmic_rays, *(f for some in more for f in some))
 
-    def law(self, frequency: Float[Array, " n_freq"]) -> AbstractTransfer:
-        """The law of light at some frequencies (GHz)."""
+    def law(
+        self, frequency: Float[Array, " n_freq"], width: Float[Array, " n_freq"] | None = None
+    ) -> AbstractTransfer:
+        """The law of light at some frequencies, in channels of some width (GHz)."""
         law = self.transfer
         if law is None:
             disperses = self.turbulence is not None and self.electrons is not None
@@ -150,20 +153,33 @@ class Synchrotron(AbstractSimulator):
         changes = {"frequency": frequency}
         if behind is not None:
             changes["background"] = behind
+        if width is not None:
+            if not hasattr(law, "width"):
+                raise ValueError(
+                    f"width: transfer={type(law).__name__}() knows no channels; average over "
+                    "frequencies with a Bandpass"
+                )
+            changes["width"] = width
         return dataclasses.replace(law, **changes)
 
-    def __call__(self, rays: Any, frequency: Any) -> Stokes:
+    def __call__(self, rays: Any, frequency: Any, *, width: Any = None) -> Stokes:
         """Brightness temperatures along `rays`.
 
-        **Arguments:** `rays`: sightlines. `frequency`: GHz, a number or (n_freq,), or an astropy
-        Quantity.
+        **Arguments:**
+
+        - `rays`: sightlines.
+        - `frequency`: GHz, a number or (n_freq,), or an astropy Quantity.
+        - `width`: full width of narrow channels, like `frequency`: what each cell emits is
+          depolarised by the rotation in front of it, sin(x)/x with x = 2 RM lambda^2
+          width/frequency, inside the march. None: single frequencies.
 
         **Returns** `Stokes` in K (Rayleigh-Jeans), IAU sign of U, each of shape
         (*frequency.shape, n_rays).
 
-        **Raises** `ValueError` for frequencies that are not positive or not one-dimensional.
+        **Raises** `ValueError` for frequencies that are not positive or not one-dimensional, and
+        for widths beyond a fifth of the frequency: average those with a `Bandpass`.
         """
-        return self._observe(rays, frequency, ()).stokes
+        return self._observe(rays, frequency, (), width).stokes
 
     def observe(self, rays: Any, frequency: Any) -> Observation:
         """Stokes parameters and the columns along `rays`, the fields evaluated once.
@@ -177,13 +193,16 @@ class Synchrotron(AbstractSimulator):
         powers = () if self.electrons is None else (1, 2)
         return self._observe(rays, frequency, powers)
 
-    def _observe(self, rays: Any, frequency: Any, powers: tuple[int, ...]) -> Observation:
+    def _observe(
+        self, rays: Any, frequency: Any, powers: tuple[int, ...], width: Any = None
+    ) -> Observation:
         frequency = check_frequency(frequency)
+        width = None if width is None else _check_width(width, frequency)
         sky = resolved(self, rays)
         check_validity(self, rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
-        return _simulate(sky, rays, frequency, plan(sky), cubic, powers)
+        return _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
@@ -214,6 +233,28 @@ class Synchrotron(AbstractSimulator):
         return sky
 
 
+WIDEST = 0.2
+"""Channels wider than this part of their frequency are not narrow."""
+
+
+def _check_width(width: Any, frequency: Float[Array, "*freq"]) -> Float[Array, "*freq"]:
+    """Widths of channels in GHz, one for each frequency."""
+    width = as_parameter(width, "GHz", "width")
+    if width.shape not in ((), frequency.shape):
+        raise ValueError(
+            f"width must be one number or one for each frequency {frequency.shape}, got "
+            f"{width.shape}"
+        )
+    width = jnp.broadcast_to(width, frequency.shape)
+    ratio = width / frequency
+    if not checks.holds(ratio, lambda x: (x >= 0) & (x <= WIDEST)):
+        raise ValueError(
+            f"width must lie between 0 and {WIDEST:g} of the frequency, got "
+            f"{checks.shown(width)} GHz at {checks.shown(frequency)} GHz; a Bandpass averages wider"
+        )
+    return width
+
+
 @eqx.filter_jit
 def _simulate(
     sky: Synchrotron,
@@ -222,10 +263,11 @@ def _simulate(
     plan: Plan,
     cubic: bool,
     powers: tuple[int, ...],
+    width: Array | None,
 ) -> Observation:
     shape = (*frequency.shape, rays.n_rays)
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
-    law = sky.law(flat)
+    law = sky.law(flat, None if width is None else width.reshape(-1).astype(flat.dtype))
     emissivity = _emissivity(sky, cubic)
     medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, powers))
     light = run(sky, plan, medium, law, rays)

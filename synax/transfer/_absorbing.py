@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 from .._numerics._math import sincos
 from ._base import AbstractReversibleTransfer, Cell, Coefficients, Light, needs, zeros_like
 from ._quadrature import Line
-from ._thin import Sums, composed, integral, wavelength_squared
+from ._thin import Sums, composed, integral, wavelength_squared, within_channel
 
 
 class Path(NamedTuple):
@@ -45,6 +45,8 @@ class Absorbing(AbstractReversibleTransfer):
     frequency: Float[Array, " n_freq"] | None = None
     background: Float[Array, "n_freq #n_rays"] | None = None
     """Brightness temperature behind the last cell, K."""
+    width: Float[Array, " n_freq"] | None = None
+    """Full widths of the channels, GHz: emission is depolarised by the rotation in front of it."""
 
     inward: ClassVar[bool] = False
 
@@ -100,6 +102,8 @@ class Absorbing(AbstractReversibleTransfer):
             q, u = q + q1, u + u1
         s, c = sincos(turn)
         factor = length * jnp.exp(start)
+        if self.width is not None and lines.rotation is not None:
+            factor = factor * within_channel(turn, self.frequency, self.width)
         return _product((factor * q, factor * u), (c, s))
 
     def undo(self, path: Path, cell: Cell) -> Path:

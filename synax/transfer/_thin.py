@@ -46,6 +46,8 @@ class Thin(AbstractReversibleTransfer):
     frequency: Float[Array, " n_freq"] | None = None
     background: Float[Array, "n_freq #n_rays"] | None = None
     """Brightness temperature behind the last cell, K."""
+    width: Float[Array, " n_freq"] | None = None
+    """Full widths of the channels, GHz: emission is depolarised by the rotation in front of it."""
 
     inward: ClassVar[bool] = False
 
@@ -87,6 +89,8 @@ class Thin(AbstractReversibleTransfer):
         q, u = q_line.mean * m0, u_line.mean * m0
         if q_line.slope is not None:
             q, u = q - u_line.slope * m1, u + q_line.slope * m1
+        if self.width is not None:
+            length = length * within_channel(twice * middle, self.frequency, self.width)
         return length * (q * c - u * s), length * (q * s + u * c)
 
     def undo(self, path: Array | None, cell: Cell) -> Array | None:
@@ -104,6 +108,8 @@ class Thin(AbstractReversibleTransfer):
 
 def composed(law: AbstractReversibleTransfer, near: Light, far: Light) -> Light:
     """The near part's light, and the far part's dimmed and rotated by the near part."""
+    if getattr(law, "width", None) is not None:
+        raise ValueError("width: light of channels with a width cannot be put together from parts")
     together = lambda a, b: None if a is None else a + b
     i, q, u, v = near.stokes
     dim = dim_p = 1.0
@@ -130,6 +136,19 @@ def composed(law: AbstractReversibleTransfer, near: Light, far: Light) -> Light:
         together(near.optical_depth, far.optical_depth),
         together(near.dispersion, far.dispersion),
     )
+
+
+def within_channel(
+    turn: Float[Array, "n_freq n_rays"],
+    frequency: Float[Array, " n_freq"],
+    width: Float[Array, " n_freq"],
+) -> Float[Array, "n_freq n_rays"]:
+    """Mean of exp(i turn) over narrow channels, by its value in the middle.
+
+    sin(x)/x with x = turn width/frequency: half the range of the rotation 2 lambda^2 RM. Left out
+    are terms of second order in width/frequency.
+    """
+    return sinc_moments(turn * (width / frequency)[:, None])[0]
 
 
 def sinc_moments(x: Array) -> tuple[Array, Array]:
