@@ -193,6 +193,8 @@ def test_bad_maps_are_refused(survey, seen):
     with pytest.raises(ValueError, match="rays are in the galactic frame and the map in the ecl"):
         rays = synax.Sightlines.healpix(NSIDE)
         survey.likelihood(dataclasses.replace(seen, frame="ecliptic"), rays=rays)
+    with pytest.raises(ValueError, match=r"a map of IQU needs a frequency \(GHz\), got freq"):
+        dataclasses.replace(seen, frequency=None)
     with pytest.raises(ValueError, match="no pixel"):
         survey.likelihood(dataclasses.replace(seen, values=seen.values * jnp.nan))
     with pytest.raises(ValueError, match="has no noise"):
