@@ -145,6 +145,25 @@ def test_cubes_have_axes_that_rm_tools_reads(view, tmp_path):
         view.save_faraday(tmp_path / "", found.phi, found.values)
 
 
+def test_rm_lite_reads_the_cubes(view, tmp_path):
+    """The published program, where it is installed: axis, lost channels and spectra."""
+    program = pytest.importorskip("rm_lite.tools_3d.rmsynth")
+    nu = 1.3 + 0.01 * np.array([0, 1, 2, 5, 6])
+    q, v = np.random.default_rng(2).normal(size=(2, 5, 1200))
+    names = view.save_channels(tmp_path / "cube", nu, q, v)
+    found = synax.rm_synthesis(nu, q, v, np.arange(-200.0, 201.0, 40.0))
+    theirs = program.rmsynth_3d_from_fits(
+        names[0],
+        names[1],
+        phi_max_radm2=200.0,
+        d_phi_radm2=40.0,
+        weight_type="uniform",
+        lam_sq_0_m2=found.lambda0_squared,
+    )
+    cube = np.asarray(theirs.fdf_dirty_cube).reshape(11, -1)
+    assert np.max(np.abs(cube - found.values)) < 1e-5 * np.max(np.abs(cube))  # single precision
+
+
 def test_bad_views(view, tmp_path):
     with pytest.raises(ValueError, match=r"Sightlines\.parallel"):
         View(synax.Sightlines.healpix(1), 100.0)
