@@ -41,7 +41,9 @@ class DepthSpectrum(eqx.Module):
     def polarisation(self, lambda_squared: Any) -> Complex[Array, "*shape n_rays"]:
         """P = int F exp(2i phi lambda^2) dphi, every bin a box; without what lies beyond the grid.
 
-        **Arguments:** `lambda_squared`: m^2, a number or an array.
+        **Arguments:**
+
+        - `lambda_squared`: m^2, a number or an array.
 
         **Warns** where bins are so wide that emission inside them would depolarise.
         """
@@ -112,8 +114,11 @@ class FaradaySpectrum(eqx.Module):
     def __call__(self, rays: Sightlines, frequency: Any) -> DepthSpectrum:
         """F(phi) of every sightline.
 
-        **Arguments:** `rays`: sightlines. `frequency`: GHz or Quantity, one number: it sets the
-        brightness of the emission and its absorption, not the depths.
+        **Arguments:**
+
+        - `rays`: sightlines.
+        - `frequency`: GHz or Quantity, one number: it sets the brightness of the emission and its
+          absorption, not the depths.
 
         **Returns** `DepthSpectrum`, in K/(rad/m^2).
         """

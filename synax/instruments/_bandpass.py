@@ -205,8 +205,10 @@ class Bandpass(eqx.Module):
         scatter of lambda^2 are those of a source of T_RJ ~ nu^index, so errors are of third order
         in the width: 1.2 10^-3 for 1.3 % and a rotation by 3 rad across the band.
 
-        **Arguments:** `sky`: a simulator that takes `width`, as `Synchrotron` does. `index`: of the
-        brightness temperature.
+        **Arguments:**
+
+        - `sky`: a simulator that takes `width`, as `Synchrotron` does.
+        - `index`: of the brightness temperature.
 
         **Returns** `Stokes` in K (Rayleigh-Jeans), IAU, each (n_rays,).
 

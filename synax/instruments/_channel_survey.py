@@ -39,17 +39,13 @@ class ChannelSky(eqx.Module):
 class ChannelSurvey(eqx.Module):
     """Many channels of one survey; each is a `Survey` with the same Stokes parameters.
 
-    **Arguments:** `channels`: surveys, their frequencies rising, alike in Stokes parameters.
+    **Arguments:**
+
+    - `channels`: surveys, their frequencies rising, alike in Stokes parameters.
 
     `ChannelSurvey.read(file)`: a TOML file with a [channels] table.
 
     **Raises** `ValueError` for fewer than two, another order, or different Stokes parameters.
-
-    ```python
-    survey = synax.instruments.ChannelSurvey.read("lofar.toml")
-    maps = survey.observe(sky, 16, key=jax.random.key(0))
-    spectrum = survey.synthesis(maps, np.arange(-50, 50.5, 0.5))
-    ```
     """
 
     channels: tuple[Survey, ...]
@@ -115,8 +111,10 @@ class ChannelSurvey(eqx.Module):
     def likelihood(self, maps: Sequence[SkyMap], *, rays: Sightlines | None = None) -> Likelihood:
         """The probability of the channels' maps given a model, from one march.
 
-        **Arguments:** `maps`: one for each channel, alike in resolution, ordering, frame and
-        pixels. `rays`: as of `Survey.likelihood`. Pixels that miss in one channel are left out.
+        **Arguments:**
+
+        - `maps`: one for each channel, alike in resolution, ordering, frame and pixels.
+        - `rays`: as of `Survey.likelihood`. Pixels that miss in one channel are left out.
 
         **Raises** `ValueError` for maps that differ, or noise that is correlated between pixels.
         """
@@ -136,7 +134,10 @@ class ChannelSurvey(eqx.Module):
     def synthesis(self, maps: Sequence[SkyMap], phi: Any = None) -> Any:
         """RM synthesis of the channels' maps, weighted by their noise where they have any.
 
-        **Arguments:** `maps`: one for each channel, in any unit. `phi`: as of `rm_synthesis`.
+        **Arguments:**
+
+        - `maps`: one for each channel, in any unit.
+        - `phi`: as of `rm_synthesis`.
 
         **Returns** `Synthesis` in K (Rayleigh-Jeans), spectra (n_phi, n_pix).
         """

@@ -238,10 +238,12 @@ class Survey(eqx.Module):
     def likelihood(self, sky: SkyMap, *, rays: Sightlines | None = None) -> Likelihood:
         """The probability of a map given a model, with this survey's band, beam, noise, offset.
 
-        **Arguments:** `sky`: a map that holds the survey's Stokes parameters, in any unit and
-        convention and frame; missing pixels are not used. `rays`: sightlines for another observer
-        or domain than the default, of the same pixels in the same frame (of the whole sky if there
-        is a beam).
+        **Arguments:**
+
+        - `sky`: a map that holds the survey's Stokes parameters, in any unit and convention and
+          frame; missing pixels are not used.
+        - `rays`: sightlines for another observer or domain than the default, of the same pixels in
+          the same frame (of the whole sky if there is a beam).
 
         The sky is computed in the frame of the map, which is not rotated: the mask, hits and
         variances of the survey are of that frame too.

@@ -83,8 +83,11 @@ class View:
     ) -> Float[Array, "*planes n_rays"]:
         """The image seen with a Gaussian beam; nothing lies beyond its edges. Differentiable.
 
-        **Arguments:** `values`: of the sightlines; I, Q and U each by itself (the frame is the
-        same in the whole image). `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
+        **Arguments:**
+
+        - `values`: of the sightlines; I, Q and U each by itself (the frame is the same in the
+          whole image).
+        - `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
         """
         self.check_beam(fwhm)
         values, (ny, nx) = jnp.asarray(values), self.shape
@@ -110,7 +113,10 @@ class View:
     def jansky_per_beam(self, frequency: Any, fwhm: Any) -> float:
         """Jy/beam in one K (Rayleigh-Jeans), for a Gaussian beam.
 
-        **Arguments:** `frequency`: GHz. `fwhm`: arcsec.
+        **Arguments:**
+
+        - `frequency`: GHz.
+        - `fwhm`: arcsec.
         """
         area = math.pi / (4.0 * math.log(2.0)) * (fwhm * ARCSEC) ** 2
         return area / kelvin_rj_per("Jy/sr", frequency)
@@ -145,9 +151,13 @@ class View:
     ) -> None:
         """Write one image as FITS that astropy and DS9 open at the right place and scale.
 
-        **Arguments:** `values`: (n_rays,), or (n_stokes, n_rays) for several Stokes parameters.
-        `unit`: as FITS spells it: 'K', 'Jy/beam', 'rad/m2'. `frequency`: GHz. `beam`: fwhm in
-        arcsec (BMAJ, BMIN). `stokes`: 'I', 'Q', 'U', or 'IQU' for all (a STOKES axis).
+        **Arguments:**
+
+        - `values`: (n_rays,), or (n_stokes, n_rays) for several Stokes parameters.
+        - `unit`: as FITS spells it: 'K', 'Jy/beam', 'rad/m2'.
+        - `frequency`: GHz.
+        - `beam`: fwhm in arcsec (BMAJ, BMIN).
+        - `stokes`: 'I', 'Q', 'U', or 'IQU' for all (a STOKES axis).
 
         **Raises** `FileExistsError` unless `overwrite`; `ValueError` for Jy/beam without a beam.
         """
@@ -212,7 +222,9 @@ class View:
         Where channels are missing from an even spacing the cubes hold planes of NaN there, which
         both programs leave out, so that the header's axis is true.
 
-        **Arguments:** `frequencies`: (n_freq,) GHz or Quantity, rising.
+        **Arguments:**
+
+        - `frequencies`: (n_freq,) GHz or Quantity, rising.
 
         **Raises** `ValueError` for channels out of order, or on no even spacing.
         """
@@ -265,9 +277,12 @@ class View:
 
         A folder as prefix takes the files with these names.
 
-        **Arguments:** `phi`: (n_phi,) rad/m^2, evenly spaced. `values`: complex (n_phi, n_rays).
-        `lambda0_squared`: m^2, to which phases refer (LAMSQ0). `kind`: 'dirty' or, for what
-        RM-CLEAN restored, 'clean'.
+        **Arguments:**
+
+        - `phi`: (n_phi,) rad/m^2, evenly spaced.
+        - `values`: complex (n_phi, n_rays).
+        - `lambda0_squared`: m^2, to which phases refer (LAMSQ0).
+        - `kind`: 'dirty' or, for what RM-CLEAN restored, 'clean'.
         """
         found = self.faraday_images(
             phi, values, lambda0_squared=lambda0_squared, unit=unit, beam=beam, kind=kind

@@ -57,8 +57,12 @@ def save_depths(
     Each column is the map of one depth, which `healpy.read_map(path, field=None, hdu=1)` reads
     (2: the imaginary part); a third table, DEPTHS, lists the depths. The sign of U is IAU's.
 
-    **Arguments:** `phi`: (n_phi,) rad/m^2. `values`: complex (n_phi, n_pix), of `FaradaySpectrum`
-    or `rm_synthesis`. `rays`: of `Sightlines.healpix`. `facts`: further cards.
+    **Arguments:**
+
+    - `phi`: (n_phi,) rad/m^2.
+    - `values`: complex (n_phi, n_pix), of `FaradaySpectrum` or `rm_synthesis`.
+    - `rays`: of `Sightlines.healpix`.
+    - `facts`: further cards.
 
     **Raises** `ValueError` for shapes that do not fit or more than 998 depths; `FileExistsError`
     unless `overwrite`.

@@ -245,7 +245,9 @@ class SkyMap(eqx.Module):
         pixels each new pixel is interpolated between four old ones, and missing if one of them is.
         Sightlines in that frame (`Sightlines.healpix(..., frame=)`) need no such step.
 
-        **Arguments:** `spin`: False for maps of errors, whose columns are interpolated one by one.
+        **Arguments:**
+
+        - `spin`: False for maps of errors, whose columns are interpolated one by one.
 
         **Raises** `ValueError` for an unknown frame.
         """
