@@ -165,7 +165,7 @@ def _maps(config: dict[str, Any], outputs: list[str]) -> int:
     maps += len(config["frequency"]) * (DEPTH in outputs)
     if {"stokes", "synthesis"} & set(outputs):
         maps += 3 * len(config["frequency"])
-    if {"faraday", "synthesis"} & set(outputs):
+    if "faraday" in config and {"faraday", "synthesis"} & set(outputs):
         maps += 2 * len({"faraday", "synthesis"} & set(outputs)) * _faraday.count(config["faraday"])
     return maps
 
