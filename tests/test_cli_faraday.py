@@ -117,6 +117,26 @@ unit = "Jy/beam"
         assert "outside" in json.loads(info.stdout)["holds"]
 
 
+def test_files_of_spectra_on_some_pixels(tmp_path):
+    rays = synax.Sightlines.healpix(2, pixels=np.array([3, 20, 41]), ordering="NEST")
+    phi = np.array([-5.0, 0.0, 5.0])
+    values = np.arange(9.0).reshape(3, 3) * (1 - 2j)
+    synax.io.save_depths(tmp_path / "a.fits", phi, values, rays, unit="K")
+    found = synax.io.load_depths(tmp_path / "a.fits")
+    assert (found.nside, found.ordering, found.frame, found.unit) == (2, "NEST", "galactic", "K")
+    assert np.array_equal(found.pixels, [3, 20, 41]) and np.array_equal(found.phi, phi)
+    assert np.array_equal(found.values, values)
+    with pytest.raises(FileExistsError):
+        synax.io.save_depths(tmp_path / "a.fits", phi, values, rays)
+    with pytest.raises(ValueError, match="values must be"):
+        synax.io.save_depths(tmp_path / "b.fits", phi, values[:2], rays)
+    with pytest.raises(ValueError, match="at most 998"):
+        synax.io.save_depths(tmp_path / "b.fits", np.arange(999.0), np.zeros((999, 3)), rays)
+    synax.SkyMap(np.zeros(12), "RM", 1).save(tmp_path / "rm.fits")
+    with pytest.raises(ValueError, match="holds no Faraday spectra"):
+        synax.io.load_depths(tmp_path / "rm.fits")
+
+
 def test_channels_are_frequencies():
     table = {"low": "1 GHz", "high": 1.4, "channels": 9, "without": [[1.18, 1.22]]}
     assert frequencies("frequency", table) == CHANNELS.tolist()
