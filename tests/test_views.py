@@ -54,12 +54,12 @@ def brightest(place, **angles):
         ((-8.0, -6.0, 0.0), {"inclination": 60.0}, 6.0, 8.0 * np.cos(np.radians(60))),
         # the galaxy turned from north to east by 90 degrees: what was up is now to the left
         ((-5.0, 0.0, 0.0), {"position_angle": 90.0}, 5.0, 0.0),
-        # the axis of an edge-on galaxy at 38 degrees east of north
+        # the axis of an edge-on galaxy at 30 degrees east of north
         (
-            (0.0, 0.0, 5.0),
-            {"inclination": 90.0, "position_angle": 38.0},
-            5.0 * np.sin(np.radians(38)),
-            5.0 * np.cos(np.radians(38)),
+            (0.0, 0.0, 4.5),
+            {"inclination": 90.0, "position_angle": 30.0},
+            2.25,
+            4.5 * np.cos(np.radians(30)),
         ),
     ],
 )
