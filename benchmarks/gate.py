@@ -247,6 +247,7 @@ def main():
         parser.error("give --base REVISION")
     if args.pairs < 3:
         parser.error(f"--pairs must be at least 3, got {args.pairs}")
+    sys.path.insert(0, str(HERE))
     known = cases()
     unknown = set(args.cases or ()) - set(known)
     if unknown:

@@ -270,10 +270,12 @@ def main():
         return 0
     environment = dict(os.environ, XLA_PYTHON_CLIENT_PREALLOCATE="false")
     environment.pop("JAX_COMPILATION_CACHE_DIR", None)
+    here = str(Path(__file__).resolve().parent.parent)  # the package beside this file
+    environment["PYTHONPATH"] = os.pathsep.join([here, os.environ.get("PYTHONPATH", "")]).strip(":")
     points = [{"case": "machine", "kind": "machine"}, *plan(args.reference)]
     if args.dry_run:
         environment["JAX_PLATFORMS"] = "cpu"
-        points = [tiny(point) for point in points]
+        points = [points[0], *map(tiny, points[1:])]
 
     def write(line):
         text = json.dumps(line)
