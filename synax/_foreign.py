@@ -10,7 +10,11 @@ def refuse_foreign(package: Path | None = None) -> None:
     """Refuse to run from a folder that the other project's files were installed into.
 
     Both projects unpack into one folder `synax`, and the later one overwrites files of the
-    earlier. **Arguments:** `package`: folder of the package; default: this one.
+    earlier.
+
+    **Arguments:**
+
+    - `package`: folder of the package; default: this one.
 
     **Raises** `ImportError` that says what to do.
     """

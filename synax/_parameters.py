@@ -8,7 +8,7 @@ the code itself. `select` turns dotted paths into the filter that `eqx.partition
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import equinox as eqx
 import jax
@@ -20,6 +20,14 @@ from . import _checks as checks
 from ._checks import holds as holds
 
 Scalar = Float[Array, ""]
+if TYPE_CHECKING:
+    MaybeScalar = Any
+else:
+    MaybeScalar = Scalar | None
+"""A number that only some versions of a model have; None in the others."""
+
+
+Made = TypeVar("Made", bound=Callable[..., Any])
 
 
 class ModelInfo(NamedTuple):
@@ -36,6 +44,16 @@ class ModelInfo(NamedTuple):
     """Names that the paper lists with the model and that are none of its numbers: where they go."""
 
 
+def described(info: ModelInfo) -> Callable[[Made], Made]:
+    """Put a function that makes a model into the catalogue: `info` becomes its attribute."""
+
+    def describe(make: Made) -> Made:
+        vars(make)["info"] = info
+        return make
+
+    return describe
+
+
 def hint_of_moved(model: Any, name: str) -> str:
     """Where a name goes that is none of the model's (a class or an instance), or ''."""
     info = getattr(model, "info", None)
@@ -50,7 +68,9 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
     where a number is allowed) are returned as they are, so the function can serve as an
     `eqx.field` converter inside `jit` and after tree surgery.
 
-    **Arguments:** `name`: what the messages call the value.
+    **Arguments:**
+
+    - `name`: what the messages call the value.
 
     **Raises** `ValueError` for a unit that does not convert, for missing values, for a sequence
     with holes; `TypeError` for what is no real number.
@@ -244,8 +264,10 @@ def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
     louder = synax.replace(sky, {"magnetic.b0": 2.0, "electrons.n1": 0.01})
     ```
 
-    **Arguments:** `values`: new values by path, as `select` takes paths; numbers, arrays of the
-    old shape, or astropy Quantities, which are converted to the parameter's unit.
+    **Arguments:**
+
+    - `values`: new values by path, as `select` takes paths; numbers, arrays of the old shape, or
+      astropy Quantities, which are converted to the parameter's unit.
 
     **Raises** `ValueError` for an unknown path (naming those that exist), another shape, a unit
     that does not convert or a number that is not finite; `TypeError` for what is no number.
@@ -264,8 +286,10 @@ def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
 def select(tree: PyTree, *paths: str) -> PyTree[bool]:
     """A filter that is True on the floating-point leaves under the given dotted paths.
 
-    **Arguments:** `tree`: any PyTree, usually a simulator. `paths`: 'magnetic.b0', or a whole
-    branch such as 'magnetic'.
+    **Arguments:**
+
+    - `tree`: any PyTree, usually a simulator.
+    - `paths`: 'magnetic.b0', or a whole branch such as 'magnetic'.
 
     **Returns** a PyTree of bool with the structure of `tree`, ready for `eqx.partition`,
     `eqx.filter` and friends.

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import hypothesis
 import jax
-import jaxlib
+import jaxlib.version
 import matplotlib
 import numpy as np
 import pytest
@@ -20,7 +20,7 @@ matplotlib.use("Agg")
 OPTIMISED = bool(os.environ.get("SYNAX_TESTS_OPTIMISED"))
 OLDER_KERNELS = "--xla_cpu_use_fusion_emitters=false"  # compiled in a third of the time
 FLAGS = os.environ.get("XLA_FLAGS", "")
-if jaxlib.__version__.startswith("0.10.") and not OPTIMISED and OLDER_KERNELS not in FLAGS:
+if jaxlib.version.__version__.startswith("0.10.") and not OPTIMISED and OLDER_KERNELS not in FLAGS:
     # XLA ends the process at a flag that it does not know: only where it was seen to know it
     os.environ["XLA_FLAGS"] = f"{FLAGS} {OLDER_KERNELS}".strip()
 

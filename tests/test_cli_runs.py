@@ -7,9 +7,8 @@ import re
 import arviz
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+from run_cli import call, refused
 
-from synax.cli import app
 from synax.inference import read_log
 
 CONFIG = """
@@ -42,17 +41,6 @@ warmup = 20
 draws = 20
 chunk = 20
 """
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
-def refused(*arguments):
-    """Run what must be refused; returns the one sentence."""
-    result = call(*arguments)
-    assert result.exit_code == 2, result.output
-    return " ".join(result.stderr.split())
 
 
 @pytest.fixture

@@ -282,6 +282,7 @@ def test_grids_are_converted_or_refused(tmp_path):
         ):
             np.testing.assert_allclose(field.values, factor, rtol=1e-12)
             assert field.unit == "uG"
+    file = tmp_path / "again.npz"
     for unit, rank, group, words in (
         ("kpc", 3, "magnetic", "cannot convert unit 'kpc' to 'uG'"),
         ("uG", 1, "magnetic", "cannot be used: magnetic must be a vector field"),

@@ -50,7 +50,7 @@ def test_sightlines_of_a_frame_see_the_rotated_sky(sky):
         lon, lat = healpy.pix2ang(4, np.arange(192), lonlat=True)
         letters = {"equatorial": "C", "ecliptic": "E"}
         turn = healpy.Rotator(coord=[letters[frame], "G"])
-        l, lat_g = turn(lon, lat, lonlat=True)
+        l, lat_g = np.asarray(turn(lon, lat, lonlat=True))
         galactic = sky(synax.Sightlines.from_lonlat(l, lat_g), 23.0)
         psi = frames.position_angle(np.radians(l), np.radians(lat_g), "galactic", frame)
         p = np.asarray(galactic.Q + 1j * galactic.U) * np.exp(2j * psi)

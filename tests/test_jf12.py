@@ -4,12 +4,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
+from contracts import check_finite_at, check_gradients, evaluate, norm, points
 
 import synax
 from synax.magnetic import JF12, JF12b, JF12RandomStrength, JF12Solenoidal, StriatedStrength
-
-evaluate = jax.jit(lambda field, x: field(x))
 
 MODELS = {
     "JF12": JF12,
@@ -28,14 +26,6 @@ SINGULAR = np.array(
         [5.3, 0, 0.5], [17, 0, 0], [25, 3, 1],
     ]
 ).T  # fmt: skip
-
-
-def points(n, seed=0, half=(20.0, 20.0, 5.0)):
-    return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, (n, 3)) * half).T
-
-
-def size(value):
-    return np.linalg.norm(value, axis=0) if value.ndim > 1 else np.abs(value)
 
 
 ORACLE = [
@@ -57,10 +47,10 @@ ORACLE = [
 def test_oracle(table, name, column, make, scale):
     data = table(name)
     value = np.asarray(evaluate(make(), jnp.asarray(data["pos_kpc"].T)))
-    reference, total = data[column].T, size(data[scale].T)
+    reference, total = data[column].T, norm(data[scale].T)
     if "hammurabi" in name:  # that program fills the outside with 1e-6 microgauss
         reference = np.where(np.abs(reference).max(0) < 1.001e-6, 0.0, reference)
-    error = size(value - reference) / np.maximum(total, 1e-9)
+    error = norm(value - reference) / np.maximum(total, 1e-9)
     assert error.max() < 1e-11
 
 
@@ -98,7 +88,7 @@ def test_striation_is_a_strength_and_no_number_of_the_field():
         synax.select(JF12(), "striation")
     x = points(50)
     strength = StriatedStrength(JF12())
-    expected = np.sqrt(1.36) * size(np.asarray(evaluate(JF12(), x)))
+    expected = np.sqrt(1.36) * norm(np.asarray(evaluate(JF12(), x)))
     np.testing.assert_allclose(evaluate(strength, x), expected, rtol=1e-12)
     assert float(strength.emissivity_factor()) == pytest.approx(2.36)
     assert len(strength.surfaces()) == len(JF12().surfaces())
@@ -113,32 +103,12 @@ DISTINCT = ("JF12", "JF12Solenoidal", "random")
 
 @pytest.mark.parametrize("name", DISTINCT)
 def test_gradients(name):
-    """Derivatives in every parameter and position equal central differences."""
-    model, x = MODELS[name](), points(200, seed=3, half=(17.0, 17.0, 4.0))
-    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 200)))
-    flat, rebuild = ravel_pytree(model)
-    n = flat.size
-    direction = jnp.asarray(np.random.default_rng(2).normal(size=x.shape)) * 1e-6
-    d_flat = jnp.concatenate([jnp.diag(1e-6 * jnp.maximum(jnp.abs(flat), 0.1)), jnp.zeros((1, n))])
-    d_x = jnp.zeros((n + 1, *x.shape)).at[n].set(direction)
-
-    def loss(flat, x):
-        return jnp.sum(weights * rebuild(flat)(x))
-
-    many = jax.jit(jax.vmap(loss))
-    numeric = 0.5 * (many(flat + d_flat, x + d_x) - many(flat - d_flat, x - d_x))
-    along = jax.jit(jax.vmap(lambda df, dx: jax.jvp(loss, (flat, x), (df, dx))[1]))
-    np.testing.assert_allclose(along(d_flat, d_x), numeric, rtol=1e-6, atol=1e-11)
+    check_gradients(MODELS[name]())
 
 
 @pytest.mark.parametrize("name", DISTINCT)
 def test_reverse_derivatives_finite_at_singular_points(name):
-    model = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), MODELS[name]())
-    x = jnp.asarray(SINGULAR, jnp.float32)
-    value, pull = jax.jit(lambda m, x: jax.vjp(lambda m, x: m(x), m, x))(model, x)
-    assert value.dtype == jnp.float32
-    for leaf in jax.tree.leaves((value, pull(jnp.ones_like(value)))):
-        assert np.all(np.isfinite(leaf))
+    check_finite_at(MODELS[name](), SINGULAR)
 
 
 @pytest.mark.parametrize("name", MODELS)
@@ -147,8 +117,8 @@ def test_single_precision(name):
     model, x = MODELS[name](), points(2000, seed=4)
     single = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), model)
     exact = evaluate(model, x.astype(jnp.float32).astype(jnp.float64))
-    error = size(np.asarray(evaluate(single, x.astype(jnp.float32)) - exact))
-    error = error / np.maximum(size(np.asarray(exact)), 1e-3)
+    error = norm(np.asarray(evaluate(single, x.astype(jnp.float32)) - exact))
+    error = error / np.maximum(norm(np.asarray(exact)), 1e-3)
     assert np.median(error) < 2e-7 and np.quantile(error, 0.99) < 1e-5
 
 
@@ -183,7 +153,7 @@ def jumps(field, origin, direction, length, n=3001, most=256):
     ray, cell = np.unravel_index(np.argsort(change, axis=None)[::-1][:most], change.shape)
     o, d = origin[:, ray], direction[:, ray]
     low, high = s[cell], s[cell + 1]
-    distance = lambda a, b: size(np.asarray(along(a, o, d) - along(b, o, d)))
+    distance = lambda a, b: norm(np.asarray(along(a, o, d) - along(b, o, d)))
     for _ in range(32):
         middle = 0.5 * (low + high)
         first = distance(low, middle) > distance(middle, high)

@@ -287,6 +287,15 @@ def test_composition_in_numbers():
 def test_a_law_refuses_what_it_cannot_carry(rays):
     with pytest.raises(ValueError, match=r"Thin\(\) cannot carry absorption; use .*Absorbing\(\)"):
         sky(free_free=THERMAL, transfer=synax.Thin())(rays, 0.1)
+    for law, physics, missing, other in (
+        (synax.Thin(), {"self_absorption": True}, "absorption", "Polarised"),
+        (synax.Absorbing(), {"self_absorption": True}, "conversion", "Polarised"),
+        (synax.Thin(), {"turbulence": synax.Turbulence(1.0)}, "dispersion", "Absorbing"),
+    ):
+        name = type(law).__name__
+        match = rf"{name}\(\) cannot carry .*{missing}.*use transfer=.*{other}\(\)"
+        with pytest.raises(ValueError, match=match):
+            sky(transfer=law, **physics)(rays, 0.1)
     with pytest.raises(ValueError, match="Faraday dispersion"):
         sky(turbulence=synax.Turbulence(1.0), transfer=synax.Polarised())(rays, 0.1)
     with pytest.raises(TypeError, match="transfer must be"):

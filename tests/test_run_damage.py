@@ -13,35 +13,12 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from run_cli import CONFIG
 
 import synax
 from synax.inference import Run, RunRefused, RunWarning
 
 ROOT = Path(synax.__file__).parents[1]
-CONFIG = """
-[magnetic]
-model = "WMAP"
-[electrons]
-model = "Uniform"
-value = 0.01
-[sightlines]
-nside = 1
-[integration]
-steps = 4
-[[data]]
-name = "sky"
-frequency = 23
-sigma = 1e-6
-[priors]
-"magnetic.b0" = { uniform = [0.5, 9] }
-[fit]
-steps = 60
-[sample]
-chains = 2
-warmup = 10
-draws = 20
-chunk = 10
-"""
 KILLS, DAMAGES = 100, 500
 CLOCK = re.compile(rb"DATE *= '[^']*'")
 """The header card of FITS maps that says when they were written."""

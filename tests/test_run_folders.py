@@ -11,49 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from typer.testing import CliRunner
+import run_cli
+from run_cli import call, refused
 
 import synax
-from synax.cli import app
 from synax.inference import Run, RunRefused, RunWarning, read_draws
 
 ROOT = Path(synax.__file__).parents[1]
-CONFIG = """
-[magnetic]
-model = "WMAP"
-[electrons]
-model = "Uniform"
-value = 0.01
-[sightlines]
-nside = 1
-[integration]
-steps = 4
-[[data]]
-name = "sky"
-frequency = 23
-sigma = 1e-6
-[priors]
-"magnetic.b0" = { uniform = [0.5, 9] }
-[fit]
-optimizer = "adam"
-steps = 24
-restarts = 0
-[sample]
-chains = 2
-warmup = 10
-draws = 20
-chunk = 10
-"""
-
-
-def call(*arguments):
-    return CliRunner().invoke(app, [str(a) for a in arguments])
-
-
-def refused(*arguments):
-    result = call(*arguments)
-    assert result.exit_code == 2, result.output
-    return " ".join(result.stderr.split())
+CONFIG = run_cli.CONFIG.replace("steps = 60", 'optimizer = "adam"\nsteps = 24\nrestarts = 0')
 
 
 def tree(folder):

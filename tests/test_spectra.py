@@ -39,7 +39,7 @@ class Own(cosmic_rays.AbstractCosmicRays):
     high: jax.Array | float
 
     @property
-    def gamma_range(self):
+    def gamma_range(self) -> tuple:
         return self.low, self.high
 
     def spectrum(self, gamma, position):

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.flatten_util import ravel_pytree
+from contracts import check_finite_at, check_gradients, evaluate, points
 
 from synax._constants import KPC
 from synax.magnetic import UF23
@@ -12,8 +12,6 @@ from synax.magnetic import UF23
 VARIANTS = ("base", "neCL", "expX", "spur", "cre10", "synCG", "twistX", "nebCor")
 STRUCTURES = ("base", "expX", "spur", "twistX")
 """One variant for each different program."""
-
-evaluate = jax.jit(lambda field, x: field(x))
 
 
 SINGULAR = np.array(
@@ -23,10 +21,6 @@ SINGULAR = np.array(
         [0, 0, 30], [0, 0, 31], [45, 0, 0], [60, 60, 1], [100, 0, 100],
     ]
 ).T  # fmt: skip
-
-
-def points(n, seed=0, half=(20.0, 20.0, 5.0)):
-    return jnp.asarray(np.random.default_rng(seed).uniform(-1, 1, (n, 3)) * half).T
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
@@ -71,33 +65,13 @@ def test_errors_name_what_is_allowed():
 
 @pytest.mark.parametrize("variant", STRUCTURES)
 def test_gradients(variant):
-    """Derivatives in every parameter and position equal central differences."""
-    model, x = UF23(variant), points(200, seed=3, half=(17.0, 17.0, 4.0))
-    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 200)))
-    flat, rebuild = ravel_pytree(model)
-    n = flat.size
-    direction = jnp.asarray(np.random.default_rng(2).normal(size=x.shape)) * 1e-6
-    d_flat = jnp.concatenate([jnp.diag(1e-6 * jnp.maximum(jnp.abs(flat), 0.1)), jnp.zeros((1, n))])
-    d_x = jnp.zeros((n + 1, *x.shape)).at[n].set(direction)
-
-    def loss(flat, x):
-        return jnp.sum(weights * rebuild(flat)(x))
-
-    many = jax.jit(jax.vmap(loss))
-    numeric = 0.5 * (many(flat + d_flat, x + d_x) - many(flat - d_flat, x - d_x))
-    along = jax.jit(jax.vmap(lambda df, dx: jax.jvp(loss, (flat, x), (df, dx))[1]))
-    np.testing.assert_allclose(along(d_flat, d_x), numeric, rtol=1e-6, atol=1e-11)
+    check_gradients(UF23(variant))
 
 
 @pytest.mark.parametrize("variant", STRUCTURES)
 def test_reverse_derivatives_finite_at_singular_points(variant):
-    model = jax.tree.map(lambda leaf: leaf.astype(jnp.float32), UF23(variant))
-    x = jnp.asarray(SINGULAR, jnp.float32)
-    value, pull = jax.jit(lambda m, x: jax.vjp(lambda m, x: m(x), m, x))(model, x)
-    assert value.dtype == jnp.float32
+    value = check_finite_at(UF23(variant), SINGULAR)
     assert not np.any(value[:, -4:])
-    for leaf in jax.tree.leaves((value, pull(jnp.ones_like(value)))):
-        assert np.all(np.isfinite(leaf))
 
 
 @pytest.mark.parametrize("variant", STRUCTURES)

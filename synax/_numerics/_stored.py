@@ -48,7 +48,7 @@ def _identity(*x: Any) -> tuple[Any, ...]:
 
 def _lower_on_cpu(ctx: Any, *operands: Any) -> Any:
     results = mlir.lower_fun(_identity, multiple_results=True)(ctx, *operands)
-    call = getattr(results[0], "owner", None)
+    call: Any = getattr(results[0], "owner", None)
     if getattr(call, "name", None) == "func.call":
         keep = ir.DictAttr.get({"inlineable": ir.StringAttr.get("false")})
         call.attributes["mhlo.frontend_attributes"] = keep

@@ -104,7 +104,10 @@ def dispersion_measure(
 ) -> Any:
     """The table with a column of dispersion measures, DM = int n_e ds (pc cm^-3).
 
-    **Arguments:** as of `rotation_measure`; `steps`: cells per ray.
+    **Arguments:**
+
+    - as of `rotation_measure`.
+    - `steps`: cells per ray.
 
     **Returns** an astropy QTable with the columns of `table` and the new one.
 
@@ -135,8 +138,11 @@ def distance(
 ) -> Any:
     """The table with a column of distances (kpc) at which the model reaches the measured DMs.
 
-    **Arguments:** as of `dispersion_measure`; `dm`: a column's name, or pc cm^-3 (a number, one a
-    row, or a Quantity); default: the column that `columns` names, or one called 'dm'.
+    **Arguments:**
+
+    - as of `dispersion_measure`.
+    - `dm`: a column's name, or pc cm^-3 (a number, one a row, or a Quantity); default: the column
+      that `columns` names, or one called 'dm'.
 
     **Returns** an astropy QTable with the columns of `table` and the new one: `inf` where the
     model has fewer electrons than the DM asks for, NaN where a row lacks a value.

@@ -6,7 +6,7 @@ normalisation C (cm^-3) of N(gamma) = C gamma^-p and `index(position)` gives p.
 
 import abc
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -29,8 +29,16 @@ class AbstractCosmicRays(AbstractScalarField):
     the model gives the number density of electrons in that range (cm^-3), unless it says otherwise.
     """
 
-    gamma_range: eqx.AbstractVar[tuple[float, float]]
-    """Lowest and highest Lorentz factor; the spectrum counts as 0 outside."""
+    if TYPE_CHECKING:  # read only: a property overrides it as well
+
+        @property
+        def gamma_range(self) -> tuple[float, float]:
+            """Lowest and highest Lorentz factor; the spectrum counts as 0 outside."""
+            ...
+
+    else:
+        gamma_range: eqx.AbstractVar[tuple[float, float]]
+        """Lowest and highest Lorentz factor; the spectrum counts as 0 outside."""
 
     @abc.abstractmethod
     def spectrum(

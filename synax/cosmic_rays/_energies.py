@@ -23,7 +23,9 @@ class Energies(NamedTuple):
 def energies(cosmic_rays: Any) -> Energies:
     """Gauss-Legendre panels in ln gamma, cut where the spectrum says that it bends sharply.
 
-    **Arguments:** `cosmic_rays`: an `AbstractCosmicRays`.
+    **Arguments:**
+
+    - `cosmic_rays`: an `AbstractCosmicRays`.
 
     **Returns** NumPy arrays where the range and the breaks are known numbers, else JAX arrays.
     """

@@ -63,8 +63,11 @@ class TabulatedSpectrum(AbstractCosmicRays):
     ) -> "TabulatedSpectrum":
         """Tabulate any other spectrum over its range of energies.
 
-        **Arguments:** `cosmic_rays`: a population with a finite `gamma_range`. `box`: where; N is 0
-        outside. `shape`, `n_gamma`: how many nodes along x, y, z and ln gamma.
+        **Arguments:**
+
+        - `cosmic_rays`: a population with a finite `gamma_range`.
+        - `box`: where; N is 0 outside.
+        - `shape`, `n_gamma`: how many nodes along x, y, z and ln gamma.
         """
         low, high = (float(x) for x in cosmic_rays.gamma_range)
         if not high < math.inf:

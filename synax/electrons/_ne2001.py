@@ -63,7 +63,7 @@ class AbstractNE(AbstractScalarField):
     clumps: bool = eqx.field(static=True, default=True)
     voids: bool = eqx.field(static=True, default=True)
 
-    lists: eqx.AbstractClassVar[str]
+    lists: ClassVar[str]
 
     def __call__(self, position: Position) -> Points:
         smooth = self.discs(position) + self.arms(position) + self.galactic_center(position)

@@ -53,7 +53,7 @@ class ArmTables(NamedTuple):
     """By nearest sample: azimuth of the first fine one, from the arm's start."""
     fine: Float[np.ndarray, "5 50 n_fine 5"]
     """By nearest sample and fine azimuth: Q (2), c, and the arm's point (2)."""
-    count: Int[np.ndarray, "5 50"]
+    count: Int[np.ndarray, "5 50"]  # pyright: ignore[reportIncompatibleMethodOverride]
     """Number of fine azimuths."""
 
 

@@ -70,7 +70,9 @@ def squared(model: str, kind: str) -> Catalogue:
 
     Outside the objects' edges and where they overlap as for `clumps` and `voids`.
 
-    **Arguments:** `kind`: 'clumps' or 'voids'.
+    **Arguments:**
+
+    - `kind`: 'clumps' or 'voids'.
     """
     plain = {"clumps": clumps, "voids": voids}[kind](model)
     fluctuation = _read(f"{model}_{kind}").T[-1]

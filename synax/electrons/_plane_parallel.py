@@ -2,10 +2,16 @@
 
 from typing import Any
 
-from .._parameters import ModelInfo
+from .._parameters import ModelInfo, described
 from ._discs import ExponentialDisc
 
 
+@described(
+    ModelInfo(
+        paper="Ocker, Cordes & Chatterjee 2020, ApJ 897, 124",
+        notes="no dependence on radius: for the Sun's surroundings",
+    )
+)
 def Ocker20(**changes: Any) -> ExponentialDisc:
     """The plane-parallel disc of Ocker et al. (2020): 0.015 cm^-3 exp(-|z| / 1.57 kpc).
 
@@ -18,12 +24,12 @@ def Ocker20(**changes: Any) -> ExponentialDisc:
     return ExponentialDisc(**{"n0": 0.015, "h_z": 1.57, **changes})
 
 
-Ocker20.info = ModelInfo(
-    paper="Ocker, Cordes & Chatterjee 2020, ApJ 897, 124",
-    notes="no dependence on radius: for the Sun's surroundings",
+@described(
+    ModelInfo(
+        paper="Gaensler et al. 2008, PASA 25, 184",
+        notes="no dependence on radius: for the Sun's surroundings",
+    )
 )
-
-
 def Gaensler08(**changes: Any) -> ExponentialDisc:
     """The plane-parallel disc of Gaensler et al. (2008): 0.014 cm^-3 exp(-|z| / 1.83 kpc).
 
@@ -33,9 +39,3 @@ def Gaensler08(**changes: Any) -> ExponentialDisc:
     **Reference:** Gaensler et al. 2008, PASA 25, 184 (arXiv:0808.2550).
     """
     return ExponentialDisc(**changes)
-
-
-Gaensler08.info = ModelInfo(
-    paper="Gaensler et al. 2008, PASA 25, 184",
-    notes="no dependence on radius: for the Sun's surroundings",
-)

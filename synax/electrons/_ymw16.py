@@ -76,7 +76,10 @@ class AbstractYMW16(AbstractScalarField):
     gum_axis_ratio: Scalar = parameter(1.4, "", "K_gn, vertical over horizontal semi-axis")
     gum_position: Float[Array, "3"] = parameter(_GUM, "kpc", "centre")
 
-    sun: Float[Array, "3"] = parameter((-8.3, 0.0, 0.006), "kpc", "position of the Sun")
+    # here a leaf, which moves the local structure
+    sun: Float[Array, "3"] = parameter(  # pyright: ignore[reportIncompatibleMethodOverride]
+        (-8.3, 0.0, 0.006), "kpc", "position of the Sun"
+    )
     bubble_thick: Scalar = parameter(0.48, "", "J_LB, factor on the thick disc inside the bubble")
     bubble_radius: Scalar = parameter(0.11, "kpc", "R_LB, radius of the bubble", minimum=0.0)
     bubble_axis: Scalar = parameter(-8.34, "kpc", "x of the bubble's axis at z = 0")
@@ -155,6 +158,7 @@ class YMW16(AbstractYMW16):
         if self.gum:
             near = parts.near_gum(self, position)
             gum = kept(where_near(near, lambda: parts.gum_nebula(self, position)))
+        first = wall = None
         if self.local_bubble:
             wall, inside = parts.local_bubble(self, position)
             wall = kept(wall)
@@ -172,7 +176,7 @@ class YMW16(AbstractYMW16):
             result = jnp.where(loop > n, loop, result)
         if self.gum:
             result = jnp.where(gum > n, gum, result)
-        if self.local_bubble:
+        if first is not None and wall is not None:
             result = jnp.where(first, wall, result)
         x, y, z = position
         return jnp.where(x * x + y * y + z * z <= self.r_max**2, result, 0.0)

@@ -1,7 +1,7 @@
 """YMW16 as hammurabiX computes it, to compare with its maps; not the published model."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -67,7 +67,8 @@ class YMW16Hammurabi(AbstractYMW16):
         return jnp.where(x * x + y * y + z * z <= 25.0**2, result, 0.0)
 
     def _arms(self, radius: Array, azimuth: Array) -> Array:
-        p, total = self, 0.0
+        p = self
+        total: Any = 0.0
         for j in range(4):
             phase = azimuth - _START[j]
             tangent = math.tan(_PITCH[j])
@@ -97,7 +98,7 @@ class YMW16Hammurabi(AbstractYMW16):
         x, y, z = position
         gap = parts.bubble_gap(p, position)
         longitude = atan2(y, x - p.sun[0])
-        total = 0.0
+        total: Any = 0.0
         for i in range(2):
             turn = jnp.abs(longitude - p.bubble_longitude[i])
             turn = smaller(turn, jnp.abs(longitude + _TURN - p.bubble_longitude[i]))

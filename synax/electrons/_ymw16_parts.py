@@ -49,7 +49,8 @@ class DiscFrame(NamedTuple):
 @jax.custom_jvp
 def sech2_product(*arguments: Points) -> Points:
     """Product of sech^2 of the arguments: one exponential each, one division together."""
-    numerator, denominator = 1.0, 1.0
+    numerator: Any = 1.0
+    denominator: Any = 1.0
     for u in arguments:
         e = jnp.exp(-2.0 * jnp.abs(u))
         numerator = numerator * (4.0 * e)

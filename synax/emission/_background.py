@@ -1,6 +1,7 @@
 """Light from behind the Galaxy."""
 
 import abc
+import functools
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -29,7 +30,7 @@ class Backgrounds(AbstractBackground):
     parts: tuple[AbstractBackground, ...]
 
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
-        return sum(part(frequency) for part in self.parts)
+        return functools.reduce(jnp.add, [part(frequency) for part in self.parts])
 
 
 class Constant(AbstractBackground):

@@ -27,8 +27,11 @@ def rotation_variance_rate(
 
     It acts as absorption of Q and U alone, at the rate 2 lambda^4 d sigma_RM^2/ds.
 
-    **Arguments** (broadcast): `density`: n_e, cm^-3. `parallel_variance`: of the random field
-    along the ray, microgauss^2. `correlation_length`: L_c, kpc.
+    **Arguments** (broadcast):
+
+    - `density`: n_e, cm^-3.
+    - `parallel_variance`: of the random field along the ray, microgauss^2.
+    - `correlation_length`: L_c, kpc.
 
     **Returns** rad^2 m^-4 kpc^-1.
     """
@@ -41,8 +44,11 @@ def rotation_variance(length: Values, rate: Values, correlation_length: Values) 
 
     rate (s - L_c (1 - exp(-s/L_c))): rate s for long paths, rate s^2/(2 L_c) for short ones.
 
-    **Arguments** (broadcast): `length`: s, kpc. `rate`: of `rotation_variance_rate`.
-    `correlation_length`: L_c > 0, kpc.
+    **Arguments** (broadcast):
+
+    - `length`: s, kpc.
+    - `rate`: of `rotation_variance_rate`.
+    - `correlation_length`: L_c > 0, kpc.
 
     **Returns** rad^2 m^-4.
     """
@@ -71,9 +77,13 @@ def correlated_moments(
     <n b> = n (b0 + sigma rho s), <n^2> = n^2 e^(s^2),
     var = n^2 e^(s^2) [(b0 + 2 sigma rho s)^2 + sigma^2] - <n b>^2.
 
-    **Arguments** (broadcast): `density`: mean n_e, cm^-3. `log_rms`: s, rms of ln n_e. `field`: b0,
-    regular field along the ray, microgauss. `rms`: sigma of the random one. `correlation`: rho, -1
-    to 1; below 0 where the pressure is in balance.
+    **Arguments** (broadcast):
+
+    - `density`: mean n_e, cm^-3.
+    - `log_rms`: s, rms of ln n_e.
+    - `field`: b0, regular field along the ray, microgauss.
+    - `rms`: sigma of the random one.
+    - `correlation`: rho, -1 to 1; below 0 where the pressure is in balance.
 
     **Returns** `RotationMoments`.
 
@@ -92,8 +102,11 @@ def integral_scale(slope: Values, outer_scale: Values, ratio: Values) -> Values:
     L_c = (3 pi/4) int (E/k) dk / int E dk with E ~ k^(2 - slope) from k0 to ratio k0. For
     independent components, two thirds of it.
 
-    **Arguments** (broadcast): `slope`: of the power in three dimensions, k^-slope, 11/3 for
-    Kolmogorov; not 2 or 3. `outer_scale`: 1/k0, kpc. `ratio`: k1/k0 > 1.
+    **Arguments** (broadcast):
+
+    - `slope`: of the power in three dimensions, k^-slope, 11/3 for Kolmogorov; not 2 or 3.
+    - `outer_scale`: 1/k0, kpc.
+    - `ratio`: k1/k0 > 1.
 
     **Returns** kpc.
     """

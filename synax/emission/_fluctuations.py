@@ -65,7 +65,9 @@ class FluctuationFilling(AbstractScalarField):
     def ulsa(cls, model: Any = None) -> "FluctuationFilling":
         """That of the ULSA sky (Cong et al. 2021): F1 = 3.0 for the thick disc.
 
-        **Arguments:** `model`: default `electrons.NE2001()`.
+        **Arguments:**
+
+        - `model`: default `electrons.NE2001()`.
         """
         return cls(NE2001() if model is None else model, thick=3.0)
 

@@ -76,7 +76,9 @@ def synchrotron_kernels(x: Values) -> tuple[Values, Values, Values]:
     To 1e-12 (relative, float64); 0 at x = 0, and where exp(-x) underflows. Differentiable to any
     order for x > 0; at x = 0, where the slopes are infinite, they are set to 0.
 
-    **Arguments:** `x`: (...), frequency over the electron's critical frequency, not negative.
+    **Arguments:**
+
+    - `x`: (...), frequency over the electron's critical frequency, not negative.
 
     **Returns** three arrays (...).
     """

@@ -114,8 +114,11 @@ def cold_rotativity(
     rho_V = w_p^2 w_B cos(theta) / (c w^2) = 2 lambda^2 dRM/ds,
     rho_Q = w_p^2 w_B^2 sin^2(theta) / (2 c w^3).
 
-    **Arguments** (broadcast): `density` n_e (cm^-3); `b_perp`, `b_parallel` (microgauss, the
-    latter positive towards the observer); `frequency` (GHz).
+    **Arguments** (broadcast):
+
+    - `density` n_e (cm^-3).
+    - `b_perp`, `b_parallel` (microgauss, the latter positive towards the observer); `frequency`
+      (GHz).
 
     **Returns** (rho_Q, rho_V), rad/kpc, in the frame of the projected field.
 

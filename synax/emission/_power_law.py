@@ -51,7 +51,9 @@ def spectral_factor(
 ) -> Float[Array, "..."]:
     """Brightness temperature per path length for C = 1 cm^-3 and B_perp = 1 microgauss.
 
-    **Arguments:** `frequency` in GHz and `index` p, broadcast against each other.
+    **Arguments:**
+
+    - `frequency` in GHz and `index` p, broadcast against each other.
 
     **Returns** K (Rayleigh-Jeans) per kpc; multiply by C B_perp^((p+1)/2) for the intensity and
     by `polarised_fraction(p)` for the polarised part.

@@ -1,7 +1,7 @@
 """Processes: what the plasma at a place does to light, each a pure function of the place."""
 
 import abc
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 from jaxtyping import Array, Float
@@ -13,15 +13,15 @@ class Plasma(NamedTuple):
     """The fields at the points of a cell, each evaluated once: (n_nodes, n_rays) arrays.
 
     - `b_l`, `b_b`, `b_away`: microgauss, toward increasing longitude and latitude, and along the
-      ray away from the observer.
-    - `density`: thermal electrons, cm^-3, or None.
+      ray away from the observer; None without a magnetic field.
+    - `density`: thermal electrons, cm^-3; None without them.
     - `position`: (3, n_nodes, n_rays) kpc.
     """
 
-    b_l: Array | None
-    b_b: Array | None
-    b_away: Array | None
-    density: Array | None
+    b_l: Any
+    b_b: Any
+    b_away: Any
+    density: Any
     position: Float[Array, "3 n_nodes n_rays"]
 
     def b_perp_squared(self) -> Array:

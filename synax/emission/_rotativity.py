@@ -41,7 +41,10 @@ def converting_share(index: Values, log_ratio: Values) -> Values:
     with S the Kramers-Kronig transform of the absorption of Q by one electron: that of the power
     law's own absorption is tan(pi p/4) a_Q, and what low energies lack is 2/(p - 2).
 
-    **Arguments:** `index`: p, 1/3 to 6. `log_ratio`: ln x, x = nu/nu_c at gamma = 1, x >> 1.
+    **Arguments:**
+
+    - `index`: p, 1/3 to 6.
+    - `log_ratio`: ln x, x = nu/nu_c at gamma = 1, x >> 1.
     """
     distance = index - 2.0
     near = jnp.abs(distance) < 3e-3
@@ -87,8 +90,11 @@ def power_law_rotativity(
     the Kramers-Kronig transform of the absorption at any frequency far above that of the
     slowest electrons; rho_V counts the edge at gamma = 1.
 
-    **Arguments** (broadcast): `strength` C (cm^-3); `index` p, 1/3 to 6; `b_perp` (0 gives 0),
-    `b_parallel` (microgauss, the latter positive towards the observer); `frequency` (GHz).
+    **Arguments** (broadcast):
+
+    - `strength` C (cm^-3); `index` p, 1/3 to 6.
+    - `b_perp` (0 gives 0), `b_parallel` (microgauss, the latter positive towards the observer);
+      `frequency` (GHz).
 
     **Returns** (rho_Q, rho_V), rad/kpc, in the frame of the projected field.
 
@@ -141,7 +147,10 @@ def relativistic_rotativity(
     times 2 gamma - 1/gamma for rho_Q. Both hold for frequencies far above the critical frequency
     of all electrons; near and below it rho_Q is smaller and changes sign at 0.75 of it.
 
-    **Arguments:** as for `cold_rotativity`; `cosmic_rays` and `position` in place of the density.
+    **Arguments:**
+
+    - as for `cold_rotativity`.
+    - `cosmic_rays` and `position` in place of the density.
 
     **Returns** (rho_Q, rho_V), rad/kpc.
 

@@ -84,8 +84,10 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
     ) -> tuple[Values, ...]:
         """j_I, j_P (K/kpc), and with `absorbing` a_I, a_P (1/kpc), each over B_perp^2.
 
-        **Arguments:** `position` (kpc), `b_perp_squared` (microgauss^2) of shape (*points);
-        `frequency` (GHz) broadcast against it. B_perp = 0 gives 0.
+        **Arguments:**
+
+        - `position` (kpc), `b_perp_squared` (microgauss^2) of shape (*points); `frequency` (GHz)
+          broadcast against it. B_perp = 0 gives 0.
         """
 
     @abc.abstractmethod
@@ -237,8 +239,11 @@ def spectral_table(
     One table for a spectrum of the same shape everywhere, tables on a grid for
     `TabulatedSpectrum`, else the integral at every point. Differentiable in the spectrum.
 
-    **Arguments:** `cosmic_rays`: the electrons. `turbulence`: of the field, if any. `absorbing`
-    (static): with self-absorption.
+    **Arguments:**
+
+    - `cosmic_rays`: the electrons.
+    - `turbulence`: of the field, if any.
+    - `absorbing` (static): with self-absorption.
     """
     if isinstance(cosmic_rays, AbstractParametricSpectrum) and cosmic_rays.has_uniform_shape:
         return _uniform_table(cosmic_rays, turbulence, absorbing)

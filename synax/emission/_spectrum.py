@@ -123,7 +123,9 @@ def absorptivity(
 ) -> tuple[Values, Values]:
     """Synchrotron self-absorption of electrons with any spectrum.
 
-    **Arguments** and errors as for `emissivity`.
+    **Arguments:**
+
+    - those of `emissivity`.
 
     **Returns** (a_I, a_P), 1/kpc, each (*points,); a_P > 0: the polarisation that is emitted is
     also absorbed the most.

@@ -60,8 +60,10 @@ def table_sums(
 ) -> list[Values]:
     """The integrals and their slopes in ln(nu/B_perp) at every node: (n, *shape) each.
 
-    **Arguments:** `number`: N dgamma at the energies, (n_gamma, *shape); `slow`: the same over
-    gamma.
+    **Arguments:**
+
+    - `number`: N dgamma at the energies, (n_gamma, *shape).
+    - `slow`: the same over gamma.
     """
     if isinstance(gamma, np.ndarray):
         matrices = _known_matrices(gamma.astype(np.float64).tobytes(), grid)

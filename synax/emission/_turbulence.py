@@ -160,8 +160,10 @@ def striated_square(
     p = 3 the square is b^2 + variance. Used as `b_perp_squared` of `turbulent_powers` together
     with an isotropic part it is exact for p = 3 and where either part vanishes.
 
-    **Arguments:** `b_perp_squared`, `index`, `cubic`, `coarse` as there. `variance`: of the
-    projected striated part, microgauss^2.
+    **Arguments:**
+
+    - `b_perp_squared`, `index`, `cubic`, `coarse` as there.
+    - `variance`: of the projected striated part, microgauss^2.
 
     **Returns** the square (microgauss^2).
     """

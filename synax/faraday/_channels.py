@@ -135,7 +135,9 @@ class Channels:
     def phi(self, largest: float | None = None) -> Float[np.ndarray, " n_phi"]:
         """Depths (rad/m^2) from -largest to largest, ten to the width of the response.
 
-        **Arguments:** `largest`: default `largest_depth`, at least five widths.
+        **Arguments:**
+
+        - `largest`: default `largest_depth`, at least five widths.
         """
         if largest is None:
             largest = max(self.largest_depth, 5.0 * self.fwhm)

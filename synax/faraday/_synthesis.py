@@ -111,7 +111,9 @@ class Synthesis(eqx.Module):
     def moments(self, threshold: Any = 0.0) -> tuple[Array, Array, Array]:
         """Integrated polarisation, mean depth and width of |F| where it exceeds `threshold`.
 
-        **Arguments:** `threshold`: in the unit of Q and U, a number or (*sky,).
+        **Arguments:**
+
+        - `threshold`: in the unit of Q and U, a number or (*sky,).
 
         **Returns** three arrays (*sky,): sum |F| over depth divided by the response's width, in
         the unit of Q and U; mean (rad/m^2); standard deviation (rad/m^2). NaN where nothing

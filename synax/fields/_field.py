@@ -8,7 +8,7 @@ it never sees the ray, the frequency or the observer. Components come first, so 
 import abc
 import functools
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -35,8 +35,16 @@ class AbstractField(Shown):
     subclass writes receives an array (3, *points) in kpc.
     """
 
-    rank: eqx.AbstractVar[str]
-    """'scalar' or 'vector': what the field is at a point."""
+    if TYPE_CHECKING:  # read only: a property overrides it as well
+
+        @property
+        def rank(self) -> str:
+            """'scalar' or 'vector': what the field is at a point."""
+            ...
+
+    else:
+        rank: eqx.AbstractVar[str]
+        """'scalar' or 'vector': what the field is at a point."""
 
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
@@ -127,13 +135,17 @@ class AbstractField(Shown):
 class AbstractScalarField(AbstractField):
     """A field with one value per point: position (3, *points) kpc -> (*points,)."""
 
-    rank: ClassVar[str] = "scalar"
+    @property
+    def rank(self) -> str:
+        return "scalar"
 
 
 class AbstractVectorField(AbstractField):
     """A field with a vector per point: position (3, *points) kpc -> (3, *points)."""
 
-    rank: ClassVar[str] = "vector"
+    @property
+    def rank(self) -> str:
+        return "vector"
 
 
 def _gated(call: Callable[..., Value]) -> Callable[..., Value]:
@@ -389,7 +401,9 @@ class Permuted(AbstractField):
     field: AbstractField
     components: tuple[int, ...] = eqx.field(static=True)
 
-    rank: ClassVar[str] = "vector"
+    @property
+    def rank(self) -> str:
+        return "vector"
 
     def __check_init__(self):
         if isinstance(self.field, AbstractField):

@@ -114,8 +114,10 @@ class GridField(AbstractField):
         planes and looks up the points of all, so memory is divided, not time. Call simulators with
         sightlines `sharded` over the same devices.
 
-        **Arguments:** `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`;
-        default: all there are, on every host.
+        **Arguments:**
+
+        - `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`; default: all there
+          are, on every host.
 
         **Raises** `ValueError` if nx is not a multiple (at least twice) of the number of devices,
         or for cubic interpolation.
@@ -147,8 +149,10 @@ class GridField(AbstractField):
     ) -> "GridField":
         """Sample another field on a grid, one slab of constant x at a time (little memory).
 
-        **Arguments:** `field` any scalar or vector field, `shape` the number of values along
-        x, y, z; the rest as for the constructor. Differentiable in the field's parameters.
+        **Arguments:**
+
+        - `field` any scalar or vector field, `shape` the number of values along x, y, z; the rest
+          as for the constructor. Differentiable in the field's parameters.
         """
         checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
         checks.instance("box", box, Box, "a synax.Box")

@@ -32,7 +32,10 @@ class AbstractSurface(eqx.Module):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         """Signed distances (kpc) of the crossings, `inf` where there are fewer; fixed number.
 
-        **Arguments:** `origin`: (3, *rays) kpc. `direction`: unit vectors (3, *rays).
+        **Arguments:**
+
+        - `origin`: (3, *rays) kpc.
+        - `direction`: unit vectors (3, *rays).
         """
 
     def gap(self, place: Place) -> float:

@@ -31,7 +31,9 @@ def calibrated(**settings: Any) -> Synchrotron:
     The numbers describe the sky and not the Galaxy: a smooth model makes up for loops and spurs
     that it does not have. Near the plane nothing was fitted.
 
-    **Arguments:** `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`.
+    **Arguments:**
+
+    - `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`.
 
     **Returns** a `synax.Synchrotron`; every number of it is a leaf.
     """
@@ -41,8 +43,10 @@ def calibrated(**settings: Any) -> Synchrotron:
 def draws(number: int | None = None, **settings: Any) -> list[Synchrotron]:
     """Galaxies drawn from the posterior of the calibration: the spread of their maps is its error.
 
-    **Arguments:** `number`: how many, at most the 64 that are kept; None for all. `settings`: any
-    keyword arguments of `synax.Synchrotron`.
+    **Arguments:**
+
+    - `number`: how many, at most the 64 that are kept; None for all.
+    - `settings`: any keyword arguments of `synax.Synchrotron`.
 
     **Returns** a list of simulators of one structure, so that one compilation serves all.
 

@@ -18,7 +18,9 @@ def wmap(**settings: Any) -> Synchrotron:
     It is 27 times too faint at 408 MHz and has rotation measures of the wrong sense; it is the sky
     to compare programs with, not the sky to subtract. `calibrated` is.
 
-    **Arguments:** `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`.
+    **Arguments:**
+
+    - `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`.
 
     **Returns** a `synax.Synchrotron`; every number of it is a leaf.
 
@@ -33,8 +35,10 @@ def jf12(**settings: Any) -> Synchrotron:
     The cosmic rays of the paper are a table of GALPROP. Here they are an analytic halo of 8 kpc
     scale length and 4 kpc scale height with the flux measured at the Earth, for want of the table.
 
-    **Arguments:** `settings`: any keyword arguments of `synax.Synchrotron`; `turbulence=None`
-    leaves the regular field alone.
+    **Arguments:**
+
+    - `settings`: any keyword arguments of `synax.Synchrotron`; `turbulence=None` leaves the regular
+      field alone.
 
     **Returns** a `synax.Synchrotron`; every number of it is a leaf.
 

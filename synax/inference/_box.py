@@ -75,16 +75,22 @@ class BoxPrior(AbstractPrior):
     soft: Latent | None
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> tuple[int, ...]:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.inner.shape
 
     @property
     def size(self) -> int:
         return self.inner.size
 
+    @property
+    def _base(self) -> UniformMap:
+        base = _uniform(self.inner)
+        assert base is not None  # only such priors are boxed
+        return base
+
     def value(self, latent):
         fraction = latent if self.soft is None else squash(latent, self.soft)
-        base = _uniform(self.inner)
+        base = self._base
         value = base.low + (base.high - base.low) * fraction.reshape(self.shape)
         if isinstance(self.inner.map, Chained):
             for transform in self.inner.map.transforms:
@@ -96,7 +102,7 @@ class BoxPrior(AbstractPrior):
         if isinstance(self.inner.map, Chained):
             for transform in reversed(self.inner.map.transforms):
                 value = transform.inv(value)
-        base = _uniform(self.inner)
+        base = self._base
         fraction = ((value - base.low) / (base.high - base.low)).astype(dtype).reshape(-1)
         return fraction if self.soft is None else unsquash(fraction, self.soft)
 
@@ -121,7 +127,9 @@ def has_boxes(posterior: LatentDensity) -> bool:
 def boxed(posterior: LatentDensity, soft: Latent | None = None) -> LatentDensity:
     """The same posterior with straight latents for its bounded parameters.
 
-    **Arguments:** `soft`: (n_latent,) scale of the bends; None: fractions in [0, 1].
+    **Arguments:**
+
+    - `soft`: (n_latent,) scale of the bends; None: fractions in [0, 1].
     """
     if not has_boxes(posterior):
         return posterior

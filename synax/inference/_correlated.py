@@ -37,10 +37,13 @@ def fit_correlated_noise(
     a Gaussian random field on the sphere, alike everywhere. In turn with the search for the mode,
     a few rounds of it give errors that know that a loop of the sky is one datum, not fifty.
 
-    **Arguments:** `rays`: their directions. `residual`: data minus prediction, (n_rays,) or
-    (1, n_rays) of anything without direction, or (2, n_rays) of Q and U (IAU). `sigma`: standard
-    deviation of the noise, a number or in the shape of the residuals. `rms`, `length`: where the
-    search begins (length in rad; default rms: that of the residuals).
+    **Arguments:**
+
+    - `rays`: their directions.
+    - `residual`: data minus prediction, (n_rays,) or (1, n_rays) of anything without direction, or
+      (2, n_rays) of Q and U (IAU).
+    - `sigma`: standard deviation of the noise, a number or in the shape of the residuals.
+    - `rms`, `length`: where the search begins (length in rad; default rms: that of the residuals).
 
     **Returns** a `CorrelatedFit`, whose `noise` goes into a likelihood.
 

@@ -30,8 +30,11 @@ class Read(NamedTuple):
 def read(name: str, value: Any, unit: str, *, nan_is_missing: bool = True) -> Read:
     """An array of floating-point numbers in `unit`, from an array, a Quantity, a masked array.
 
-    **Arguments:** `name`: of the argument, for messages. `unit`: 'K', 'rad/m2', 'pc/cm3' or ''.
-    `nan_is_missing`: whether NaN marks a missing value, as UNSEEN always does.
+    **Arguments:**
+
+    - `name`: of the argument, for messages.
+    - `unit`: 'K', 'rad/m2', 'pc/cm3' or ''.
+    - `nan_is_missing`: whether NaN marks a missing value, as UNSEEN always does.
 
     **Raises** `TypeError` for what is no array of real numbers, `ValueError` for another unit.
     """
@@ -108,7 +111,9 @@ def sky_rows(
 ) -> Read:
     """Rows (n_stokes, *freq, n_rays) in K of a `Stokes`, dict, `SkyMap`, list of maps, or array.
 
-    **Arguments:** `signed`: whether U changes sign with the convention of a map (errors do not).
+    **Arguments:**
+
+    - `signed`: whether U changes sign with the convention of a map (errors do not).
 
     **Raises** `ValueError` for a map of another frequency, resolution, or without one of the
     Stokes parameters.

@@ -1,20 +1,23 @@
 """A log density over one flat latent vector, and what its numbers stand for."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
 
 from .._parameters import get_path, set_paths
 from ._likelihood import AbstractLikelihood
 from ._priors import AbstractPrior
 
 Latent = Float[Array, " n_latent"]
-Params = dict[str, Any]
-"""Parameter values by dotted path."""
+Params = Mapping[str, ArrayLike]
+"""Parameter values by dotted path, as arguments."""
+Arrays = dict[str, Array]
+"""Parameter values by dotted path, as results."""
 PREFIX = "likelihood."
 
 
@@ -25,11 +28,12 @@ class Block(eqx.Module):
     paths: tuple[str, ...] = eqx.field(static=True)
     shapes: tuple[tuple[int, ...], ...] = eqx.field(static=True)
 
-    def split(self, value: Array) -> Params:
+    def split(self, value: Array) -> Arrays:
         """The value of the prior as {path: array}."""
         if len(self.paths) == 1:
             return {self.paths[0]: value}
-        params, start = {}, 0
+        params: Arrays = {}
+        start = 0
         for path, shape in zip(self.paths, self.shapes, strict=True):
             size = math.prod(shape)
             params[path] = value[start : start + size].reshape(shape)
@@ -39,7 +43,7 @@ class Block(eqx.Module):
     def join(self, params: Params) -> Array:
         """The inverse of `split`."""
         if len(self.paths) == 1:
-            return params[self.paths[0]]
+            return jnp.asarray(params[self.paths[0]])
         return jnp.concatenate([jnp.ravel(params[path]) for path in self.paths])
 
 
@@ -94,11 +98,12 @@ class LatentDensity(eqx.Module):
 
     # between latents and parameters
 
-    def constrain(self, latent: Latent) -> Params:
+    def constrain(self, latent: Latent) -> Arrays:
         """Parameter values {path: array} of a latent vector (n_latent,)."""
         if latent.shape != (self.size,):
             raise ValueError(f"latent must have shape ({self.size},), got {latent.shape}")
-        params, start = {}, 0
+        params: Arrays = {}
+        start = 0
         for block in self.blocks:
             stop = start + block.prior.size
             params |= block.split(block.prior.value(latent[start:stop]))
@@ -110,7 +115,7 @@ class LatentDensity(eqx.Module):
         params = self._checked(params)
         return jnp.concatenate([b.prior.latent(b.join(params)) for b in self.blocks])
 
-    def _checked(self, params: Params) -> Params:
+    def _checked(self, params: Params) -> Arrays:
         shapes = self.shapes
         missing = [p for p in shapes if p not in params]
         extra = [p for p in params if p not in shapes]
@@ -129,24 +134,24 @@ class LatentDensity(eqx.Module):
         params = self._checked(params)
         return jnp.concatenate([jnp.ravel(params[p]) for p in self.paths])
 
-    def unflatten(self, vector: Float[Array, " n_params"]) -> Params:
+    def unflatten(self, vector: Float[Array, " n_params"]) -> Arrays:
         """The inverse of `flatten`."""
-        params, start = {}, 0
+        params: Arrays = {}
+        start = 0
         for path, shape in self.shapes.items():
             params[path] = vector[start : start + math.prod(shape)].reshape(shape)
             start += math.prod(shape)
         return params
 
-    def current(self) -> Params:
+    def current(self) -> Arrays:
         """The values that the free parameters have in `model` and `likelihood` themselves."""
         return {path: self._leaf(path) for path in self.paths}
 
     def placed(self, params: Params) -> tuple[Any, AbstractLikelihood]:
         """Model and likelihood with the parameters put in."""
-        params = self._checked(params)
-        inside: Params = {}
-        outside: Params = {}
-        for path, value in params.items():
+        inside: Arrays = {}
+        outside: Arrays = {}
+        for path, value in self._checked(params).items():
             value = value.astype(self._leaf(path).dtype)
             if path.startswith(PREFIX):
                 inside[path.removeprefix(PREFIX)] = value
@@ -189,7 +194,7 @@ class LatentDensity(eqx.Module):
 
     # simulation
 
-    def sample_prior(self, key: PRNGKeyArray) -> Params:
+    def sample_prior(self, key: PRNGKeyArray) -> Arrays:
         """Parameter values drawn from the prior."""
         return self.constrain(self.sample_prior_latent(key))
 

@@ -167,9 +167,11 @@ def _apart(table: Float[np.ndarray, "chains draws n"]) -> tuple[int, list[list[i
         return None
     means, spread = table.mean(1), np.sqrt(table.var(1).mean(0))
     order = np.argsort(means, axis=0)
-    gaps = np.diff(np.take_along_axis(means, order, axis=0), axis=0)
+    ordered = np.take_along_axis(means, order, axis=0)
+    gaps = ordered[1:] - ordered[:-1]
     with np.errstate(divide="ignore", invalid="ignore"):
-        relative = np.where(spread > 0.0, gaps / spread, np.where(gaps > 0.0, np.inf, 0.0))
+        flat = np.where(gaps > 0.0, np.inf, 0.0)
+        relative = np.where(spread > 0.0, gaps / spread, flat)
     column = int(np.argmax(relative.max(0)))
     cuts = np.flatnonzero(relative[:, column] > APART)
     if not cuts.size:
@@ -213,7 +215,10 @@ def _complaints(found: Diagnosis, chains: int, draws: int) -> list[str]:
 def diagnose(data: Any, *, verbose: bool = True) -> Diagnosis:
     """Print a table of diagnostics for draws, and say in plain words what is wrong.
 
-    **Arguments:** `data`: ArviZ `InferenceData` from `synax.sample`. `verbose`: print the table.
+    **Arguments:**
+
+    - `data`: ArviZ `InferenceData` from `synax.sample`.
+    - `verbose`: print the table.
 
     **Returns** a `Diagnosis`. Emits a `ConvergenceWarning` for each complaint.
 

@@ -6,15 +6,19 @@ program where its own writing has failed.
 
 import io
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import ArrayLike
 
 from ..io._atomic import write_whole
 from ..io._sealed import DamagedFile, read_sealed, seal
 
 FOLDER = "draws"
+Columns = Mapping[str, ArrayLike]
+"""Numbers by name, (chains, draws, ...)."""
 _NAME = re.compile(r"[0-9]{9}\.nc")
 
 
@@ -31,9 +35,7 @@ def netcdf(groups: dict[str | None, Any]) -> bytes:
     return buffer.getvalue()
 
 
-def write_chunk(
-    folder: Path, run: str, first: int, posterior: dict[str, Any], stats: dict[str, Any]
-) -> None:
+def write_chunk(folder: Path, run: str, first: int, posterior: Columns, stats: Columns) -> None:
     """Write draws from number `first` on, {name: (chains, draws, ...)}, of the run named `run`.
 
     Files that begin among these draws, of an earlier run of other chunks, are superseded and go.

@@ -16,7 +16,7 @@ from jaxtyping import PRNGKeyArray
 
 from .. import _shown
 from ._box import boxed
-from ._density import LatentDensity
+from ._density import LatentDensity, Params
 from ._diagnostics import ConvergenceWarning
 from ._goodness import Goodness, goodness, goodness_of_loss, goodness_of_squares
 from ._laplace import off_bounds, search
@@ -88,7 +88,7 @@ class Fit:
         return self.goodness.p_value
 
     @property
-    def errors(self) -> dict[str, Any]:
+    def errors(self) -> dict[str, np.ndarray]:
         """Standard deviations {path: array}, from the Fisher matrix and the priors."""
         return self.goodness.errors
 
@@ -122,7 +122,7 @@ class Fit:
         return [*lines, *(f"  WARNING: {text}" for text in shown)]
 
 
-def _parameter_lines(params: dict[str, Any], goodness: Goodness) -> list[str]:
+def _parameter_lines(params: Params, goodness: Goodness) -> list[str]:
     width = max((len(path) for path in params), default=0)
     lines = []
     for path, value in params.items():

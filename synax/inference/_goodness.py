@@ -12,7 +12,7 @@ from jaxtyping import Array, Float
 
 from ._box import bounds, boxed
 from ._curvature import curvature
-from ._density import LatentDensity
+from ._density import LatentDensity, Params
 from ._likelihood import JointLikelihood, Likelihood
 from ._noise import StudentTNoise
 from ._search import MOST_PARAMETERS, Maxima
@@ -28,7 +28,7 @@ HIGHEST_P = 1.0 - 1e-4
 class Maximum:
     """One maximum of a posterior that the search met."""
 
-    params: dict[str, Any]
+    params: dict[str, np.ndarray]
     """{path: value} there."""
     logdensity: float
     """Log density of the posterior in the search's coordinates; only differences mean something."""
@@ -59,7 +59,7 @@ class Goodness:
     units; None for more than 64 numbers."""
     correlation: Float[np.ndarray, "n n"] | None = None
     """Correlations of the same."""
-    errors: dict[str, Any] = dataclasses.field(default_factory=dict)
+    errors: dict[str, np.ndarray] = dataclasses.field(default_factory=dict)
     """`deviations` as {path: array}."""
     units: dict[str, str] = dataclasses.field(default_factory=dict)
     """{path: unit}; '' where a parameter has none."""
@@ -87,16 +87,18 @@ def goodness_of_squares(residuals: Any, free: int) -> Goodness:
     return Goodness(note, good, chi2, count, freedom, p)
 
 
-def goodness(posterior: LatentDensity, params: dict[str, Any], found: Maxima | None) -> Goodness:
+def goodness(posterior: LatentDensity, params: Params, found: Maxima | None) -> Goodness:
     """All of it for a `Posterior` at some parameters.
 
-    **Arguments:** `found`: what the search before the fit met, if there was one.
+    **Arguments:**
+
+    - `found`: what the search before the fit met, if there was one.
     """
     likelihood = posterior.likelihood
     chi2, count = float(_chi2(posterior, params)), likelihood.count
     units = {path: unit_of(posterior, path) for path in posterior.paths}
     deviations = correlation = None
-    errors: dict[str, Any] = {}
+    errors: dict[str, np.ndarray] = {}
     freedom, edges = float(count), []
     if posterior.size <= MOST_PARAMETERS:
         covariance, told, edges = _covariance(posterior, params)
@@ -131,7 +133,7 @@ def goodness(posterior: LatentDensity, params: dict[str, Any], found: Maxima | N
 
 
 @eqx.filter_jit
-def _chi2(posterior: LatentDensity, params: dict[str, Any]) -> Float[Array, ""]:
+def _chi2(posterior: LatentDensity, params: Params) -> Float[Array, ""]:
     return jnp.sum(posterior.residuals(params) ** 2)
 
 
@@ -140,9 +142,7 @@ def _slopes(posterior: LatentDensity, latent: Array) -> Float[Array, "n_params n
     return jax.jacfwd(lambda z: posterior.flatten(posterior.constrain(z)))(latent)
 
 
-def _covariance(
-    posterior: LatentDensity, params: dict[str, Any]
-) -> tuple[np.ndarray, float, list[str]]:
+def _covariance(posterior: LatentDensity, params: Params) -> tuple[np.ndarray, float, list[str]]:
     """Covariance of the parameters, how many of them the data tell, and those at an edge."""
     straight = boxed(posterior)
     low, high = (np.asarray(x, np.float64) for x in bounds(straight))

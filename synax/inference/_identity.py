@@ -3,33 +3,48 @@
 import hashlib
 import importlib.metadata
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Final, TypedDict
 
 from ..io._plain_json import exact
 from ._density import LatentDensity
 from ._store import fingerprint
 
 _PACKAGES = ("jax", "jaxlib", "equinox", "numpy", "blackjax", "optax")
-_GROUPS = ("fingerprints", "settings", "versions")
+_GROUPS: Final = ("fingerprints", "settings", "versions")
+Facts = Mapping[str, object]
+"""Settings, or what a run depends on, by name."""
+
+
+class Identity(TypedDict):
+    """The content of run.json."""
+
+    kind: str
+    settings: dict[str, object]
+    fingerprints: dict[str, str]
+    versions: dict[str, str]
+    run: str
 
 
 class RunRefused(ValueError):
     """A folder holds a run of another problem, is damaged, in use, or not ours to write into."""
 
 
-def identity(kind: str, settings: dict[str, Any], parts: dict[str, Any]) -> dict[str, Any]:
+def identity(kind: str, settings: Facts, parts: Facts) -> Identity:
     """The content of run.json: kind, settings, fingerprints, versions, and the name of the run."""
-    found = {
+    found: Identity = {
         "kind": kind,
         "settings": json.loads(json.dumps(exact(settings))),
         "fingerprints": {name: fingerprint(part) for name, part in _split(parts).items()},
         "versions": versions(),
+        "run": "",
     }
-    return {**found, "run": _name(found)}
+    found["run"] = _name(found)
+    return found
 
 
-def read_identity(path: Path) -> dict[str, Any]:
+def read_identity(path: Path) -> Identity:
     """What run.json holds; `RunRefused` if it is damaged or another program's."""
     try:
         found = json.loads(path.read_bytes().decode("utf-8"))
@@ -44,7 +59,7 @@ def read_identity(path: Path) -> dict[str, Any]:
     raise RunRefused(f"'{path}' is not the run.json of a run of synax, or it is damaged")
 
 
-def check_same(folder: Path, there: dict[str, Any], here: dict[str, Any]) -> None:
+def check_same(folder: Path, there: Identity, here: Identity) -> None:
     """Raise `RunRefused` that says what differs between the run in a folder and this one."""
     if there["kind"] != here["kind"]:
         raise RunRefused(f"'{folder}' holds a {there['kind']} run, not a {here['kind']} run")
@@ -73,15 +88,15 @@ def versions() -> dict[str, str]:
     return found
 
 
-def _name(found: dict[str, Any]) -> str:
+def _name(found: Facts) -> str:
     """The name of a run: a digest of what it computes, whatever the versions."""
     what = [found[key] for key in ("kind", "settings", "fingerprints")]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()[:32]
 
 
-def _split(parts: dict[str, Any]) -> dict[str, Any]:
+def _split(parts: Facts) -> dict[str, object]:
     """A posterior counts as three: its model, its priors, its data."""
-    split: dict[str, Any] = {}
+    split: dict[str, object] = {}
     for name, part in parts.items():
         if isinstance(part, LatentDensity):
             split |= {"model": part.model, "priors": part.blocks, "data": part.likelihood}

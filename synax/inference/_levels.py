@@ -24,8 +24,11 @@ def roughness(
 ) -> Float[np.ndarray, " n"]:
     """How fast each datum changes, in its own standard deviations for one of the parameters'.
 
-    **Arguments:** `residuals`: whitened, at draws of the prior. `moved`: at the first of these
-    draws, moved by `step` standard deviations of the prior in a random direction.
+    **Arguments:**
+
+    - `residuals`: whitened, at draws of the prior.
+    - `moved`: at the first of these draws, moved by `step` standard deviations of the prior in a
+      random direction.
 
     **Returns** about 1 for a linear function and more for one that turns; infinite where the
     datum does not know the parameters.
@@ -39,7 +42,9 @@ def roughness(
 def levels(rough: Float[np.ndarray, " n"], least: int) -> list[Bool[np.ndarray, " n"]]:
     """Which data each level uses: growing sets, the smoothest data first, at the end all.
 
-    **Arguments:** `least`: no level has fewer data than this.
+    **Arguments:**
+
+    - `least`: no level has fewer data than this.
     """
     order = np.argsort(rough, kind="stable")
     n = int(np.isfinite(rough).sum())

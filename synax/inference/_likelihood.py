@@ -6,6 +6,8 @@ Every likelihood has `predict(model)`, `residuals(model)`, `logpdf(model)`, `moc
 """
 
 import abc
+import functools
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -198,24 +200,24 @@ class JointLikelihood(AbstractLikelihood):
             return self.parts[names.index(name)]
         raise AttributeError(f"no data set '{name}'; there are {names}")
 
-    def predict(self, model: Any) -> dict[str, Any]:
+    def predict(self, model: Any) -> dict[str, Array]:
         return {n: p.predict(model) for n, p in zip(self.names, self.parts, strict=True)}
 
     def residuals(self, model: Any) -> Float[Array, " n"]:
         return jnp.concatenate([p.residuals(model) for p in self.parts])
 
     def logpdf(self, model: Any) -> Float[Array, ""]:
-        return sum((p.logpdf(model) for p in self.parts[1:]), self.parts[0].logpdf(model))
+        return functools.reduce(jnp.add, [p.logpdf(model) for p in self.parts])
 
     def evaluate(self, model: Any) -> tuple[Float[Array, ""], Float[Array, " m"]]:
         values, features = zip(*(p.evaluate(model) for p in self.parts), strict=True)
-        return sum(values[1:], values[0]), jnp.concatenate(features)
+        return functools.reduce(jnp.add, values), jnp.concatenate(features)
 
-    def mock(self, key: PRNGKeyArray, model: Any) -> dict[str, Any]:
+    def mock(self, key: PRNGKeyArray, model: Any) -> dict[str, Array]:
         keys = jax.random.split(key, len(self.parts))
         return {n: p.mock(k, model) for n, p, k in zip(self.names, self.parts, keys, strict=True)}
 
-    def with_data(self, data: dict[str, Any]) -> "JointLikelihood":
+    def with_data(self, data: Mapping[str, object]) -> "JointLikelihood":
         if set(data) != set(self.names):
             raise ValueError(f"data must have the names {self.names}, got {tuple(data)}")
         pairs = zip(self.names, self.parts, strict=True)

@@ -74,8 +74,12 @@ def StudentTLikelihood(
 ) -> Likelihood:
     """Maps of Stokes parameters with Student t noise: outliers do not drag the fit.
 
-    **Arguments:** as `GaussianLikelihood`, with `scale` (K) in place of sigma and `dof`, the
-    degrees of freedom (both may be given priors: 'likelihood.noise.scale', '...noise.dof').
+    **Arguments:**
+
+    - `scale`: width of the core, K, in place of sigma; a prior may be given to
+      'likelihood.noise.scale'.
+    - `dof`: degrees of freedom; likewise 'likelihood.noise.dof'.
+    - the others: those of `GaussianLikelihood`.
     """
     observable = SkyMaps(rays, frequency, tuple(stokes))
     scale, mask = _spread("scale", scale, observable, mask)
@@ -127,7 +131,9 @@ def DispersionMeasureLikelihood(
 ) -> Likelihood:
     """A catalogue of dispersion measures (pc cm^-3), with the model's n_e.
 
-    **Arguments:** as `RotationMeasureLikelihood`, without `magnetic`.
+    **Arguments:**
+
+    - those of `RotationMeasureLikelihood`, without `magnetic`.
     """
     observable = DispersionMeasures(rays, electrons)
     noise, mask = _catalogue_noise(observable, sigma, excess, dof, mask)

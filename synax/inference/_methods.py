@@ -92,8 +92,10 @@ class AbstractMethod(eqx.Module):
 class NUTS(AbstractMethod):
     """The no-U-turn sampler: trajectory lengths found at every draw.
 
-    **Arguments:** `target`: mean acceptance probability. `max_doublings`: trajectories have at
-    most 2^max_doublings - 1 steps.
+    **Arguments:**
+
+    - `target`: mean acceptance probability.
+    - `max_doublings`: trajectories have at most 2^max_doublings - 1 steps.
 
     **Reference:** Hoffman & Gelman 2014, JMLR 15, 1593; Betancourt 2017, arXiv:1701.02434.
     """
@@ -138,9 +140,12 @@ class HMC(AbstractMethod):
     The number of steps follows from the adapted step size: one where the posterior is nearly
     Gaussian, more where it is not. Lengths vary by 20 %.
 
-    **Arguments:** `angle`: length of a trajectory; pi/2 gives independent draws under N(0, 1), and
-    somewhat more gives draws whose errors cancel. `steps`: at most so many. `target`: mean
-    acceptance probability.
+    **Arguments:**
+
+    - `angle`: length of a trajectory; pi/2 gives independent draws under N(0, 1), and somewhat more
+      gives draws whose errors cancel.
+    - `steps`: at most so many.
+    - `target`: mean acceptance probability.
 
     **Reference:** Neal 2011, Handbook of MCMC, ch. 5 (arXiv:1206.1901); see `rotation`.
     """
@@ -189,8 +194,11 @@ class MCLMC(AbstractMethod):
     The step size keeps the variance of the energy error per dimension at `energy_variance`; the
     bias that is left is of the same order.
 
-    **Arguments:** `thin`: steps a draw. `energy_variance`: as above. `length`: momentum
-    decoherence length in units of sqrt(n).
+    **Arguments:**
+
+    - `thin`: steps a draw.
+    - `energy_variance`: as above.
+    - `length`: momentum decoherence length in units of sqrt(n).
 
     **Reference:** Robnik, De Luca, Silverstein & Seljak 2023, JMLR 24, 311.
     """
@@ -244,7 +252,10 @@ class MCLMC(AbstractMethod):
 class RandomWalk(AbstractMethod):
     """Random-walk Metropolis, the baseline without gradients.
 
-    **Arguments:** `thin`: steps a draw. `target`: mean acceptance probability.
+    **Arguments:**
+
+    - `thin`: steps a draw.
+    - `target`: mean acceptance probability.
 
     **Reference:** Roberts, Gelman & Gilks 1997, Ann. Appl. Probab. 7, 110 (0.234, 2.38/sqrt(n)).
     """

@@ -108,7 +108,7 @@ def nested_draws(
     probability = jnp.exp(mean - jnp.max(mean))
     probability = probability / jnp.sum(probability)
     index = jax.random.choice(choose, probability.size, (count,), p=probability)
-    particles = info.particles
+    particles: Any = info.particles
     lp = particles.loglikelihood + particles.logdensity
     attributes: Told = {
         "method": "nested",

@@ -81,8 +81,10 @@ def _full(x: Array, like: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 class GaussianNoise(AbstractNoise):
     """Independent Gaussian noise of variance sigma^2 + excess^2.
 
-    **Arguments:** `sigma`: standard deviation, a number or an array that broadcasts to the data.
-    `excess`: standard deviation of further scatter (what the model leaves out), or None.
+    **Arguments:**
+
+    - `sigma`: standard deviation, a number or an array that broadcasts to the data.
+    - `excess`: standard deviation of further scatter (what the model leaves out), or None.
     """
 
     sigma: Float[Array, "..."] = eqx.field(converter=lambda x: as_parameter(x, "", "sigma"))
@@ -126,8 +128,10 @@ class GaussianNoise(AbstractNoise):
 class StudentTNoise(AbstractNoise):
     """Independent Student t noise: Gaussian in the core, tolerant of outliers.
 
-    **Arguments:** `scale`: width of the core, broadcasts to the data. `dof`: degrees of freedom
-    nu > 0 (1: Cauchy; large: Gaussian).
+    **Arguments:**
+
+    - `scale`: width of the core, broadcasts to the data.
+    - `dof`: degrees of freedom nu > 0 (1: Cauchy; large: Gaussian).
 
     **Reference:** Lange, Little & Taylor 1989, J. Am. Stat. Assoc. 84, 881 (model, information).
     """
@@ -175,7 +179,9 @@ class StudentTNoise(AbstractNoise):
 class CovarianceNoise(AbstractNoise):
     """Gaussian noise with a dense covariance C = L L^T (known: held fixed in Fisher matrices).
 
-    **Arguments:** `covariance`: (n, n) for n = number of data (flattened in C order).
+    **Arguments:**
+
+    - `covariance`: (n, n) for n = number of data (flattened in C order).
 
     **Raises** `ValueError` unless the matrix is square, symmetric and positive definite.
     """
@@ -229,7 +235,10 @@ class LowRankNoise(AbstractNoise):
 
     Foreground templates, striping or calibration modes: a few columns of F for many data.
 
-    **Arguments:** `sigma`: as in `GaussianNoise`. `factor`: F, (n, k) for n flattened data.
+    **Arguments:**
+
+    - `sigma`: as in `GaussianNoise`.
+    - `factor`: F, (n, k) for n flattened data.
     """
 
     sigma: Float[Array, "..."] = eqx.field(converter=as_parameter)

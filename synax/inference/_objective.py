@@ -19,8 +19,10 @@ Vector = Float[Array, " n"]
 class LeastSquares(eqx.Module):
     """The loss |r|^2 / 2 of residuals r(params), for `fit` with `GaussNewton`.
 
-    **Arguments:** `residuals`: function of the parameters (a PyTree, for instance a model) that
-    returns an array or a PyTree of arrays, in units of their standard deviations.
+    **Arguments:**
+
+    - `residuals`: function of the parameters (a PyTree, for instance a model) that returns an array
+      or a PyTree of arrays, in units of their standard deviations.
     """
 
     residuals: Callable[[Any], Any]

@@ -130,9 +130,9 @@ class SkyMaps(AbstractObservable):
 class AbstractCatalogue(AbstractObservable):
     """One number for each sightline, through fields of the model or others in their place."""
 
-    kind: eqx.AbstractClassVar[str]
+    kind: ClassVar[str]
     """As in `SkyMap`: 'RM' or 'DM'."""
-    own_unit: eqx.AbstractClassVar[str]
+    own_unit: ClassVar[str]
 
     @property
     def label(self) -> str:

@@ -36,9 +36,11 @@ class GaussNewton(eqx.Module):
     product costs a forward and a reverse sweep. Few, expensive steps: much faster than gradient
     descent where the scales of the parameters differ, or priors and data compete.
 
-    **Arguments:** `damping`: initial mu, in units of the curvature along the gradient.
-    `cg_steps`, `cg_tolerance`: when conjugate gradients stop: at this many products, or when the
-    residual of the linear system has fallen by this factor.
+    **Arguments:**
+
+    - `damping`: initial mu, in units of the curvature along the gradient.
+    - `cg_steps`, `cg_tolerance`: when conjugate gradients stop: at this many products, or when the
+      residual of the linear system has fallen by this factor.
 
     **Reference:** Levenberg 1944, Q. Appl. Math. 2, 164; damping rule of Nielsen 1999,
     IMM-REP-1999-05.
@@ -109,7 +111,8 @@ class GaussNewtonKernel(AbstractKernel):
         infinity = jnp.full_like(loss, jnp.inf)
         return Progress(x, Damping.start(self.settings.damping, loss), x, loss, infinity)
 
-    def step(self, objective: AbstractCurvedObjective, state: Progress) -> Progress:
+    def step(self, objective: AbstractObjective, state: Progress) -> Progress:
+        assert isinstance(objective, AbstractCurvedObjective)  # `as_objective` sees to it
         here = objective.quadratic(state.x)
         move, promise = self._solve(here, state.internal.value)
         trial = state.x + move

@@ -171,7 +171,9 @@ class Posterior(LatentDensity):
     def forecast(self, params: Params | None = None, *, prior: bool = True) -> Forecast:
         """Errors and correlations to expect around `params` (default: the values in the model).
 
-        **Arguments:** `prior`: add the curvature of the priors to the Fisher matrix.
+        **Arguments:**
+
+        - `prior`: add the curvature of the priors to the Fisher matrix.
 
         ```python
         print(posterior.forecast())

@@ -240,7 +240,10 @@ class EmpiricalPrior(AbstractPrior):
     A Gaussian copula: each margin follows the quantiles of the samples (monotone cubic through
     `knots` of them, straight beyond), and the normal scores have the correlations of the samples.
 
-    **Arguments:** `samples`: (n,) or (n, k). `knots`: quantiles per margin.
+    **Arguments:**
+
+    - `samples`: (n,) or (n, k).
+    - `knots`: quantiles per margin.
 
     **Raises** `ValueError` for fewer than ten samples, or samples that are constant or not finite.
 
@@ -376,7 +379,7 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
             f"the prior of {name} is a Delta, which leaves nothing to find: leave it out of priors "
             "and put its value into the model"
         )
-    if distribution.support.is_discrete:
+    if distribution.support is None or distribution.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete; parameters are continuous")
     own = tuple(distribution.batch_shape) + tuple(distribution.event_shape)
     if own != shape:

@@ -9,8 +9,11 @@ from contextlib import contextmanager
 def progress_bar(show: bool | None, what: str, total: int) -> Iterator[Callable[[int, str], None]]:
     """A bar on standard error that says 'searching, compiling' until it is told of a first step.
 
-    **Arguments:** `show`: True, False, or None for a bar only where standard error is a terminal.
-    `what`: its name. `total`: steps.
+    **Arguments:**
+
+    - `show`: True, False, or None for a bar only where standard error is a terminal.
+    - `what`: its name.
+    - `total`: steps.
 
     **Returns** the function that is told (steps done, what to show beside the bar).
     """

@@ -2,6 +2,7 @@
 
 import json
 import warnings
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -11,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from ._density import LatentDensity
+from ._draws import Columns
 
 BATCH = 256
 
@@ -38,7 +40,7 @@ def constrain_draws(posterior: LatentDensity, latent: Any) -> dict[str, np.ndarr
 
 
 def to_inference_data(
-    posterior: LatentDensity, latent: Any, stats: dict[str, Any], attributes: dict[str, Any]
+    posterior: LatentDensity, latent: Any, stats: Columns, attributes: Mapping[str, object]
 ) -> Any:
     """ArviZ `InferenceData` from latents (chains, n_draws, n_latent) and statistics.
 

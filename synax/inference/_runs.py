@@ -38,11 +38,15 @@ from ..io._atomic import (
 from ..io._lock import FolderInUse, FolderLock
 from ..io._plain_json import dumps
 from ..io._sealed import DamagedFile, seal, seal_document
-from ._draws import FOLDER, netcdf, read_chunks, write_chunk
-from ._identity import RunRefused, check_same, identity, read_identity
-from ._store import load_state, state_bytes
+from ._draws import FOLDER, Columns, netcdf, read_chunks, write_chunk
+from ._identity import Facts, Identity, RunRefused, check_same, identity, read_identity
+from ._store import Note, load_state, state_bytes
 
 _FILES = ("run.json", "checkpoint.npz", "checkpoint-previous.npz", "posterior.nc", "log.jsonl")
+
+
+Arrays = dict[str, np.ndarray]
+"""Draws by name, each (chains, draws, ...)."""
 
 
 class RunWarning(UserWarning):
@@ -66,7 +70,7 @@ class Run:
         *,
         resume: bool = True,
         every_minutes: float = 0.0,
-        documents: dict[str, dict[str, Any]] | None = None,
+        documents: dict[str, dict[str, object]] | None = None,
         others: tuple[str, ...] = (),
         tell: Callable[[str], None] = _warn,
     ):
@@ -121,7 +125,7 @@ class Run:
             )
         return False
 
-    def begin(self, kind: str, settings: dict[str, Any], parts: dict[str, Any]) -> None:
+    def begin(self, kind: str, settings: Facts, parts: Facts) -> None:
         """State what is computed, or check that the folder holds the same computation.
 
         **Raises** `RunRefused`, a `ValueError` that says what differs, that the folder is taken,
@@ -153,7 +157,7 @@ class Run:
         else:
             self.log("started", **{k: here[k] for k in ("kind", "settings", "versions")})
 
-    def _find(self, here: dict[str, Any]) -> bool:
+    def _find(self, here: Identity) -> bool:
         if not self.check():
             return False
         if not self.resume:
@@ -177,7 +181,7 @@ class Run:
         if failed and not self._kept:
             remove_folders(self._made)
 
-    def restore(self, template: Any) -> tuple[Any, dict[str, Any]] | None:
+    def restore(self, template: Any) -> tuple[Any, Note] | None:
         """The latest state and note, in the structure of `template`; None at the beginning.
 
         If the latest checkpoint is damaged the one before it is taken, and told.
@@ -203,10 +207,11 @@ class Run:
             if problems:
                 self.tell(f"{problems[0]}: going on from the one before it")
                 self.log("previous checkpoint", because=problems[0])
-            return state, note["note"]
+            own: Any = note["note"]
+            return state, own
         raise RunRefused(f"no checkpoint can be used: {'; '.join(problems)}; begin another run")
 
-    def save(self, state: Any, note: dict[str, Any], *, force: bool = False) -> None:
+    def save(self, state: Any, note: Facts, *, force: bool = False) -> None:
         """Write the state, unless the last one is younger than `every_minutes`."""
         now = time.monotonic()
         if not force and now - self.saved_at < self.every:
@@ -218,12 +223,12 @@ class Run:
         write_whole(path, content)
         self.saved_at, self._kept, self._trusted = now, True, True
 
-    def write_draws(self, first: int, posterior: dict[str, Any], stats: dict[str, Any]) -> None:
+    def write_draws(self, first: int, posterior: Columns, stats: Columns) -> None:
         """Write draws from number `first` on, {name: (chains, draws, ...)}; again if need be."""
         self._kept = True
         write_chunk(self.folder, self._name, first, posterior, stats)
 
-    def draws(self, stop: int | None = None) -> tuple[dict[str, Any], dict[str, Any]]:
+    def draws(self, stop: int | None = None) -> tuple[Arrays, Arrays]:
         """Parameters and statistics of the draws so far, all of them before `stop` for certain.
 
         **Raises** `DamagedFile`, a `ValueError` that names the file.
@@ -251,9 +256,7 @@ class Run:
 
 
 @contextmanager
-def open_run(
-    folder: Any, kind: str, settings: dict[str, Any], parts: dict[str, Any]
-) -> Iterator[Run]:
+def open_run(folder: Any, kind: str, settings: Facts, parts: Facts) -> Iterator[Run]:
     """The run in a folder (or a `Run` made by the caller), begun or checked against itself.
 
     The folder is given free at the end of the block, a `Run` of the caller by the caller.
@@ -264,7 +267,7 @@ def open_run(
         yield run
 
 
-def read_draws(folder: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+def read_draws(folder: Any) -> tuple[Arrays, Arrays]:
     """The draws of a run folder, finished or not: parameters and statistics, (chains, draws, ...).
 
     **Raises** `ValueError` if there are none, or one that names the file if a file is damaged.
@@ -287,7 +290,7 @@ def _keep(path: Path, second: Path) -> None:
             temporary.write_bytes(path.read_bytes())
 
 
-def _parted(whole: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _parted(whole: Arrays) -> tuple[Arrays, Arrays]:
     stats = {k.removeprefix("stats."): v for k, v in whole.items() if k.startswith("stats.")}
     return {k: v for k, v in whole.items() if not k.startswith("stats.")}, stats
 

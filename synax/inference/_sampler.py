@@ -57,15 +57,18 @@ class Sampler(eqx.Module):
     ```python
     sampler = synax.Sampler(posterior, method="hmc", chains=4, warmup=100)
     state = sampler.init_state(key)
-    while ...:
-        state, chunk = sampler.step_chunk(state, 25)   # state can be stored and resumed from
+    for _ in range(8):
+        state, chunk = sampler.step_chunk(state, 25)  # state can be stored and resumed from
     ```
 
     Draws depend on the key and on the number of the transition, not on the sizes of the chunks.
 
-    **Arguments:** `posterior`: a `Posterior`.
-    `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' or a method object. `chains`: run side by side, spread
-    over the devices if their number divides it. `warmup`: transitions for tuning.
+    **Arguments:**
+
+    - `posterior`: a `Posterior`.
+    - `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' or a method object.
+    - `chains`: run side by side, spread over the devices if their number divides it.
+    - `warmup`: transitions for tuning.
     """
 
     posterior: LatentDensity

@@ -109,8 +109,12 @@ def find_maxima(
     open, the others decide. If the climbs from `first` and from four draws of the prior end at one
     place, there is one maximum, and the levels are left out.
 
-    **Arguments:** `posterior`: with straight latents (see `boxed`). `first`: a latent of it.
-    `searches`: climbs at each level; 0: only the one from `first`. `key`: default key(0).
+    **Arguments:**
+
+    - `posterior`: with straight latents (see `boxed`).
+    - `first`: a latent of it.
+    - `searches`: climbs at each level; 0: only the one from `first`.
+    - `key`: default key(0).
 
     **Reference:** the growing sets of data are those of Chopin 2002, Biometrika 89, 539.
     """
@@ -162,6 +166,7 @@ class _Search:
         steps = levels(self._roughness(residuals), max(16, 4 * self.posterior.size))
         if not can_be_masked(self.posterior.likelihood):
             steps = steps[-1:]
+        modes: list[Mode] = []
         for number, use in enumerate(steps):
             last = number == len(steps) - 1
             part = masked(self.posterior, use)

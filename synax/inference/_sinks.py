@@ -78,9 +78,11 @@ class Folder(AbstractSink):
         self, template: Callable[[], SamplerState], warmup: int
     ) -> tuple[SamplerState, Told] | None:
         saved = self.run.restore(template())
-        if saved is not None:
-            self.run.draws(max(0, int(saved[0].step) - warmup))  # they must be there
-        return saved
+        if saved is None:
+            return None
+        state, note = saved
+        self.run.draws(max(0, int(state.step) - warmup))  # they must be there
+        return state, {k: v for k, v in note.items() if isinstance(v, int | float | str)}
 
     def placed(self, spent: Told) -> None:
         self.run.log("chains placed", **spent)

@@ -17,8 +17,10 @@ Latent = Float[Array, " n_latent"]
 def start_latent(posterior: LatentDensity, start: Any, *, or_prior: bool = False) -> Latent:
     """A latent vector from None (values in the model), parameter values, or a latent vector.
 
-    **Arguments:** `or_prior`: where the priors exclude the values in the model, take the middle
-    of the priors (latents of 0) and say so in the log, in place of an error.
+    **Arguments:**
+
+    - `or_prior`: where the priors exclude the values in the model, take the middle of the priors
+      (latents of 0) and say so in the log, in place of an error.
 
     **Raises** `ValueError` that names the parameters outside the support of their priors.
     """

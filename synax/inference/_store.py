@@ -7,11 +7,13 @@ import json
 import re
 import types
 import zipfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ..io._atomic import write_whole
@@ -52,7 +54,7 @@ def _feed_distribution(digest: Any, x: Any, seen: set[int]) -> None:
 
 
 def _feed_leaf(digest: Any, leaf: Any, seen: set[int]) -> None:
-    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     if eqx.is_array(leaf) or isinstance(leaf, np.ndarray | np.generic):
         array = np.ascontiguousarray(leaf)
@@ -94,12 +96,16 @@ def _filled(cell: Any) -> bool:
     return False
 
 
-def save_state(path: Path, tree: Any, note: dict[str, Any]) -> None:
+Note = dict[str, object]
+"""What is stored beside a state, as JSON."""
+
+
+def save_state(path: Path, tree: Any, note: Mapping[str, object]) -> None:
     """Write the arrays of a PyTree and a JSON note into one npz file with a checksum."""
     write_whole(path, state_bytes(tree, note))
 
 
-def state_bytes(tree: Any, note: dict[str, Any]) -> bytes:
+def state_bytes(tree: Any, note: Mapping[str, object]) -> bytes:
     """What `save_state` writes."""
     arrays = {f"leaf{i}": _as_numpy(leaf) for i, leaf in enumerate(jax.tree.leaves(tree))}
     arrays["note"] = np.array(json.dumps(exact(note), allow_nan=False))
@@ -109,7 +115,7 @@ def state_bytes(tree: Any, note: dict[str, Any]) -> bytes:
 
 
 def _as_numpy(leaf: Any) -> np.ndarray:
-    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+    if eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
     array = np.asarray(leaf)
     if array.dtype.hasobject:
@@ -117,7 +123,7 @@ def _as_numpy(leaf: Any) -> np.ndarray:
     return array
 
 
-def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
+def load_state(path: Path, template: Any) -> tuple[Any, Note]:
     """Read what `save_state` wrote, into the structure, shapes and dtypes of `template`.
 
     The leaves of `template` are arrays or `jax.ShapeDtypeStruct`.
@@ -140,11 +146,11 @@ def load_state(path: Path, template: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def _like(array: np.ndarray, leaf: Any, path: Path) -> Any:
-    if eqx.is_array(leaf) and jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(jax.numpy.asarray(array), impl=jax.random.key_impl(leaf))
+    if eqx.is_array(leaf) and jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(jnp.asarray(array), impl=jax.random.key_impl(leaf))
     if array.shape != leaf.shape or array.dtype != leaf.dtype:
         raise ValueError(
             f"'{path}' holds an array {array.dtype}{array.shape} where this run has "
             f"{leaf.dtype}{leaf.shape}"
         )
-    return jax.numpy.asarray(array)
+    return jnp.asarray(array)

@@ -10,7 +10,7 @@ from jaxtyping import Array, Float, Int
 class StepSize(NamedTuple):
     """Dual averaging of ln(step size). Hoffman & Gelman 2014, JMLR 15, 1593, eq. 6."""
 
-    count: Float[Array, ""]
+    updates: Float[Array, ""]
     anchor: Float[Array, ""]
     error: Float[Array, ""]
     log_step: Float[Array, ""]
@@ -24,7 +24,7 @@ class StepSize(NamedTuple):
 
     def update(self, signal: Array, largest: float) -> "StepSize":
         """Take one error signal into account; steps stay below `largest`."""
-        count = self.count + 1.0
+        count = self.updates + 1.0
         share = 1.0 / (count + 10.0)
         error = (1.0 - share) * self.error + share * signal
         log_step = self.anchor - jnp.sqrt(count) / 0.05 * error
@@ -37,7 +37,7 @@ class StepSize(NamedTuple):
 class Moments(NamedTuple):
     """Running sums over the positions of each chain, for covariances in whitened coordinates."""
 
-    count: Float[Array, " chains"]
+    added: Float[Array, " chains"]
     total: Float[Array, "chains n"]
     square: Float[Array, "chains n n"]
     fourth: Float[Array, " chains"]
@@ -55,7 +55,7 @@ class Moments(NamedTuple):
         on = use.astype(positions.dtype)
         radius = jnp.sum(positions * positions, axis=1)
         return Moments(
-            self.count + on,
+            self.added + on,
             self.total + on * positions,
             self.square + on * positions[:, :, None] * positions[:, None, :],
             self.fourth + on * radius * radius,
@@ -63,7 +63,7 @@ class Moments(NamedTuple):
 
     def pooled(self, group: Int[Array, " chains"]) -> "Moments":
         """The sums over all chains of the same group, for each chain."""
-        same = (group[:, None] == group[None, :]).astype(self.count.dtype)
+        same = (group[:, None] == group[None, :]).astype(self.added.dtype)
         return jax.tree.map(lambda x: jnp.tensordot(same, x, axes=1), self)
 
     def covariance(self) -> tuple[Float[Array, "chains n"], Float[Array, "chains n n"]]:

@@ -179,6 +179,7 @@ def _pathfinder(
     import blackjax
     from blackjax.optimizers.lbfgs import lbfgs_inverse_hessian_formula_1
 
+    state: Any
     state, info = blackjax.vi.pathfinder.approximate(key, posterior.logdensity, start)
     covariance = lbfgs_inverse_hessian_formula_1(state.alpha, state.beta, state.gamma)
     return state.position, covariance, jnp.sum(jnp.isfinite(info.path.elbo))

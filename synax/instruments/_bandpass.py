@@ -102,7 +102,9 @@ class Bandpass(eqx.Module):
     def read(path: str | os.PathLike, channel: str | None = None) -> "Bandpass":
         """The band in a file: text in columns (WMAP's, or two of any kind), or Planck's RIMO.
 
-        **Arguments:** `channel`: the table of a FITS file, such as '030' or 'BANDPASS_F100'.
+        **Arguments:**
+
+        - `channel`: the table of a FITS file, such as '030' or 'BANDPASS_F100'.
 
         - WMAP: GHz, and the response of two detectors to Rayleigh-Jeans temperature, which are
           weighted by their areas. - Two columns: GHz, and the response to I_nu.
@@ -136,7 +138,10 @@ class Bandpass(eqx.Module):
     def colour_correction(self, index: Any, reference: Any) -> Float[np.ndarray, "*shape"]:
         """What to multiply the band's T_RJ by to have it at `reference`, for T_RJ ~ nu^index.
 
-        **Arguments:** `index`: a number or array (synchrotron about -3). `reference`: GHz.
+        **Arguments:**
+
+        - `index`: a number or array (synchrotron about -3).
+        - `reference`: GHz.
         """
         nu, share = self._arrays
         (reference,) = _as_tuple(reference)
@@ -229,8 +234,11 @@ class Bandpass(eqx.Module):
     def __call__(self, sky: Any, rays: Sightlines, nodes: int = 4) -> Stokes:
         """I, Q, U of a simulator through this band: one march, all fields shared by the nodes.
 
-        **Arguments:** `sky`: a simulator, `sky(rays, frequency) -> Stokes`. `nodes`: frequencies
-        inside the band; `nodes_for(rm)` says how many Faraday rotation needs.
+        **Arguments:**
+
+        - `sky`: a simulator, `sky(rays, frequency) -> Stokes`.
+        - `nodes`: frequencies inside the band; `nodes_for(rm)` says how many Faraday rotation
+          needs.
 
         **Returns** `Stokes` in K (Rayleigh-Jeans), IAU, each (n_rays,).
         """
@@ -246,9 +254,11 @@ class Bandpass(eqx.Module):
 def narrow_channel(rotation_measure: Any, frequency: Any, width: Any) -> Float[Array, "*shape"]:
     """Depolarisation within a narrow channel: sinc(2 RM lambda^2 dnu/nu) of the unrotated.
 
-    **Arguments:** `rotation_measure`: rad/m^2. `frequency`, `width`: centre and full width of the
-    channel, GHz; all broadcast. The phase is that at the centre; errors are of second order in
-    width/frequency.
+    **Arguments:**
+
+    - `rotation_measure`: rad/m^2.
+    - `frequency`, `width`: centre and full width of the channel, GHz; all broadcast. The phase is
+      that at the centre; errors are of second order in width/frequency.
 
     **Reference:** Gardner & Whiteoak 1966, ARA&A 4, 245.
     """

@@ -36,9 +36,12 @@ class AbstractBeam(eqx.Module):
     def __call__(self, sky: SkyMap, *, lmax: int | None = None, iterations: int = 10) -> SkyMap:
         """The map seen with this beam; kind, unit, frequency and frame stay.
 
-        **Arguments:** `sky`: a map of the whole sky without missing pixels. `lmax`: highest
-        multipole kept, default 2.5 nside: up to there the transforms are exact to 1e-6; at most
-        3 nside - 1. `iterations`: corrections of the quadrature.
+        **Arguments:**
+
+        - `sky`: a map of the whole sky without missing pixels.
+        - `lmax`: highest multipole kept, default 2.5 nside: up to there the transforms are exact to
+          1e-6; at most 3 nside - 1.
+        - `iterations`: corrections of the quadrature.
 
         **Raises** `ValueError` for partial maps, missing pixels, or an lmax out of range.
         """
@@ -70,8 +73,10 @@ class AbstractBeam(eqx.Module):
     ) -> Float[Array, "components *freq n_pix"]:
         """Smoothed values of maps; the sign of U is HEALPix's (COSMO: U reversed from IAU).
 
-        **Arguments:** `columns`: names of the components ('I', 'Q', 'U'); 'Q' and 'U' come
-        together. The rest as in `__call__`.
+        **Arguments:**
+
+        - `columns`: names of the components ('I', 'Q', 'U'); 'Q' and 'U' come together. The rest as
+          in `__call__`.
         """
         highest = 3 * nside - 1
         lmax = max(2, min(highest, 5 * nside // 2)) if lmax is None else lmax
@@ -112,8 +117,10 @@ def _orders(nside: int, ordering: str) -> tuple[np.ndarray | None, np.ndarray | 
 class GaussianBeam(AbstractBeam):
     """A Gaussian beam: b_l = exp(-l(l + 1) s^2/2), for Q and U exp(-(l(l + 1) - 4) s^2/2).
 
-    **Arguments:** `fwhm`: full width at half maximum, **degrees** (or an astropy Quantity);
-    s = fwhm / sqrt(8 ln 2). It is a leaf, so a width can be fitted.
+    **Arguments:**
+
+    - `fwhm`: full width at half maximum, **degrees** (or an astropy Quantity); s = fwhm / sqrt(8 ln
+      2). It is a leaf, so a width can be fitted.
 
     **Reference:** Challinor et al. 2000, Phys. Rev. D 62, 123002 (window of spin 2).
     """
@@ -148,8 +155,10 @@ class GaussianBeam(AbstractBeam):
 class WindowFunction(AbstractBeam):
     """A beam by its multipoles, as surveys publish them.
 
-    **Arguments:** `bl`: (lmax + 1,), b_l from l = 0, usually 1 there; beyond its end it is zero.
-    `polarised`: the same for Q and U; None: `bl`.
+    **Arguments:**
+
+    - `bl`: (lmax + 1,), b_l from l = 0, usually 1 there; beyond its end it is zero.
+    - `polarised`: the same for Q and U; None: `bl`.
 
     **Raises** `ValueError` for windows that are not finite or too short.
     """
@@ -211,8 +220,11 @@ def pixel_window(nside: int, lmax: int | None = None, samples: int = 512) -> Win
     w_l^2 = mean over pixels and pairs of points in a pixel of P_l(cos distance); for Q and U of
     d^l_22 (directions carried along the sphere).
 
-    **Arguments:** `nside`: the pixels. `lmax`: default 3 nside - 1. `samples`: pixels that stand
-    for all, spread over a polar and an equatorial face.
+    **Arguments:**
+
+    - `nside`: the pixels.
+    - `lmax`: default 3 nside - 1.
+    - `samples`: pixels that stand for all, spread over a polar and an equatorial face.
     """
     from ._pixel_window import pixel_windows
 

@@ -61,8 +61,10 @@ def _independent(
 class WhiteNoise(AbstractSurveyNoise):
     """Independent noise, alike everywhere: sigma = depth / sqrt(pixel area).
 
-    **Arguments:** `depth`: noise of I in a square degree, unit of the map times degree.
-    `polarised`: the same of Q and of U; None: sqrt(2) times `depth`.
+    **Arguments:**
+
+    - `depth`: noise of I in a square degree, unit of the map times degree.
+    - `polarised`: the same of Q and of U; None: sqrt(2) times `depth`.
     """
 
     depth: Float[Array, ""] = eqx.field(converter=as_parameter)
@@ -89,9 +91,12 @@ class WhiteNoise(AbstractSurveyNoise):
 class HitNoise(AbstractSurveyNoise):
     """Independent noise by the number of observations: sigma = sigma_0 / sqrt(hits).
 
-    **Arguments:** `sigma`: of one observation of I, unit of the map. `hits`: (n_pix,) of the whole
-    sky, RING; on coarser pixels they add up. `polarised`: sigma of one observation of Q and of U;
-    None: sqrt(2) sigma. Pixels without hits have infinite noise: mask them.
+    **Arguments:**
+
+    - `sigma`: of one observation of I, unit of the map.
+    - `hits`: (n_pix,) of the whole sky, RING; on coarser pixels they add up.
+    - `polarised`: sigma of one observation of Q and of U; None: sqrt(2) sigma. Pixels without hits
+      have infinite noise: mask them.
     """
 
     sigma_0: Float[Array, ""]
@@ -119,9 +124,10 @@ class HitNoise(AbstractSurveyNoise):
 class VarianceNoise(AbstractSurveyNoise):
     """Independent noise by maps of its variance.
 
-    **Arguments:** `variance`: (n_pix,) for all Stokes parameters alike, or (n_stokes, n_pix), unit
-    of the map squared, whole sky, RING. On coarser pixels the mean of n pixels has 1/n of the
-    mean variance.
+    **Arguments:**
+
+    - `variance`: (n_pix,) for all Stokes parameters alike, or (n_stokes, n_pix), unit of the map
+      squared, whole sky, RING. On coarser pixels the mean of n pixels has 1/n of the mean variance.
     """
 
     variance: Float[Array, "*stokes n_pix"] = eqx.field(converter=as_parameter)
@@ -145,8 +151,11 @@ class VarianceNoise(AbstractSurveyNoise):
 class CorrelatedNoise(AbstractSurveyNoise):
     """White noise that rises at large angles, as drifts make it: N_l = N (1 + (l/knee)^slope).
 
-    **Arguments:** `white`: `WhiteNoise`. `knee`: multipole at which both parts are equal.
-    `slope`: negative, usually -1 to -2. The monopole and dipole have no excess.
+    **Arguments:**
+
+    - `white`: `WhiteNoise`.
+    - `knee`: multipole at which both parts are equal.
+    - `slope`: negative, usually -1 to -2. The monopole and dipole have no excess.
 
     Its likelihood holds the excess of every multipole up to where it is `least` of the white
     noise.

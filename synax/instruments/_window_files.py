@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ def _from_fits(path: Path) -> tuple[np.ndarray, np.ndarray | None]:
     with fits.open(path, memmap=False) as hdus:
         tables = [hdu for hdu in hdus if isinstance(hdu, fits.BinTableHDU | fits.TableHDU)]
         for table in tables:
-            names = {name.upper(): name for name in table.columns.names}
+            columns: Any = table.columns
+            names = {name.upper(): name for name in columns.names or ()}
             first = next((names[n] for n in _INTENSITY if n in names), None)
             if first is None:
                 continue

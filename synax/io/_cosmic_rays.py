@@ -94,7 +94,9 @@ def load_dragon(
     Z_ and A, axes (E, r, z) or (E, x, y, z) in FITS order, flux in 1/(GeV m^2 s sr). All species
     with A = 0 are added up.
 
-    **Arguments**, **Returns** and errors as for `load_galprop`.
+    **Arguments:**
+
+    - , **Returns** and errors as for `load_galprop`.
 
     **Reference:** Evoli et al. 2008, JCAP 10, 018; the layout is the one that HERMES reads
     (Dundovic et al. 2021, A&A 653, A18).

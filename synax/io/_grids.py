@@ -213,7 +213,7 @@ def _read_hdf5(path: Path) -> Contents:
     import h5py
 
     with h5py.File(path, "r") as file:
-        data = file["values"]
+        data: Any = file["values"]
         check_hdf5(data)
         return data[()], dict(data.attrs)
 

@@ -242,8 +242,8 @@ def _cosmic_rays(reader: Reader, observer: list[float]) -> dict[str, Any]:
         if found.get(slope) == 0.0:
             del found[slope]  # a constant index is faster than a field of index
     if kind == "analytic":
-        found = {_CRE.get(name, name): value for name, value in found.items()}
-        return {"model": "Analytic", **found, "observer": observer}
+        own = {str(_CRE.get(name, name)): value for name, value in found.items()}
+        return {"model": "Analytic", **own, "observer": observer}
     if kind == "unif":
         return _uniform_cosmic_rays(reader, f"{base}/unif", found, observer)
     reader.skip(base)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import atan2, cylindrical_radius, kept, log, sincos, vector
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import ModelInfo, Scalar, described, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._surfaces import (
     AbstractSurface,
@@ -98,6 +98,14 @@ class Han18(AbstractVectorField):
         return (Cylinder(self.r_min), Cylinder(self.r_max), Plane(), walls, seam)
 
 
+@described(
+    ModelInfo(
+        paper="Xu & Han 2024, ApJ 966, 240; Han et al. 2018, ApJS 234, 11",
+        sun=(-8.3, 0.0, 0.0),
+        notes="Han18 with the local reversal at 8.16 kpc and an edge at 20 kpc; "
+        "add XH24 for the halo",
+    )
+)
 def XH24Disc(**changes: Any) -> Han18:
     """The disc that Xu & Han (2024) combine with their halo: Han18 with three numbers changed.
 
@@ -113,13 +121,6 @@ def XH24Disc(**changes: Any) -> Han18:
         "r_max": 20.0,
     }
     return Han18(**{**published, **changes})
-
-
-XH24Disc.info = ModelInfo(
-    paper="Xu & Han 2024, ApJ 966, 240; Han et al. 2018, ApJS 234, 11",
-    sun=(-8.3, 0.0, 0.0),
-    notes="Han18 with the local reversal at 8.16 kpc and an edge at 20 kpc; add XH24 for the halo",
-)
 
 
 class Seam(AbstractSurface):

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import cylindrical_radius, sincos, vector
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import ModelInfo, Scalar, described, parameter
 from ..fields._field import AbstractVectorField
 from ._spiral_parts import along_spiral, wave
 
@@ -47,6 +47,13 @@ class HanQiao94(AbstractVectorField):
         return vector(*along_spiral(per_radius, x, y, self.pitch), 0.0 * z)
 
 
+@described(
+    ModelInfo(
+        paper="Miville-Deschenes et al. 2008, A&A 490, 1093",
+        sun=(-8.5, 0.0, 0.0),
+        notes="horizontal part only, as in GALPROP; the rest as HanQiao94",
+    )
+)
 def MD08(**changes: Any) -> HanQiao94:
     """The horizontal part of the spiral of Miville-Deschenes et al. (2008), tilted by 8 degrees.
 
@@ -57,10 +64,3 @@ def MD08(**changes: Any) -> HanQiao94:
     """
     numbers = {"b0": 3.0, "pitch": math.radians(-8.5), "r_0": 11.0, "chi0": math.radians(8.0)}
     return HanQiao94(**{**numbers, **changes})
-
-
-MD08.info = ModelInfo(
-    paper="Miville-Deschenes et al. 2008, A&A 490, 1093",
-    sun=(-8.5, 0.0, 0.0),
-    notes="horizontal part only, as in GALPROP; the rest as HanQiao94",
-)

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import safe_divide, safe_sqrt, sincos, vector
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import ModelInfo, Scalar, described, parameter
 from ..fields._domain import Sphere
 from ..fields._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
@@ -130,6 +130,14 @@ class JF12(AbstractJF12):
         return found
 
 
+@described(
+    ModelInfo(
+        paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12b)",
+        sun=(-8.5, 0.0, 0.0),
+        notes="JF12 with b_6 and B_X re-fitted; the rest as there",
+        moved=MOVED,
+    )
+)
 def JF12b(**changes: Any) -> JF12:
     """JF12 re-fitted to Planck (2016): b_6 = -3.5 and B_X = 1.8 microgauss, the rest unchanged.
 
@@ -141,14 +149,14 @@ def JF12b(**changes: Any) -> JF12:
     return JF12(**{"b_arms": b_arms, "b_x": 1.8, **changes})
 
 
-JF12b.info = ModelInfo(
-    paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12b)",
-    sun=(-8.5, 0.0, 0.0),
-    notes="JF12 with b_6 and B_X re-fitted; the rest as there",
-    moved=MOVED,
+@described(
+    ModelInfo(
+        paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12c)",
+        sun=(-8.5, 0.0, 0.0),
+        notes="JF12.hammurabi with arms, halo and B_X re-fitted; the rest as there",
+        moved=MOVED,
+    )
 )
-
-
 def JF12c(**changes: Any) -> JF12:
     """The other re-fit of JF12 to Planck (2016): four arms change, and all walls move in by 3 %.
 
@@ -162,11 +170,3 @@ def JF12c(**changes: Any) -> JF12:
     fitted = {"b_arms": b_arms, "b_north": 1.0, "b_south": -0.8, "b_x": 3.0}
     walls = tuple(0.97 * r for r in parts.R_ARMS)
     return JF12.hammurabi(**{**fitted, "r_arms": walls, **changes})
-
-
-JF12c.info = ModelInfo(
-    paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Jansson12c)",
-    sun=(-8.5, 0.0, 0.0),
-    notes="JF12.hammurabi with arms, halo and B_X re-fitted; the rest as there",
-    moved=MOVED,
-)

@@ -74,7 +74,10 @@ class LocalBubble(AbstractVectorField):
     )
     radius: Scalar = parameter(0.2167, "kpc", "radius of the cavity", above=0.0)
     thickness: Scalar = parameter(0.035, "kpc", "thickness of the wall", above=0.0)
-    sun: Float[Array, "3"] = parameter((-8.3, 0.0, 0.006), "kpc", "position of the Sun")
+    # here a leaf, which moves the bubble
+    sun: Float[Array, "3"] = parameter(  # pyright: ignore[reportIncompatibleMethodOverride]
+        (-8.3, 0.0, 0.006), "kpc", "position of the Sun"
+    )
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Pelgrims, Unger & Maris 2025, A&A 695, A148, eq. 13, tables 1-2",

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import cylindrical_radius, kept, polar, sech2, sincos, vector
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import ModelInfo, Scalar, described, parameter
 from ..fields._field import AbstractScalarField, AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, Plane
 
@@ -98,6 +98,14 @@ class Sun10(AbstractVectorField):
         return found
 
 
+@described(
+    ModelInfo(
+        paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Sun10b)",
+        sun=(-8.5, 0.0, 0.0),
+        notes="Sun10 with a weaker core; Planck's maps were probably made with the halo of "
+        "hammurabi, 0.4 kpc wide and of one sense on both sides",
+    )
+)
 def Sun10b(**changes: Any) -> Sun10:
     """Sun10 as re-fitted to Planck (2016): 0.5 microgauss in the core, the rest unchanged.
 
@@ -108,14 +116,13 @@ def Sun10b(**changes: Any) -> Sun10:
     return Sun10(**{"b_core": 0.5, **changes})
 
 
-Sun10b.info = ModelInfo(
-    paper="Planck Collaboration 2016 XLII, A&A 596, A103 (Sun10b)",
-    sun=(-8.5, 0.0, 0.0),
-    notes="Sun10 with a weaker core; Planck's maps were probably made with the halo of hammurabi, "
-    "0.4 kpc wide and of one sense on both sides",
+@described(
+    ModelInfo(
+        paper="Sun et al. 2008, A&A 477, 573",
+        sun=(-8.5, 0.0, 0.0),
+        notes="Sun10 with a strong, thin halo",
+    )
 )
-
-
 def Sun08(**changes: Any) -> Sun10:
     """The field of Sun et al. (2008): a halo of 10 microgauss, 0.4 kpc wide away from the plane.
 
@@ -124,13 +131,6 @@ def Sun08(**changes: Any) -> Sun10:
     **Reference:** Sun et al. 2008, A&A 477, 573 (arXiv:0711.1572), eqs. 6-9.
     """
     return Sun10(**{"b_halo": 10.0, "w_outer": 0.4, **changes})
-
-
-Sun08.info = ModelInfo(
-    paper="Sun et al. 2008, A&A 477, 573",
-    sun=(-8.5, 0.0, 0.0),
-    notes="Sun10 with a strong, thin halo",
-)
 
 
 class Sun10bStrength(AbstractScalarField):

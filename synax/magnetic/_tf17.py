@@ -15,7 +15,7 @@ from .._numerics._math import (
     smaller,
     vector,
 )
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import MaybeScalar, ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder, Plane
 from ._variants import check_choice, fill_defaults, radians
@@ -89,21 +89,17 @@ class TF17(AbstractVectorField):
     pitch: Scalar = parameter(None, "rad", "pitch angle p0 of the spirals in the plane")
     winding_height: Scalar = parameter(None, "kpc", "scale height H_p of the winding", above=0.0)
     winding_length: Scalar = parameter(50.0, "kpc", "scale length L_p of the winding", above=0.0)
-    disc_strength: Scalar | None = parameter(None, "uG", "strength B1 of the disc field")
-    disc_phase: Scalar | None = parameter(None, "rad", "azimuth phi* of the disc field's crest")
-    disc_radius: Scalar | None = parameter(
-        None, "kpc", "reference radius r1 (Ad1, Bd1)", minimum=0.0
-    )
-    disc_height: Scalar | None = parameter(None, "kpc", "scale height H (Ad1, Bd1)", above=0.0)
-    disc_curvature: Scalar | None = parameter(None, "kpc-2", "opening a of the lines (Ad1)")
-    disc_reference: Scalar | None = parameter(None, "kpc", "reference height z1 (Dd1)")
-    disc_length: Scalar | None = parameter(None, "kpc", "scale length L (Dd1)", above=0.0)
-    halo_strength: Scalar | None = parameter(None, "uG", "strength B1 of the halo field")
-    halo_phase: Scalar | None = parameter(None, "rad", "azimuth phi* of the halo field (C1)")
-    halo_length: Scalar | None = parameter(
-        None, "kpc", "scale length L of the halo field", above=0.0
-    )
-    halo_curvature: Scalar | None = parameter(None, "kpc-2", "opening a of the halo's lines")
+    disc_strength: MaybeScalar = parameter(None, "uG", "strength B1 of the disc field")
+    disc_phase: MaybeScalar = parameter(None, "rad", "azimuth phi* of the disc field's crest")
+    disc_radius: MaybeScalar = parameter(None, "kpc", "reference radius r1 (Ad1, Bd1)", minimum=0.0)
+    disc_height: MaybeScalar = parameter(None, "kpc", "scale height H (Ad1, Bd1)", above=0.0)
+    disc_curvature: MaybeScalar = parameter(None, "kpc-2", "opening a of the lines (Ad1)")
+    disc_reference: MaybeScalar = parameter(None, "kpc", "reference height z1 (Dd1)")
+    disc_length: MaybeScalar = parameter(None, "kpc", "scale length L (Dd1)", above=0.0)
+    halo_strength: MaybeScalar = parameter(None, "uG", "strength B1 of the halo field")
+    halo_phase: MaybeScalar = parameter(None, "rad", "azimuth phi* of the halo field (C1)")
+    halo_length: MaybeScalar = parameter(None, "kpc", "scale length L of the halo field", above=0.0)
+    halo_curvature: MaybeScalar = parameter(None, "kpc-2", "opening a of the halo's lines")
 
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="Terral & Ferriere 2017, A&A 600, A29, table 2",

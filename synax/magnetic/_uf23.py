@@ -125,7 +125,9 @@ class UF23(AbstractVectorField):
     def prior(variant: str = "base") -> Any:
         """The published covariance of a variant's parameters, as a prior for `synax.Posterior`.
 
-        **Arguments:** `variant`: as for the field.
+        **Arguments:**
+
+        - `variant`: as for the field.
 
         **Returns** a `synax.inference.UF23Prior`: give `priors={prior.paths("magnetic"): prior}`.
 

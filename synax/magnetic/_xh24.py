@@ -6,7 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import cylindrical_radius, safe_divide, vector
-from .._parameters import ModelInfo, Scalar, parameter
+from .._parameters import ModelInfo, Scalar, described, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._surfaces import AbstractSurface, Cylinder
 
@@ -58,6 +58,12 @@ class XH24(AbstractVectorField):
         return (Cylinder(self.r_max),)
 
 
+@described(
+    ModelInfo(
+        paper="Orlando 2026, arXiv:2608.07679, table 1",
+        notes="the regular part, XH24; its random and ordered parts are Orlando26Strength",
+    )
+)
 def Orlando26(**changes: Any) -> XH24:
     """The regular field of Orlando (2026): the toroidal halo of XH24 as published there.
 
@@ -67,9 +73,3 @@ def Orlando26(**changes: Any) -> XH24:
     **Reference:** Orlando 2026, arXiv:2608.07679, section 2.2.2, table 1.
     """
     return XH24(**changes)
-
-
-Orlando26.info = ModelInfo(
-    paper="Orlando 2026, arXiv:2608.07679, table 1",
-    notes="the regular part, XH24; its random and ordered parts are Orlando26Strength",
-)

@@ -37,9 +37,12 @@ def averaged(
 ) -> tuple[Float[Array, "*coarse"], np.ndarray]:
     """The mean of the values that are there, over the children of each coarser pixel.
 
-    **Arguments:** `values` (..., n_pix), NaN where missing; `pixels`: their numbers or None for the
-    whole sky, at `nside`; `coarse`: the wanted nside; `min_fraction`: of its children that a pixel
-    needs.
+    **Arguments:**
+
+    - `values` (..., n_pix), NaN where missing.
+    - `pixels`: their numbers or None for the whole sky, at `nside`.
+    - `coarse`: the wanted nside.
+    - `min_fraction`: of its children that a pixel needs.
 
     **Returns** the means (..., n_coarse), NaN for pixels with fewer, and the pixels they belong to:
     those with a child among `pixels`.

@@ -115,8 +115,11 @@ class SkyMap(eqx.Module):
     def from_stokes(stokes: Stokes, rays: Any, frequency: Any) -> "SkyMap":
         """The map of a simulator's output on the rays of `synax.Sightlines.healpix`.
 
-        **Arguments:** `stokes`: I, Q, U and, where it was computed, V (K_RJ, IAU). `rays`: the
-        sightlines they were computed on. `frequency`: GHz, as given to the simulator.
+        **Arguments:**
+
+        - `stokes`: I, Q, U and, where it was computed, V (K_RJ, IAU).
+        - `rays`: the sightlines they were computed on.
+        - `frequency`: GHz, as given to the simulator.
 
         **Raises** `ValueError` if the rays are not HEALPix pixels, or a value is not finite.
         """
@@ -275,7 +278,9 @@ class SkyMap(eqx.Module):
     def smooth(self, fwhm: Any) -> "SkyMap":
         """The map as a Gaussian beam sees it; Q and U as a field of spin 2: `healpy.smoothing`.
 
-        **Arguments:** `fwhm`: full width at half maximum, rad (as in healpy), or a Quantity.
+        **Arguments:**
+
+        - `fwhm`: full width at half maximum, rad (as in healpy), or a Quantity.
 
         **Returns** a map of the same pixels. Missing pixels stay missing, the others are averages
         of what is there, and a warning says how many pixels were missing. The result is not
@@ -313,8 +318,10 @@ class SkyMap(eqx.Module):
     def plot(self, *panels: str, **options: Any) -> Any:
         """A figure of the map: `synax.plot.stokes` where there is polarisation, else `plot.sky`.
 
-        **Arguments:** `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'; `options`: those of
-        `synax.plot.stokes`.
+        **Arguments:**
+
+        - `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'.
+        - `options`: those of `synax.plot.stokes`.
         """
         from .. import plot  # figures stand above maps, and are loaded when one is wanted
 

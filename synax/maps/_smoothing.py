@@ -14,9 +14,12 @@ def smoothed(
     b_l = exp(-l(l+1) s^2/2) for scalars, exp(-(l(l+1) - 4) s^2/2) for E and B,
     s = fwhm / sqrt(8 ln 2).
 
-    **Arguments:** `values`: (components, *freq, n_pix), without the first axis for one component;
-    NaN where a pixel is missing. `names`: of the components. `fwhm`: full width at half maximum of
-    the beam (rad).
+    **Arguments:**
+
+    - `values`: (components, *freq, n_pix), without the first axis for one component; NaN where a
+      pixel is missing.
+    - `names`: of the components.
+    - `fwhm`: full width at half maximum of the beam (rad).
 
     **Returns** the smoothed values, and where a pixel was missing in any. There it stays missing.
     The others are averages of what is there: the smoothed map, 0 where missing, over the smoothed

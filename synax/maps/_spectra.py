@@ -14,8 +14,10 @@ def cut_spectra(maps: dict[str, Float[np.ndarray, " n_pix"]], latitude: float) -
     Pixels without a value count as the plane does: they are zero, as the mean is that of the rest.
     The modes of neighbouring multipoles mix, equally for every map that is compared.
 
-    **Arguments:** `maps`: RING maps of one NSIDE by name; where there is a Q there is a U, in one
-    convention. `latitude`: of the cut, degrees.
+    **Arguments:**
+
+    - `maps`: RING maps of one NSIDE by name; where there is a Q there is a U, in one convention.
+    - `latitude`: of the cut, degrees.
 
     **Returns** C_l for l = 0 to 2 NSIDE, in the square of the maps' unit: 'EE' and 'BB' of Q and U,
     and one of each other map by its name.

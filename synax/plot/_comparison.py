@@ -25,15 +25,19 @@ def comparison(
 ) -> Any:
     """Data, model and what is left on one colour scale, scatter, profiles, angular spectra.
 
-    **Arguments:** `pairs`: name -> (data, model) RING maps, one row each. `latitude`: degrees, of
-    each pixel. `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones.
-    `scale`: the slope of a line in the scatter. `spectra`: name -> (data, model), C_l from l = 0.
+    **Arguments:**
+
+    - `pairs`: name -> (data, model) RING maps, one row each.
+    - `latitude`: degrees, of each pixel.
+    - `signed`: colours that keep the sign (RM, Q, U) instead of logarithmic ones.
+    - `scale`: the slope of a line in the scatter.
+    - `spectra`: name -> (data, model), C_l from l = 0.
     """
-    from ._shown import Shown
+    from ._shown import Shown, spaced
 
     rows = len(pairs)
     figure = Shown(figsize=(18.0, 3.9 * (rows + 1)), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    spaced(figure, w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
     grid = figure.add_gridspec(rows + 1, 3)
     for row, (name, (data, model)) in enumerate(pairs.items()):
@@ -128,10 +132,10 @@ def pulsars(
     data: _Map, model: _Map, distance: _Map, latitude: _Map, *, title: str, unit: str
 ) -> Any:
     """Measured against modelled dispersion measures, and their ratio against distance."""
-    from ._shown import Shown
+    from ._shown import Shown, spaced
 
     figure = Shown(figsize=(14.5, 6.0), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.1)
+    spaced(figure, w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
     left, right = figure.subplots(1, 2)
     use = np.isfinite(model) & (model > 0)

@@ -23,12 +23,15 @@ def faraday_spectrum(
     Of `rm_synthesis` it shows the peak too, of `clean` the components, of `FaradaySpectrum` the
     bins as steps.
 
-    **Arguments:** `ray`: number of the line of sight. `unit`: of Q and U, for the label.
+    **Arguments:**
+
+    - `ray`: number of the line of sight.
+    - `unit`: of Q and U, for the label.
 
     **Returns** a matplotlib `Figure`.
 
     ```python
-    plot.faraday_spectrum(synax.rm_synthesis(nu, q, u))
+    synax.plot.faraday_spectrum(synax.rm_synthesis(nu, q, u))
     ```
     """
     from ._shown import Shown
@@ -90,7 +93,9 @@ def rmsf(synthesis: Synthesis) -> Any:
 def band(*bands: Bandpass, nodes: int = 4) -> Any:
     """Responses of one or several bands, and the frequencies at which a simulator is called.
 
-    **Arguments:** `nodes`: how many of them.
+    **Arguments:**
+
+    - `nodes`: how many of them.
 
     **Returns** a matplotlib `Figure`. **Raises** `ValueError` without a band.
     """

@@ -14,9 +14,12 @@ def image(
 ) -> Any:
     """Total and polarised intensity of a distant galaxy, with the direction of its field.
 
-    **Arguments:** `stokes`: at one frequency, K (RJ), on the `rays` of `Sightlines.parallel`.
-    `frequency`: GHz. `extent`: width and height of the image (kpc), as given there. The lines
-    are perpendicular to the electric vector.
+    **Arguments:**
+
+    - `stokes`: at one frequency, K (RJ), on the `rays` of `Sightlines.parallel`.
+    - `frequency`: GHz.
+    - `extent`: width and height of the image (kpc), as given there. The lines are perpendicular to
+      the electric vector.
 
     **Returns** a matplotlib `Figure`. **Raises** `ValueError` if the rays are no image.
     """

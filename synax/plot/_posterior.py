@@ -42,9 +42,12 @@ def corner(
 ) -> Any:
     """One- and two-dimensional marginal distributions of posterior draws.
 
-    **Arguments:** `draws`: ArviZ data, xarray Dataset, or dictionary of arrays. `truth`: values
-    to mark. `labels`: nicer names, with units. Contours hold 39 % and 86 % of the draws (1 and 2
-    sigma in two dimensions); titles give the median and the central 68 %.
+    **Arguments:**
+
+    - `draws`: ArviZ data, xarray Dataset, or dictionary of arrays.
+    - `truth`: values to mark.
+    - `labels`: nicer names, with units. Contours hold 39 % and 86 % of the draws (1 and 2 sigma in
+      two dimensions); titles give the median and the central 68 %.
 
     **Returns** a matplotlib `Figure`.
     """

@@ -21,16 +21,19 @@ def residuals(
 ) -> Any:
     """Data, model, residual and its histogram for one component of two maps.
 
-    **Arguments:** `data`, `model`: maps of one kind, unit and convention. `component`: 'I', 'Q',
-    'U', 'RM', ... `sigma`: standard deviation in the map's unit, a number or (n_pix,): the
-    residual is then in units of it, and a unit normal curve is drawn over the histogram.
-    `frequency`: GHz, of maps at several.
+    **Arguments:**
+
+    - `data`, `model`: maps of one kind, unit and convention.
+    - `component`: 'I', 'Q', 'U', 'RM', ...
+    - `sigma`: standard deviation in the map's unit, a number or (n_pix,): the residual is then in
+      units of it, and a unit normal curve is drawn over the histogram.
+    - `frequency`: GHz, of maps at several.
 
     **Returns** a matplotlib `Figure`. **Raises** `ValueError` if the maps do not belong together.
     """
     from matplotlib.colors import Normalize
 
-    from ._shown import Shown
+    from ._shown import Shown, spaced
 
     left = (data - model).full()  # checks unit, convention, frame, ordering and frequency
     data, model, left = (at_frequency(m.full(), frequency) for m in (data, model, left))
@@ -50,7 +53,7 @@ def residuals(
     where = "" if data.frequency is None else f", {_frequency(float(data.frequency))}"  # type: ignore[arg-type]
 
     figure = Shown(figsize=(14.8, 9.4), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    spaced(figure, w_pad=0.1, h_pad=0.1)
     grid = figure.add_gridspec(2, 2)
     maps = (
         (grid[0, 0], given, "data", norm, cmap, unit),

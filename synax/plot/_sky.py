@@ -79,7 +79,7 @@ def draw_mollweide(
         ticks = _signed_ticks(norm)
         bar.set_ticks(ticks, labels=[f"{x:g}".replace("-", "−") for x in ticks])
         bar.ax.minorticks_off()
-    elif isinstance(norm, LogNorm) and norm.vmax < 100.0 * norm.vmin:
+    elif isinstance(norm, LogNorm) and _within_two_decades(norm):
         # matplotlib writes 6 x 10^0, 2 x 10^1, 3 x 10^1, ... over each other
         ticks = _short_ticks(norm.vmin, norm.vmax)
         bar.set_ticks(ticks, labels=[f"{x:g}" for x in ticks])
@@ -130,6 +130,10 @@ def _auxiliary(lat: float) -> float:
     return t
 
 
+def _within_two_decades(norm: Any) -> bool:
+    return norm.vmin is not None and norm.vmax is not None and norm.vmax < 100.0 * norm.vmin
+
+
 def sky(*maps: SkyMap) -> Any:
     """One figure of several maps: I and P of a Stokes map, and RM, DM, EM, with units on the bars.
 
@@ -140,7 +144,7 @@ def sky(*maps: SkyMap) -> Any:
     synax.plot.sky(stokes_map, rm_map).savefig("sky.png")
     ```
     """
-    from ._shown import Shown
+    from ._shown import Shown, spaced
 
     panels = [panel for sky in maps for panel in _panels(sky)]
     if not panels:
@@ -148,7 +152,7 @@ def sky(*maps: SkyMap) -> Any:
     columns = 1 if len(panels) == 1 else 2
     rows = -(-len(panels) // columns)
     figure = Shown(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.12, h_pad=0.12)
+    spaced(figure, w_pad=0.12, h_pad=0.12)
     grid = figure.add_gridspec(rows, 2 * columns)
     for k, panel in enumerate(panels):
         row, column = divmod(k, columns)

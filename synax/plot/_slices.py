@@ -31,9 +31,13 @@ def slices(
     Colours are the strength |B| of a vector field and the value of a scalar one; lines follow
     the components in the plane of the cut. Face-on is seen from the north, the Sun at the left.
 
-    **Arguments:** `field`: any field. `half_width`, `half_height`, `z`, `y`: kpc. `observer`:
-    where to put the mark of the Sun. `label`: of the colour bar; default: |B| in microgauss, or
-    cm^-3. `shape`: pixels along the width.
+    **Arguments:**
+
+    - `field`: any field.
+    - `half_width`, `half_height`, `z`, `y`: kpc.
+    - `observer`: where to put the mark of the Sun.
+    - `label`: of the colour bar; default: |B| in microgauss, or cm^-3.
+    - `shape`: pixels along the width.
 
     **Returns** a matplotlib `Figure`.
     """
@@ -180,8 +184,12 @@ def profile(
 ) -> Any:
     """Fields along one sightline: B towards the observer and across, densities.
 
-    **Arguments:** `fields`: name -> field; a panel each. `l`, `b`: degrees. `distance`: kpc,
-    default: to the wall of the default box. `observer`: kpc.
+    **Arguments:**
+
+    - `fields`: name -> field; a panel each.
+    - `l`, `b`: degrees.
+    - `distance`: kpc, default: to the wall of the default box.
+    - `observer`: kpc.
 
     **Returns** a matplotlib `Figure`; B_par > 0 points to the observer, as in rotation measures.
 

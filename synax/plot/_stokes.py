@@ -45,7 +45,7 @@ def stokes(
     synax.plot.stokes(sky_map, ("P", "angle"), direction="lines").savefig("polarisation.pdf")
     ```
     """
-    from ._shown import Shown
+    from ._shown import Shown, spaced
 
     for name in panels:
         if name not in _PANELS:
@@ -56,7 +56,7 @@ def stokes(
     columns = min(len(panels), 2)
     rows = -(-len(panels) // columns)
     figure = Shown(figsize=(7.4 * columns, 4.7 * rows), layout="constrained")
-    figure.get_layout_engine().set(w_pad=0.1, h_pad=0.1)
+    spaced(figure, w_pad=0.1, h_pad=0.1)
     for k, name in enumerate(panels):
         axes = figure.add_subplot(rows, columns, k + 1)
         _draw(axes, sky, name)
@@ -109,8 +109,12 @@ def _draw(axes: Any, sky: SkyMap, name: str) -> None:
 def draw_direction(axes: Any, sky: SkyMap, *, style: str = "texture", across: int = 44) -> None:
     """Draw the direction of the projected magnetic field on a Mollweide map.
 
-    **Arguments:** `axes`: as left by `draw_mollweide`. `sky`: map at one frequency. `style`:
-    'texture' or 'lines'; `across`: number of lines along the equator.
+    **Arguments:**
+
+    - `axes`: as left by `draw_mollweide`.
+    - `sky`: map at one frequency.
+    - `style`: 'texture' or 'lines'.
+    - `across`: number of lines along the equator.
     """
     step = 1 if style == "texture" else mollweide_pixels()[0].shape[1] // across
     dx, dy, valid, x, y, _ = image_directions(sky, step)

@@ -11,8 +11,12 @@ def line_integral_convolution(
 ) -> Image:
     """Noise smeared along a direction field, between 0 and 1 with mean 1/2.
 
-    **Arguments:** `across`, `up`: components of the direction in image axes (any length; the sign
-    is irrelevant). `valid`: where there is an image. `length`: pixels walked to either side.
+    **Arguments:**
+
+    - `across`, `up`: components of the direction in image axes (any length; the sign is
+      irrelevant).
+    - `valid`: where there is an image.
+    - `length`: pixels walked to either side.
 
     **Reference:** Cabral & Leedom 1993, SIGGRAPH 93, 263.
     """

@@ -72,8 +72,11 @@ class GaussianField(AbstractField):
     ) -> "GaussianField":
         """The field that is zero everywhere, or a random one drawn with `key`.
 
-        **Arguments:** as for the class; `vector`: three components or one; `padding`: fraction
-        of further nodes along each axis of the periodic grid.
+        **Arguments:**
+
+        - as for the class.
+        - `vector`: three components or one.
+        - `padding`: fraction of further nodes along each axis of the periodic grid.
         """
         shape = checks.grid_shape("shape", shape)
         modes = padded(shape, padding)

@@ -81,5 +81,5 @@ def padded(shape: Shape3, padding: float) -> Shape3:
 
     if not padding >= 0.0:
         raise ValueError(f"padding must be zero or a positive fraction, got {padding!r}")
-    x, y, z = (next_fast_len(round(n * (1.0 + padding))) for n in shape)
+    x, y, z = (int(next_fast_len(round(n * (1.0 + padding))) or n) for n in shape)
     return x, y, z

@@ -19,7 +19,10 @@ class Periodic(AbstractField):
     whole number of periods apart have the same field; turn it (`rotated`) so that few sightlines
     run along an axis.
 
-    **Arguments:** `field`: any field. `box`: a `synax.Box`; its centre does not matter.
+    **Arguments:**
+
+    - `field`: any field.
+    - `box`: a `synax.Box`; its centre does not matter.
 
     **Raises** `TypeError` for another `field` or `box`.
     """
@@ -48,7 +51,9 @@ class Periodic(AbstractField):
 def repeated(grid: GridField) -> Periodic:
     """A grid made by Fourier series, which repeats after its box's side plus one spacing.
 
-    **Arguments:** `grid`: node-centred, such as `magnetic.GaussianRandom(...).grid()`.
+    **Arguments:**
+
+    - `grid`: node-centred, such as `magnetic.GaussianRandom(...).grid()`.
 
     **Returns** the field over all space, shifted by half a spacing.
     """

@@ -43,9 +43,11 @@ class SolenoidalField(AbstractVectorField):
     the grid resolves; the mean field, which no vector potential on a periodic grid gives, is added
     as a model of its own: `synax.magnetic.Uniform(...) + SolenoidalField...`.
 
-    **Arguments:** as for `GaussianField`; `latent` (3, mx, my, mz) with at least one mode more
-    than `shape` along each axis; `spectrum.rms` is that of |B| (microgauss), of the interpolated
-    field averaged over space.
+    **Arguments:**
+
+    - those of `GaussianField`; `latent` (3, mx, my, mz) with at least one mode more than `shape`
+      along each axis; `spectrum.rms` is that of |B| (microgauss), of the interpolated field
+      averaged over space.
     """
 
     latent: Float[Array, "3 mx my mz"] = parameter(..., "", "white modes of A, N(0, 1)")
@@ -124,9 +126,8 @@ def _potential_power(
     power = jnp.where(k2 > 0.0, spectrum.power(wavevector) / jnp.where(k2 > 0.0, k2, 1.0), 0.0)
     half = [0.5 * k * d for k, d in zip(wavevector, spacing, strict=True)]
     sine, cosine = [jnp.sin(h) for h in half], [jnp.cos(h) for h in half]
-    response = sum(
-        (2.0 / spacing[i] * sine[i] * cosine[i - 1] * cosine[i - 2]) ** 2 for i in range(3)
-    )
+    x, y, z = ((2.0 / spacing[i] * sine[i] * cosine[i - 1] * cosine[i - 2]) ** 2 for i in range(3))
+    response = x + y + z
     return power, response
 
 
@@ -148,4 +149,5 @@ def flux_divergence(field: GridField) -> Float[Array, "cx cy cz"]:
     if field.values.ndim != 4 or field.centering != "node":
         raise ValueError("flux_divergence needs a vector GridField with centering='node'")
     spacing = spacings(field.box, field.shape)
-    return sum(_derivative(field.values[i], i, spacing[i]) for i in range(3))
+    x, y, z = (_derivative(field.values[i], i, spacing[i]) for i in range(3))
+    return x + y + z

@@ -70,7 +70,8 @@ class PowerLaw(AbstractSpectrum):
 
 def _squared(wavevector: Wavevector, length: Array) -> Float[Array, "*modes"]:
     lengths = jnp.broadcast_to(length, (3,)).astype(wavevector.dtype)
-    return sum((k * l) ** 2 for k, l in zip(wavevector, lengths, strict=True))
+    x, y, z = ((k * l) ** 2 for k, l in zip(wavevector, lengths, strict=True))
+    return x + y + z
 
 
 def _check_lengths(name: str, value: Array) -> None:

@@ -47,7 +47,9 @@ def position_angle(
 
     Polarisation angles grow by it: chi(target) = chi(source) + angle.
 
-    **Arguments:** `lon`, `lat`: rad, in the source frame.
+    **Arguments:**
+
+    - `lon`, `lat`: rad, in the source frame.
     """
     out, _, north = basis(lon, lat)
     turn = rotation(source, target)

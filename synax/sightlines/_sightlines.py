@@ -126,9 +126,11 @@ class Sightlines(eqx.Module):
     def sharded(self, devices: Any = None) -> "Sightlines":
         """The same sightlines divided over several devices.
 
-        **Arguments:** `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`;
-        default: all there are, on every host. Simulators called with the result run on all of
-        them, with parameters replicated and one reduction for a gradient; nothing else changes.
+        **Arguments:**
+
+        - `devices`: a list of devices or a one-dimensional `jax.sharding.Mesh`; default: all there
+          are, on every host. Simulators called with the result run on all of them, with parameters
+          replicated and one reduction for a gradient; nothing else changes.
         """
         mesh = as_mesh(devices)
         rays = dataclasses.replace(self, mesh=mesh)

@@ -144,8 +144,10 @@ def role(
 ) -> Values | None:
     """Numbers of a role: those given, or those of the column given, named, or called like it.
 
-    **Arguments:** `given`: a column's name, a number, one number for each row, a Quantity, or
-    None for the column that `columns` names, or the one whose name is that of the role.
+    **Arguments:**
+
+    - `given`: a column's name, a number, one number for each row, a Quantity, or None for the
+      column that `columns` names, or the one whose name is that of the role.
 
     **Returns** (n_rows,) in `unit`, NaN where missing; None where there is no such column.
 

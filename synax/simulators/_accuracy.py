@@ -66,8 +66,14 @@ def estimate_error(
 ) -> ErrorEstimate:
     """Estimate the numerical error of `sky(rays, frequency)` on a random subset of its rays.
 
-    Runs the subset with the simulator's steps and with half of them. **Arguments:** `n_rays`:
-    size of the subset; `seed`: of its choice. **Raises** `ValueError` for fewer than two steps.
+    Runs the subset with the simulator's steps and with half of them.
+
+    **Arguments:**
+
+    - `n_rays`: size of the subset.
+    - `seed`: of its choice.
+
+    **Raises** `ValueError` for fewer than two steps.
     """
     few = _subset(rays, n_rays, seed)
     sky = resolved(sky, few)
@@ -94,8 +100,10 @@ def with_tolerance(
     map by less (two, because a jump that no field names makes a small change now and then by
     chance); the larger change is the estimate.
 
-    **Arguments:** `tolerance`: goal for every entry of `ErrorEstimate.rms`. `max_steps`: where
-    to give up.
+    **Arguments:**
+
+    - `tolerance`: goal for every entry of `ErrorEstimate.rms`.
+    - `max_steps`: where to give up.
 
     **Returns** the simulator with the steps chosen, and the estimate for them.
 
@@ -140,7 +148,8 @@ def memory_estimate(
         return sum(jnp.sum(x * x) for x in jax.tree.leaves(stokes))
 
     run = eqx.filter_grad(loss) if gradient else (lambda sky, rays: sky(rays, frequency))
-    compiled = eqx.filter_jit(run).lower(sky, rays).compile()
+    jitted: Any = eqx.filter_jit(run)
+    compiled = jitted.lower(sky, rays).compile()
     analysis = compiled.compiled.memory_analysis()
     return int(
         analysis.temp_size_in_bytes

@@ -27,8 +27,10 @@ from ._engine import (
 class RotationMeasure(AbstractSimulator):
     """RM = 0.812 int n_e B_par ds, rad m^-2; positive for a field that points to the observer.
 
-    **Arguments:** `magnetic` (microgauss), `electrons` (cm^-3), and those of
-    `synax.simulators.Integration`. To a finite distance: give the sightlines one.
+    **Arguments:**
+
+    - `magnetic` (microgauss), `electrons` (cm^-3), and those of `synax.simulators.Integration`. To
+      a finite distance: give the sightlines one.
     """
 
     magnetic: AbstractField
@@ -56,13 +58,17 @@ class RotationMeasure(AbstractSimulator):
         """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
         sky = resolved(self, rays)
         rotation = (FaradayRotation(),)
-        return _light(sky, plan(sky), rotation, rays).rotation_measure
+        measure = _light(sky, plan(sky), rotation, rays).rotation_measure
+        assert measure is not None  # there is rotation
+        return measure
 
 
 class DispersionMeasure(AbstractSimulator):
     """DM = int n_e ds, pc cm^-3.
 
-    **Arguments:** `electrons` (cm^-3), and those of `synax.simulators.Integration`.
+    **Arguments:**
+
+    - `electrons` (cm^-3), and those of `synax.simulators.Integration`.
     """
 
     electrons: AbstractField
@@ -93,8 +99,10 @@ class DispersionMeasure(AbstractSimulator):
 class EmissionMeasure(AbstractSimulator):
     """EM = int n_e^2 / f ds, pc cm^-6.
 
-    **Arguments:** `electrons` (cm^-3), `filling_factor` f: volume fraction of the clumps whose
-    mean density n_e is, in (0, 1], and those of `synax.simulators.Integration`.
+    **Arguments:**
+
+    - `electrons` (cm^-3), `filling_factor` f: volume fraction of the clumps whose mean density n_e
+      is, in (0, 1], and those of `synax.simulators.Integration`.
     """
 
     electrons: AbstractField

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any
+from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
@@ -96,6 +96,9 @@ def as_integration(integration: Integration | None, settings: dict[str, Any]) ->
     return Integration(**settings) if integration is None else integration
 
 
+S = TypeVar("S", bound="AbstractSimulator")
+
+
 class AbstractSimulator(Shown):
     """Fields, and how they are integrated along sightlines."""
 
@@ -120,7 +123,7 @@ class AbstractSimulator(Shown):
         """How the simulator is differentiated."""
         return self.integration.adjoint
 
-    def integrate_with(self, **changes: Any) -> "AbstractSimulator":
+    def integrate_with(self: S, **changes: Any) -> S:
         """The same fields integrated otherwise: any arguments of `Integration`, such as `steps`."""
         new = dataclasses.replace(self.integration, **changes)
         return eqx.tree_at(lambda s: s.integration, self, new)
@@ -144,7 +147,7 @@ class Plan(eqx.Module):
     """Numbers of the fields' surfaces that are cell faces."""
 
 
-def resolved(simulator: AbstractSimulator, rays: Sightlines) -> AbstractSimulator:
+def resolved(simulator: S, rays: Sightlines) -> S:
     """The simulator with a known number of steps, after a check of what it was given."""
     check_call(simulator, rays)
     check_samples(sampled_fields(simulator), rays)

@@ -34,7 +34,11 @@ class Here(AbstractField):
     """The value of a sampled field at the point being integrated, whatever the position."""
 
     value: Array
-    rank: str = eqx.field(static=True)
+    kind: str = eqx.field(static=True)
+
+    @property
+    def rank(self) -> str:
+        return self.kind
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "..."]:
         return self.value
@@ -117,6 +121,10 @@ def fingerprint(rays: Sightlines) -> str | None:
     return digest.hexdigest()
 
 
+def _shape(cells: Cells | None) -> tuple[int, ...] | None:
+    return None if cells is None else cells.first.shape
+
+
 def check_samples(samples: list[SampledField], rays: Sightlines) -> None:
     """Raise `ValueError` unless sampled fields fit the sightlines and each other."""
     if not samples:
@@ -138,7 +146,7 @@ def check_samples(samples: list[SampledField], rays: Sightlines) -> None:
             other.values.shape[0] == first.values.shape[0]
             and other.values.shape[-2:] == first.values.shape[-2:]
             and type(other.quadrature) is type(first.quadrature)
-            and other.cells.first.shape == first.cells.first.shape
+            and _shape(other.cells) == _shape(first.cells)
             and _alike((other.steps, other.cells), (first.steps, first.cells))
         )
         if not same:

@@ -87,6 +87,7 @@ def own_slabs(tree: PyTree) -> PyTree:
 
 
 def _slab(grid: GridField) -> Slab:
+    assert grid.mesh is not None  # a divided grid knows its devices
     (axis,), n = grid.mesh.axis_names, grid.mesh.size
     own = grid.values
     vector = own.ndim == 4

@@ -184,7 +184,9 @@ class Synchrotron(AbstractSimulator):
     def observe(self, rays: Any, frequency: Any) -> Observation:
         """Stokes parameters and the columns along `rays`, the fields evaluated once.
 
-        **Arguments** and errors as for a call of the simulator.
+        **Arguments:**
+
+        - as for a call of the simulator.
 
         **Returns** an `Observation`: `stokes`, `rotation_measure`, `dispersion_measure`,
         `emission_measure`, `optical_depth`, `rotation_measure_variance`; None without electrons,
@@ -207,8 +209,10 @@ class Synchrotron(AbstractSimulator):
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
 
-        **Arguments:** `names`: any of 'magnetic', 'electrons', 'cosmic_rays'. The cells are those
-        that this simulator uses now. The result works with the same sightlines only.
+        **Arguments:**
+
+        - `names`: any of 'magnetic', 'electrons', 'cosmic_rays'. The cells are those that this
+          simulator uses now. The result works with the same sightlines only.
 
         **Raises** `ValueError` for another name.
         """

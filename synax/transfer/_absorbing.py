@@ -1,6 +1,6 @@
 """Light with absorption: free-free, self-absorption of the intensity, Faraday dispersion."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,10 +14,11 @@ from ._thin import Sums, composed, integral, wavelength_squared, within_channel
 class Path(NamedTuple):
     """What lies in front of a cell; None for what the medium does not have."""
 
-    rotation_measure: Float[Array, " n_rays"] | None
-    """rad m^-2."""
-    optical_depth: Float[Array, "rows n_rays"] | None
-    dispersion: Float[Array, " n_rays"] | None
+    rotation_measure: Any
+    """(n_rays,) rad m^-2."""
+    optical_depth: Any
+    """(rows, n_rays)."""
+    dispersion: Any
     """sigma_RM^2, rad^2 m^-4."""
 
 

@@ -6,7 +6,7 @@ says what emits, absorbs and rotates at a place (`Coefficients`). The law of lig
 """
 
 import abc
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -56,8 +56,8 @@ class Coefficients(NamedTuple):
     """
 
     columns: tuple[Any, ...] = ()
-    emission: Four = (None,) * 4
-    absorption: Four = (None,) * 4
+    emission: Four = (None, None, None, None)
+    absorption: Four = (None, None, None, None)
     rotation: Any = None
     dispersion: Any = None
     conversion: tuple[Any, Any] = (None, None)
@@ -117,7 +117,10 @@ class AbstractTransfer(eqx.Module):
     """The law of light: what one cell does to it. Its leaf is the frequency (GHz)."""
 
     frequency: eqx.AbstractVar[Float[Array, " n_freq"] | None]
-    inward: eqx.AbstractClassVar[bool]
+    if TYPE_CHECKING:
+        inward: ClassVar[bool]
+    else:
+        inward: eqx.AbstractClassVar[bool]
     """Whether cells are taken from the far end to the observer."""
 
     @abc.abstractmethod
@@ -128,7 +131,9 @@ class AbstractTransfer(eqx.Module):
     def init(self, cell: Cell) -> Any:
         """The path before the first cell: what is carried from cell to cell (a PyTree).
 
-        **Arguments:** `cell`: shapes and dtypes only.
+        **Arguments:**
+
+        - `cell`: shapes and dtypes only.
         """
 
     @abc.abstractmethod

@@ -227,8 +227,11 @@ def _decays(z: Values, decay: Values) -> tuple[Values, Values]:
 def cell_functions(depths: Depths, order: int) -> Cell:
     """Weights of the matrices of a cell.
 
-    **Arguments:** `depths`: the cell. `order` (static): 0 for the propagator alone, 1 with its
-    integral, 2 with the integral of t times it.
+    **Arguments:**
+
+    - `depths`: the cell.
+    - `order` (static): 0 for the propagator alone, 1 with its integral, 2 with the integral of t
+      times it.
     """
     a, p, q2 = depths.a, depths.p, depths.q * depths.q
     at = _roots(p, q2)

@@ -201,12 +201,16 @@ class March:
         undoable = isinstance(problem.law, AbstractReversibleTransfer)
         n_chunks, size = self._chunks(None if undoable else _root(self.n_cells))
 
+        def no_place(bar: Any) -> Any:
+            raise AssertionError("no parameter moves a face")
+
         def place(moving: Arguments) -> tuple[Cells, AbstractSteps]:
             problem = eqx.combine(moving, still).whole()
             return problem.geometry.cells(problem.steps), problem.steps
 
         # only parameters of surfaces, steps and rays move faces
         moves = bool(jax.tree.leaves([(half.geometry, half.steps) for half in moving]))
+        pull_place = no_place
         if moves:
             (cells, steps), pull_place = jax.vjp(place, moving)
         else:
@@ -237,7 +241,7 @@ class March:
             where, pull_rows = (
                 jax.vjp(lambda *x: rows(*x, i), cells, steps)
                 if moves
-                else (rows(cells, steps, i), 0)
+                else (rows(cells, steps, i), no_place)
             )
             ks, before = _numbers(i, size), None
             if not undoable:
@@ -273,8 +277,10 @@ class March:
     ) -> Arguments:
         """Cotangents of the leaves in `moving` (None elsewhere), given those of the last state.
 
-        **Arguments:** `moving`, `still`: the arguments of `forward`, partitioned. `path`: the
-        last path that `forward` returned.
+        **Arguments:**
+
+        - `moving`, `still`: the arguments of `forward`, partitioned.
+        - `path`: the last path that `forward` returned.
         """
         both = eqx.combine(moving, still)
         n_blocks, size = self._layout(both)

@@ -41,7 +41,7 @@ class Polarised(AbstractTransfer):
         needs("Polarised()", "Absorbing()", {"Faraday dispersion": coefficients.dispersion})
 
     def init(self, cell: Cell) -> Four:
-        zero = jnp.zeros((*self.frequency.shape, *cell.length.shape), cell.length.dtype)
+        zero = jnp.zeros((*jnp.shape(self.frequency), *cell.length.shape), cell.length.dtype)
         first = zero if self.background is None else zero + self.background
         return first, zero, zero, zero
 
@@ -56,8 +56,8 @@ class Polarised(AbstractTransfer):
         shape = path[0].shape
         columns = tuple(length * line.mean for line in lines.columns)
         rotation, depth = (integral(x, length) for x in (lines.rotation, lines.absorption[0]))
-        stokes = tuple(jnp.broadcast_to(x, shape) for x in stokes)
-        return stokes, PolarisedSums(columns, rotation, depth)
+        i, q, u, v = (jnp.broadcast_to(x, shape) for x in stokes)
+        return (i, q, u, v), PolarisedSums(columns, rotation, depth)
 
     def _coefficients(
         self, lines: Coefficients, length: Array, slopes: bool

@@ -9,6 +9,8 @@ dJ/ds = -aI J - (N J + J N^+)/2, N = n.sigma, whose solution needs functions of 
 Components are tuples of arrays here: nothing is stacked where it would be taken apart again.
 """
 
+import functools
+import operator
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -81,6 +83,11 @@ def _apply(weights: Weights, n: _Generator, stokes: Stokes4) -> Stokes4:
     return stored((intensity, *vector))
 
 
+def _sum(*parts: Stokes4) -> Stokes4:
+    i, q, u, v = (functools.reduce(operator.add, x) for x in zip(*parts, strict=True))
+    return i, q, u, v
+
+
 def constant_cell(
     coefficients: PolarisedCoefficients, length: Values, incoming: Stokes4
 ) -> Stokes4:
@@ -91,7 +98,7 @@ def constant_cell(
     cell = cell_functions(n.depths, 1)
     emitted = tuple(length * x for x in coefficients.emission)
     through, added = _apply(cell.propagator, n, incoming), _apply(cell.source, n, emitted)
-    return tuple(x + y for x, y in zip(through, added, strict=True))
+    return _sum(through, added)
 
 
 def sloping_cell(
@@ -148,7 +155,7 @@ def sloping_cell(
         _apply(cell.source, n, level),
         _apply(tilted, n, tilt),
     )
-    return tuple(x + y + z for x, y, z in zip(*parts, strict=True))
+    return _sum(*parts)
 
 
 def _checked(name: str, value: Any, count: int) -> Array:

@@ -1,6 +1,6 @@
 """Optically thin light with Faraday rotation."""
 
-from typing import ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
@@ -14,7 +14,7 @@ from ._quadrature import Line
 class Sums(NamedTuple):
     """Running sums of a march: Stokes components and columns; None for what is zero."""
 
-    stokes: tuple[Array | None, ...]
+    stokes: tuple[Any, ...]
     columns: tuple[Array, ...]
 
 
@@ -117,7 +117,7 @@ def composed(law: AbstractReversibleTransfer, near: Light, far: Light) -> Light:
         dim = dim_p = jnp.exp(-near.optical_depth)
     if getattr(law, "background", None) is not None:  # it stands behind the far part
         i = i - law.background * dim
-    square = None if law.frequency is None else wavelength_squared(law.frequency)
+    square: Any = None if law.frequency is None else wavelength_squared(law.frequency)
     if near.dispersion is not None:
         dim_p = dim_p * jnp.exp(-2.0 * square * square * near.dispersion)
     far_i, far_q, far_u, far_v = far.stokes
