@@ -75,7 +75,8 @@ def records(made_up, tmp_path_factory):
         assert json.loads((out / f"{name}.json").read_text()) == record
         assert (out / f"{name}.png").read_bytes().startswith(b"\x89PNG")
     page = (out / "compare.html").read_text()
-    assert page.count("data:image/png;base64,") == len(found) == 5 and "WMAP + Uniform + WMAP" in page
+    assert page.count("data:image/png;base64,") == len(found) == 5
+    assert "WMAP + Uniform + WMAP" in page
     return found
 
 
