@@ -29,7 +29,7 @@ UNITS = {"rm": "rad m-2", "dm": "pc cm-3", "distance": "kpc"}
 class _Rows(NamedTuple):
     """The rows of a table that can be computed, and a number for each."""
 
-    count: int
+    count: int  # pyright: ignore[reportIncompatibleMethodOverride]
     use: np.ndarray
     l: Float[np.ndarray, " n"]
     b: Float[np.ndarray, " n"]

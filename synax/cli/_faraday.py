@@ -165,6 +165,7 @@ def _spectrum(
     size = min(n, max(1, BLOCK // len(simulator.phi)))
     size = -(-n // -(-n // size))
     parts: list[list[np.ndarray]] = []
+    found = None
     for start in range(0, n, size):
         pixels = sky.pixels[start : start + size]
         filled = np.pad(pixels, (0, size - len(pixels)), mode="edge")
@@ -174,6 +175,7 @@ def _spectrum(
         advance(len(pixels))
     values, outside, rm = (np.concatenate(x, axis=-1) for x in zip(*parts, strict=True))
     values, outside = (factor * _seen(settings, sky, x) for x in (values, outside))
+    assert found is not None  # there is a pixel
     return DepthSpectrum(found.phi, found.widths, *map(jnp.asarray, (values, outside, rm)))
 
 

@@ -217,6 +217,8 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     made = {} if sky.view is not None else _write.sky_maps(sky, results, settings)
     if survey is not None:
         made = {k: m for k, m in made.items() if not k.startswith("stokes")}
+        from . import _survey
+
         maps = _survey.seen(survey, sky, results["stokes"], settings)
         made |= zip(_survey.file_names(survey), maps, strict=True)
         found = _faraday.of_survey(found, settings, survey, maps)

@@ -1,7 +1,7 @@
 """Directions, distances and other numbers from tables: columns by name, frames by astropy."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from jaxtyping import Float
@@ -114,9 +114,10 @@ def positions(
     known = np.isfinite(x) & np.isfinite(y)
     if np.any(np.abs(y[known]) > 90.0):
         raise ValueError(f"column '{lat}' must lie between -90 and 90 degrees")
-    place = SkyCoord(
+    place: Any = SkyCoord(
         np.where(known, x, 0.0), np.where(known, y, 0.0), unit="deg", frame=TABLE_FRAMES[frame]
-    ).galactic
+    )
+    place = cast(Any, place.galactic)
     l, b = (np.where(known, np.asarray(a.deg), np.nan) for a in (place.l, place.b))
     return Positions(l, b, None)
 
