@@ -458,7 +458,7 @@ def structure():
 
     path = Path(__file__).parent / "data" / "structure.npz"
     kept, numbers = np.load(path), json.loads(path.with_suffix(".json").read_text())
-    figure = Figure(figsize=(14, 6.6), layout="constrained")
+    figure = Figure(figsize=(14, 7.8), layout="constrained")
     grid = figure.add_gridspec(2, 3)
     styles = {
         "I": ("408 MHz", "K", Normalize(0.0, 60.0), "magma"),

@@ -56,10 +56,11 @@ def test_the_correlation_length_is_that_of_the_waves_on_the_grid():
     coarse, fine = (_structure.integral_scale(n, 3.0) for n in (24, 96))
     assert limit < fine < coarse < 2.0 * limit
     box = synax.Box((0.5, 0.5, 0.5))
-    found = []
+    one = (2.0 + np.cos(2.0 * np.pi * np.arange(32) / 32)) / 3.0  # left by interpolation
+    left, found = one[:, None, None] * one[:, None] * one, []
     for k in range(8):
         made = synax.magnetic.GaussianRandom(jax.random.key(k), box, (32,) * 3, outer_scale=0.2)
-        power = np.abs(np.fft.fftn(made.grid().values[0])) ** 2
+        power = left * np.abs(np.fft.fftn(made.grid().values[0])) ** 2
         found.append(0.5 * (32 / 31) / 0.2 * power[0].sum() / power.sum())
     error = np.std(found) / 8**0.5
     expected = _structure.integral_scale(32, (32 / 31) / 0.2)
@@ -106,9 +107,7 @@ def against_realisations(keys=24, rays=300, frequency=1.4, **settings):
 
 @pytest.mark.slow
 def test_the_closed_form_is_the_mean_over_realisations():
-    """I within its error and 2 % (grid); Q and U within 5 %, the variance of RM within 12 %."""
-    mean, expected, error = against_realisations()
-    for value, model, sd, share in zip(
-        mean, expected, error, (0.02, 0.05, 0.05, 0.0, 0.12), strict=True
-    ):
-        assert abs(value - model) < 4.0 * sd + share * abs(model), (mean, expected, error)
+    """Each within 3.5 of its errors, and 1 % for the grid."""
+    mean, expected, error = against_realisations(keys=16, rays=200)
+    allowed = 3.5 * error + 0.01 * np.abs(expected)
+    assert np.all(np.abs(mean - expected) < allowed), (mean, expected, error)

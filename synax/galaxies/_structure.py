@@ -58,7 +58,7 @@ def realisation(
     The turbulence becomes a field: its isotropic part a divergence-free Gaussian pattern with
     Kolmogorov's spectrum, times the strength; its striated part the regular field times a random
     number with that spectrum. The correlation length L_c is the turbulence's, for the waves that
-    the grid holds (outer scale L = 4.0 L_c with the default grid, 5.6 L_c with very many nodes).
+    the grid holds (outer scale L = 3.3 L_c with the default grid, 5.6 L_c with very many nodes).
     The patterns fill a cube of `periods` outer scales and are repeated beyond it. The mean over
     keys is the Galaxy's own map, as far as cells resolve L: take steps near L / 2
     where it matters (`GradedSteps` are that fine within some kpc).
@@ -107,7 +107,8 @@ def integral_scale(nodes: int, periods: float) -> float:
     """L_c over the outer scale of a pattern: half its side times the power of waves across an axis.
 
     In the limit of many nodes it is (3/8) int E/u du / int E du = 0.178 for
-    E = u^2 / (1 + u^2)^(11/6); a grid leaves out the short waves, and what it has is longer.
+    E = u^2 / (1 + u^2)^(11/6); a grid
+    leaves out the short waves, interpolation takes some away, and what is left is longer.
     """
     k = np.fft.fftfreq(nodes, 1.0 / nodes) / periods
     along, k_y, k_z = np.meshgrid(k, k, np.abs(k[: nodes // 2 + 1]), indexing="ij", sparse=True)
@@ -115,6 +116,8 @@ def integral_scale(nodes: int, periods: float) -> float:
     twice = np.where((k_z == 0) | (2 * k_z * periods == nodes), 1.0, 2.0)  # half of the waves
     power = twice * (1.0 + square) ** (-11.0 / 6.0)
     power[0, 0, 0] = 0.0
+    for axis in (along, k_y, k_z):  # what trilinear interpolation leaves
+        power = power * (2.0 + np.cos(2.0 * np.pi * axis * periods / nodes)) / 3.0
     share = 1.0 - along**2 / np.where(square > 0, square, 1.0)
     return float(0.5 * periods * np.sum(power[0]) / np.sum(power * share))
 
