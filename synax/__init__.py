@@ -90,6 +90,7 @@ from .simulators import (
     SampledField as SampledField,
     Synchrotron as Synchrotron,
     estimate_error as estimate_error,
+    in_parts as in_parts,
     memory_estimate as memory_estimate,
     sample_along as sample_along,
     with_tolerance as with_tolerance,

@@ -147,6 +147,18 @@ def test_another_length_needs_no_new_program():
     assert not [event for event in counted if "backend_compile" in event]
 
 
+def test_long_maps_in_parts_with_a_bar(capsys):
+    rays = synax.Sightlines.healpix(1)
+    rm = synax.RotationMeasure(synax.magnetic.Uniform((1.0, 2.0, 3.0)), BALL, steps=4)
+    found = synax.in_parts(rm, rays, part=5, progress=True)
+    np.testing.assert_allclose(found, rm(rays), rtol=1e-12)
+    assert "RotationMeasure" in capsys.readouterr().err
+    np.testing.assert_array_equal(synax.in_parts(rm, rays, part=5, progress=False), found)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(TypeError, match="simulator must be"):
+        synax.in_parts(rm.magnetic, rays)
+
+
 def call(*arguments):
     return CliRunner().invoke(app, [str(a) for a in arguments])
 

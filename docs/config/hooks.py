@@ -517,7 +517,7 @@ def _heading(column):
     if column in _COLUMNS:
         return _COLUMNS[column]
     text = column.replace("_", " ")
-    text = re.sub(r"\bMpoints per s\b", "(million points/s)", text)
+    text = re.sub(r"\bMpoints per s\b", "rate (million points/s)", text)
     text = re.sub(r"(?<!per) (s|ns|MB|GB|mK|ms)( per point)?$", r" (\1\2)", text)
     return text
 

@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from .. import _shown
+from .._progress import progress_bar
 from ._box import boxed
 from ._density import LatentDensity, Params
 from ._diagnostics import ConvergenceWarning
@@ -29,7 +30,6 @@ from ._objective import (
     as_objective,
 )
 from ._optimizers import AbstractKernel, GaussNewton, GaussNewtonKernel, Progress, as_kernel
-from ._progress import progress_bar
 from ._search import MOST_PARAMETERS, Maxima, searches_for
 
 LOG = logging.getLogger("synax")

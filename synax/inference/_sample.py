@@ -6,12 +6,12 @@ from typing import Any
 import jax.numpy as jnp
 from jaxtyping import PRNGKeyArray
 
+from .._progress import progress_bar
 from ._density import LatentDensity
 from ._diagnostics import diagnose
 from ._importance import Importance
 from ._methods import METHODS, AbstractMethod
 from ._nested import Nested
-from ._progress import progress_bar
 from ._sampler import Chunk, SamplerState
 from ._strategies import AbstractStrategy, Chains, Plan
 from ._table import from_name

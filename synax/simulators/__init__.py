@@ -12,5 +12,6 @@ from ._columns import (
     RotationMeasure as RotationMeasure,
 )
 from ._engine import AbstractSimulator as AbstractSimulator, Integration as Integration
+from ._parts import in_parts as in_parts
 from ._sampled import SampledField as SampledField, sample_along as sample_along
 from ._synchrotron import Observation as Observation, Synchrotron as Synchrotron

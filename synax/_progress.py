@@ -1,4 +1,4 @@
-"""Progress of fits and of chains in Python: a bar on a terminal, silence in scripts."""
+"""Progress of fits, chains and long maps in Python: a bar on a terminal, silence in scripts."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -6,8 +6,10 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def progress_bar(show: bool | None, what: str, total: int) -> Iterator[Callable[[int, str], None]]:
-    """A bar on standard error that says 'searching, compiling' until it is told of a first step.
+def progress_bar(
+    show: bool | None, what: str, total: int, first: str = "searching, compiling"
+) -> Iterator[Callable[[int, str], None]]:
+    """A bar on standard error that says `first` until it is told of a first step.
 
     **Arguments:**
 
@@ -31,5 +33,5 @@ def progress_bar(show: bool | None, what: str, total: int) -> Iterator[Callable[
         TextColumn("{task.fields[note]}"),
     )
     with Progress(*columns, console=Console(file=sys.stderr)) as bar:
-        task = bar.add_task(what, total=total, note="searching, compiling")
+        task = bar.add_task(what, total=total, note=first)
         yield lambda done, note: bar.update(task, completed=done, note=note)
