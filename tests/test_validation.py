@@ -93,3 +93,10 @@ def test_float32_comes_out_again(validation):
     for row, stored in zip(precision.maps(low, high), old, strict=True):
         for key in "IQU":
             assert 0.2 * stored[key] < row[key] < 5.0 * stored[key], (row["GHz"], key)
+
+
+def test_mutants_are_caught_or_explained():
+    """Of the sample of faults put into the code: what no test notices has a reason."""
+    mutants = json.loads((RECORD.parent / "mutation.json").read_text())["mutants"]
+    assert len(mutants) > 20
+    assert [m["name"] for m in mutants if m["survived"] and not m["reason"]] == []
