@@ -303,6 +303,7 @@ def test_simulate_makes_the_channels_of_a_survey(tmp_path):
         "output.figure=false",
     ]
     more = ["--outputs", "stokes", "--outputs", "synthesis", "--set", "faraday.depths=[-12,12]"]
+    more += ["--set", "faraday.step=1"]
     where = ["--survey", str(tmp_path / "low.toml"), "--output", str(tmp_path / "out"), "-q"]
     result = CliRunner().invoke(app, ["simulate", *model, *more, *where])
     assert result.exit_code == 0, result.output
