@@ -326,7 +326,7 @@ def test_info_explains_maps_records_and_grids(folder, tmp_path):
     assert json.loads(call("info", folder, "--json").stdout)["holds"] == "folder of a simulation"
     (tmp_path / "a.toml").write_text("frequency = 3.0\n")
     found = json.loads(call("info", tmp_path / "a.toml", "--json").stdout)
-    assert found["frequency"] == [3.0] and found["magnetic"][0]["model"] == "WMAP"
+    assert found["frequency"] == [3.0] and found["galaxy"] == "calibrated"
     for name, text in (("x.html", "<p>"), ("x.png", "no"), ("x.nc", "no"), ("x.jsonl", "no")):
         (tmp_path / name).write_text(text)
         assert "FILE = " in refused("info", tmp_path / name)

@@ -113,6 +113,10 @@ def test_hammurabi(tmp_path, fastest):
 
 
 def test_what_does_not_fit_is_named(tmp_path):
+    (tmp_path / "cut.fits.gz").write_bytes(b"PK\x03\x04" + bytes(100))
+    for load in (load_galprop, load_dragon):
+        with pytest.raises(ValueError, match="is not a FITS file"):
+            load(tmp_path / "cut.fits.gz")
     path = tmp_path / "map.fits"
     fits.PrimaryHDU(np.zeros((3, 4))).writeto(path)
     with pytest.raises(ValueError, match=r"map\.fits.*4 axes .* this one has 2"):

@@ -75,7 +75,7 @@ def rotation_measure(
     ```python
     pulsars = {"l": [30.0, 120.0], "b": [-5.0, 2.0], "distance": [3.0, 1.2]}
     found = synax.catalogues.rotation_measure(
-        pulsars, synax.magnetic.JF12(), synax.electrons.YMW16()
+        pulsars, synax.magnetic.UF23(), synax.electrons.YMW16()
     )
     ```
     """

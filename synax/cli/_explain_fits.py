@@ -5,6 +5,8 @@ from typing import Any
 
 import numpy as np
 
+from ._console import BadInput
+
 _CARDS = {
     "BUNIT": "unit",
     "RESTFRQ": "frequency_Hz",
@@ -21,13 +23,24 @@ def image(file: Path) -> dict[str, Any] | None:
     """An image or cube of ours; None for any other file."""
     from astropy.io import fits
 
+    from ..io._fits_size import is_fits
+
+    if not is_fits(file):
+        return None
     try:
         with fits.open(file, memmap=False) as hdus:
             header, values = hdus[0].header, hdus[0].data
-    except (OSError, ValueError, TypeError):
+    except Exception:  # whatever a library makes of a damaged file: others say what it is
         return None
     if header.get("CREATOR") != "synax" or values is None or "CTYPE1" not in header:
         return None
+    try:
+        return _image(header, values)
+    except KeyError as error:
+        raise BadInput(f"FILE: '{file}' is damaged: {error.args[0]}") from None
+
+
+def _image(header: Any, values: Any) -> dict[str, Any]:
     found: dict[str, Any] = {"holds": "image of a galaxy from outside"}
     if values.ndim == 3:
         axis = str(header.get("CTYPE3"))

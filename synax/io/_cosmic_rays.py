@@ -10,6 +10,7 @@ import numpy as np
 from .. import _constants as const
 from ..cosmic_rays import TabulatedSpectrum
 from ..fields._domain import Box
+from ._fits_size import is_fits
 
 _ELECTRON, _POSITRON = (-1, 0), (1, 0)  # charge and mass number
 _CM3 = 1e-6  # m^-3 in cm^-3
@@ -53,6 +54,7 @@ def load_galprop(
     from astropy.io import fits
 
     path = Path(path)
+    _check_fits(path)
     with fits.open(path) as file:
         header: Any = file[0].header  # type: ignore[attr-defined]
         data: Any = file[0].data  # type: ignore[attr-defined]
@@ -94,9 +96,7 @@ def load_dragon(
     Z_ and A, axes (E, r, z) or (E, x, y, z) in FITS order, flux in 1/(GeV m^2 s sr). All species
     with A = 0 are added up.
 
-    **Arguments:**
-
-    - , **Returns** and errors as for `load_galprop`.
+    Arguments, result and errors are those of `load_galprop`.
 
     **Reference:** Evoli et al. 2008, JCAP 10, 018; the layout is the one that HERMES reads
     (Dundovic et al. 2021, A&A 653, A18).
@@ -104,6 +104,7 @@ def load_dragon(
     from astropy.io import fits
 
     path = Path(path)
+    _check_fits(path)
     with fits.open(path) as file:
         header: Any = file[0].header  # type: ignore[attr-defined]
         names = ("r", "z") if "RMIN" in header or "DIMR" in header else ("x", "y", "z")
@@ -185,6 +186,11 @@ def load_hammurabi_electrons(
     )
     kinetic = total - const.ELECTRON_REST_ENERGY_GEV
     return _tabulated(_Cube(flux, kinetic, axes), path, False, None)
+
+
+def _check_fits(path: Path) -> None:
+    if path.is_file() and not is_fits(path):
+        raise ValueError(f"'{path}' is not a FITS file")
 
 
 def _number(header: Any, key: str, path: Path) -> float:

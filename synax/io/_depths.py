@@ -126,11 +126,10 @@ def load_depths(path: str | os.PathLike) -> DepthMaps:
             real, imag = (np.stack([np.asarray(t.data[n]) for n in columns]) for t in parts)
             pixels = np.asarray(parts[0].data["PIXEL"], int) if "PIXEL" in names else None
             phi = np.asarray(hdus["DEPTHS"].data["PHI"], float)
-    except (KeyError, OSError, ValueError) as error:
+            frame = {letter: name for name, letter in _FRAMES.items()}[header["COORDSYS"]]
+            ordering = "NEST" if header["ORDERING"] == "NESTED" else "RING"
+            nside, unit = int(header["NSIDE"]), str(parts[0].columns[columns[0]].unit)
+    except Exception as error:  # whatever a library makes of a foreign file
         raise ValueError(f"'{os.fspath(path)}' holds no Faraday spectra ({error})") from None
-    frame = {letter: name for name, letter in _FRAMES.items()}[header["COORDSYS"]]
-    ordering = "NEST" if header["ORDERING"] == "NESTED" else "RING"
     native = lambda x: x.astype(x.dtype.newbyteorder("="))
-    values = native(real) + 1j * native(imag)
-    unit = str(parts[0].columns[columns[0]].unit)
-    return DepthMaps(phi, values, int(header["NSIDE"]), pixels, ordering, frame, unit)
+    return DepthMaps(phi, native(real) + 1j * native(imag), nside, pixels, ordering, frame, unit)
