@@ -197,12 +197,11 @@ def test_gradients_equal_central_differences(name):
     assert jnp.quantile(error / (norm(exact) + 1e-2 * jnp.max(norm(up))), 0.8) < 1e-6
 
 
-# KST24 names all but the tubes of its arms; without them every jump must be on a surface
 EDGED = {
     "pt11": PT11(),
     "tf17-Ad1": TF17("Ad1", None),
     "tf17-Dd1": TF17("Dd1", "C0"),
-    "kst24": KST24(arms=False),
+    "kst24": KST24(),
     "jaffe-bar": Jaffe13(quadruple=True),
     "jaffe-ring": Jaffe13(ring=True),
     "helix": Helix(),
@@ -225,7 +224,8 @@ def test_every_jump_lies_on_a_named_surface(name):
     # a jump is a step far above its neighbours on both sides
     smooth = np.maximum(step[:, :-2], step[:, 2:])
     jump = (step[:, 1:-1] > 20 * smooth) & (step[:, 1:-1] > 1e-4)
-    cuts = jnp.concatenate([c.crossings(origin, direction) for c in model.surfaces()])
+    crossings = lambda m: jnp.concatenate([c.crossings(origin, direction) for c in m.surfaces()])
+    cuts = quick_jit(crossings)(model)
     assert jump.sum() >= 4
     width = length / (n_steps - 1)
     for ray, k in zip(*np.nonzero(jump), strict=True):

@@ -5,10 +5,14 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.interpolate import CubicSpline
+from scipy.special import erf
 
 import synax
 from synax.electrons import _ne_catalogue as catalogue
-from synax.electrons._ne_arms import SAMPLES, arm_distances, arm_tables
+from synax.electrons._ne_arms import arm_curves, arm_distances
+from synax.electrons._ne_surfaces import ListedObjects
+from synax.simulators._standing import warn_of_small_structure
 
 MODELS = {"ne2001": synax.electrons.NE2001, "ne2025": synax.electrons.NE2025}
 TOLERANCE = dict(rtol=1e-6, atol=1e-14)
@@ -79,22 +83,38 @@ def test_index_finds_what_a_full_search_finds(name):
     assert np.count_nonzero(got) > 100
 
 
+def searched(j, x):
+    """Squared distance of points (2, n) from arm j by the program's own search, in NumPy."""
+    theta, radius, samples = (part[j] for part in arm_curves())
+    nearest = ((x[:, :, None] - samples.T[:, None]) ** 2).sum(0).argmin(1)
+    curve, d2 = CubicSpline(theta, radius), np.empty(x.shape[1])
+    for i in np.unique(nearest):
+        here = nearest == i
+        window = slice(max(0, i - 3), i + 3)
+        mesh = np.arange(theta[window][0], theta[window][-1], 0.01)
+        gap = ((x[:, here, None] - samples[window].T[:, None]) ** 2).sum(0)
+        best = mesh[CubicSpline(theta[window], gap, axis=1)(mesh).argmin(axis=1)]
+        point = -curve(best) * np.stack([np.cos(best), np.sin(best)])
+        d2[here] = ((x[:, here] - point) ** 2).sum(0)
+    return d2
+
+
 def test_arm_search_equals_an_exhaustive_one():
-    tables = arm_tables()
     rng = np.random.default_rng(3)
-    x = np.concatenate([rng.uniform(-18.5, 18.5, (2, 4000)), 3 * rng.normal(size=(2, 2000))], 1)
-    found = np.asarray(jax.jit(arm_distances)(*jnp.asarray(x)))
+    about = [[5.2], [0.2]] + 0.1 * rng.normal(size=(2, 300))  # where three samples compete
+    x = np.concatenate(
+        [rng.uniform(-18.5, 18.5, (2, 4000)), 3 * rng.normal(size=(2, 2000)), about], 1
+    )
+    found = jax.jit(arm_distances)(*jnp.asarray(x))
+    single = jax.jit(arm_distances)(*jnp.asarray(x, jnp.float32))
     for j in range(5):
-        sample = ((x[:, :, None] - tables.samples[j].T[:, None]) ** 2).sum(0).argmin(1)
-        fine, count = tables.fine[j, sample], tables.count[j, sample]
-        level = fine[..., 2] - 2 * np.einsum("kn,nmk->nm", x, fine[..., :2])
-        level = np.where(np.arange(fine.shape[1]) < count[:, None], level, np.inf)
-        point = fine[np.arange(x.shape[1]), level.argmin(axis=1), 3:]
-        exact = np.sum((x.T - point) ** 2, axis=1)
+        exact = searched(j, x)
         near = exact < 1.95**2
-        np.testing.assert_array_equal(found[j] < 1.95**2, near)
+        np.testing.assert_array_equal(np.asarray(found[j]) < 1.95**2, near)
         np.testing.assert_allclose(found[j][near], exact[near], rtol=1e-9, atol=1e-12)
-    assert tables.samples.shape[1] == SAMPLES
+        # between two of the program's azimuths single precision may take the other
+        error = np.abs(np.sqrt(single[j][near]) - np.sqrt(exact[near]))
+        assert single[j].dtype == jnp.float32 and error.max() < 0.05 and np.median(error) < 1e-6
 
 
 def test_derivatives_are_finite_and_right():
@@ -170,3 +190,108 @@ def test_fluctuation_parameters_of_clumps_and_voids():
     np.testing.assert_allclose(found[0], 1.0 * 0.5**2, rtol=1e-12)
     with pytest.raises(TypeError, match="model"):
         synax.emission.FluctuationFilling(synax.electrons.YMW16())
+
+
+def through(name):
+    """Directions to the centres of all clumps of a model, as its Sun sees them: (3, n)."""
+    offset = catalogue.clumps(name).rows[:-1, :3].T - np.array([[-8.5], [0.0], [0.0]])
+    return offset / np.linalg.norm(offset, axis=0)
+
+
+def rays_through(name):
+    direction = through(name)
+    lon = np.degrees(np.arctan2(direction[1], direction[0]))
+    lat = np.degrees(np.arcsin(direction[2]))
+    return synax.Sightlines.from_lonlat(lon, lat, observer=(-8.5, 0.0, 0.0))
+
+
+def added_columns(name, direction, powers):
+    """Integral (pc) of n^power of each clump along rays from the model's Sun, summed, and their
+    number."""
+    rows, total = catalogue.clumps(name).rows[:-1], []
+    offset = rows[:, :3] - np.array([-8.5, 0.0, 0.0])
+    along = offset @ direction
+    q = ((offset**2).sum(1)[:, None] - along**2) * rows[:, 3:4] ** 2
+    half = np.where(along > 0, np.sqrt(np.clip(rows[:, 13:14] - q, 0.0, None)), 0.0)
+    for power in powers:
+        fading = np.sqrt(np.pi / power) * np.exp(-power * q) * erf(np.sqrt(power) * half)
+        length = np.where(rows[:, 14:15] == 1, 2.0 * half, fading) / rows[:, 3:4]
+        total.append(1e3 * ((rows[:, 12:13] ** power) * length).sum(0))
+    return total, (half > 0).sum(0)
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_clumps_smaller_than_a_cell_are_met(name):
+    """Default steps, rays through the centre of every clump: 129 of 175 are smaller than a cell."""
+    direction, rays = through(name), rays_through(name)
+
+    def columns(n_e):
+        # the model's clumps alone, in the model's cells
+        return [run(n_e)(rays) for run in (synax.DispersionMeasure, synax.EmissionMeasure)]
+
+    dm, em = eqx.filter_jit(columns)(Clumps(name))
+    (exact_dm, exact_em), met = added_columns(name, direction, (1, 2))
+    alone = met == 1
+    np.testing.assert_allclose(dm, exact_dm, rtol=0.01)
+    # where two clumps overlap the square has a product that the closed form leaves out
+    assert alone.mean() > 0.5
+    np.testing.assert_allclose(np.asarray(em)[alone], exact_em[alone], rtol=0.02)
+
+
+class Clumps(synax.AbstractScalarField):
+    """The clumps of a model, with nothing between them."""
+
+    name: str = eqx.field(static=True)
+
+    def __call__(self, position):
+        return catalogue.total_density(catalogue.clumps(self.name), position)
+
+    def surfaces(self):
+        return MODELS[self.name]().surfaces()
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_few_rays_meet_more_clumps_and_voids_than_have_faces(name):
+    rng = np.random.default_rng(1)
+    n = rng.normal(size=(3, 2000))
+    direction = jnp.asarray(n / np.linalg.norm(n, axis=0))
+    origin = jnp.asarray([[-8.3], [0.0], [0.006]])
+    for listed in (s for s in MODELS[name]().surfaces() if isinstance(s, ListedObjects)):
+        left = 1e3 * np.asarray(jax.jit(lambda s: s.left_out(origin, direction, True))(listed))
+        assert np.quantile(left, 0.99) < (6.0 if listed.voids else 1e-9)  # pc cm^-3
+
+
+def test_clumps_without_faces_are_told():
+    rays = rays_through("ne2025")
+    dm = synax.DispersionMeasure(Clumps("ne2025"), steps=2, faces=False)
+    with pytest.warns(synax.SynaxWarning, match=r"clumps of Clumps on .* of 214 .* faces=True"):
+        dm(rays)
+    with pytest.warns(synax.SynaxWarning, match="estimate_error"):
+        warn_of_small_structure((Crowded(),), rays, (Crowded().surfaces(),), True)
+    whole = synax.electrons.NE2001()
+    warn_of_small_structure((whole,), rays, (whole.surfaces(),), True)
+
+
+class Crowded(Clumps):
+    """A model that gives faces to one clump of a ray."""
+
+    name: str = eqx.field(static=True, default="ne2025")
+
+    def surfaces(self):
+        return (ListedObjects(self.name, most=1),)
+
+
+def test_faces_at_clumps_move_with_the_observer():
+    surface, direction = ListedObjects("ne2001"), jnp.asarray(through("ne2001")[:, ::9])
+
+    def faces(shift):
+        origin = jnp.asarray([[-8.5], [0.0], [0.0]]) + shift * jnp.asarray([[0.3], [0.1], [1.0]])
+        return surface.crossings(origin, direction)
+
+    (here, slope) = jax.jit(lambda h: jax.jvp(faces, (h,), (1.0,)))(1e-4)
+    step = 1e-6
+    ahead, behind = jax.jit(faces)(1e-4 + step), jax.jit(faces)(1e-4 - step)
+    there = np.isfinite(here)
+    assert there.sum() > 60 and np.array_equal(there, np.isfinite(ahead))
+    difference = (np.asarray(ahead)[there] - np.asarray(behind)[there]) / (2 * step)
+    np.testing.assert_allclose(np.asarray(slope)[there], difference, rtol=1e-4, atol=1e-4)

@@ -1,5 +1,7 @@
 """The march: order of convergence, faces at jumps, adjoints, derivatives, blocks."""
 
+import dataclasses
+
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -340,6 +342,44 @@ def test_error_estimate_is_honest(rays):
     assert error(chosen(rays, 1.4), exact) < 1e-2
     with pytest.raises(RuntimeError, match="not reached"):
         synax.with_tolerance(edged(steps=4, faces=False), rays, 1.4, 1e-6, max_steps=32)
+
+
+@pytest.mark.parametrize("faces", [True, False])
+def test_error_of_columns_bounds_what_a_ball_smaller_than_a_cell_adds(faces):
+    """The ball covers a twentieth of a degree, so of the many rays few meet it."""
+    lon = np.linspace(-30.0, 30.0, 601)
+    rays = synax.Sightlines.from_lonlat(lon, 0.0 * lon, observer=(-8.3, 0.0, 0.0))
+    radius, place = 0.02, (-3.3, 0.0, 0.0)
+    ball = synax.electrons.Uniform(2.0, radius, place)
+    gap = 5.0 * np.sin(np.radians(lon))
+    exact = 2e3 * 2.0 * np.sqrt(np.clip(radius**2 - gap**2, 0.0, None))
+    n_e = ball + synax.electrons.Uniform(0.03)
+    b = synax.magnetic.Uniform((3.0, 0.0, 0.0))
+    sims = {
+        "DM": synax.DispersionMeasure(n_e, steps=16, faces=faces),
+        "EM": synax.EmissionMeasure(n_e, steps=16, faces=faces),
+        "RM": synax.RotationMeasure(b, n_e, steps=16, faces=faces),
+    }
+    for name, simulator in sims.items():
+        estimate = synax.estimate_error(simulator, rays, n_rays=40)
+        smooth = dataclasses.replace(simulator, electrons=synax.electrons.Uniform(0.03))(rays)
+        added = {"DM": exact, "EM": exact * (2.0 + 0.06), "RM": None}[name]
+        if added is None:
+            cos = np.cos(np.radians(lon))
+            added = -0.812 * 3.0 * exact * cos
+        found = simulator(rays)
+        scale = float(jnp.std(found) if name == "RM" else jnp.sqrt(jnp.mean(found**2)))
+        true = float(np.max(np.abs(np.asarray(found - smooth) - added)))
+        assert true < float(estimate.worst) * scale * 2.0 + 1e-2 * np.max(np.abs(added))
+        assert (float(estimate.worst) * scale > 0.3 * np.max(np.abs(added))) == (not faces)
+        assert estimate.rms.shape == () and estimate.steps == 16
+
+
+def test_a_frequency_is_asked_for_where_there_is_one(rays):
+    with pytest.raises(TypeError, match="needs a frequency"):
+        synax.estimate_error(edged(steps=4), rays)
+    with pytest.raises(TypeError, match="has no frequency, got frequency="):
+        synax.estimate_error(synax.DispersionMeasure(synax.electrons.TwoDisc()), rays, 2.4)
 
 
 @pytest.mark.slow

@@ -7,17 +7,17 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import atan2, cylindrical_radius, sech2, sincos
+from .._numerics._math import atan2, cylindrical_radius, sech2, sincos, stored
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface, Cylinder, Ellipsoid
 from . import _ne_catalogue as catalogue
 from ._discs import cosine_taper
-from ._ne_arms import arm_distances
+from ._ne_arms import REACH, arm_distances
 from ._ne_local import LocalISM
+from ._ne_surfaces import ListedObjects
 
 _SLOTS = (0, 2, 3, 1, 4)  # place in the published tables of the arm drawn j-th
-_ARM_RANGE = 3.0 * 0.65  # kpc, beyond which an arm is left out
 _DEGREE = math.pi / 180.0
 
 Points = Float[Array, "*points"]
@@ -100,7 +100,7 @@ class AbstractNE(AbstractScalarField):
         beyond = cylindrical_radius(x, y) - self.arm_radius
         beyond = jnp.where(beyond > 0, beyond, 0.0)
         total = jnp.zeros_like(x)
-        for slot, d2 in zip(_SLOTS, arm_distances(x, y), strict=True):
+        for slot, d2 in zip(_SLOTS, stored(tuple(arm_distances(x, y))), strict=True):
             width = self.arm_width * self.arm_width_factor[slot]
             height = self.arm_height * self.arm_height_factor[slot]
             density = self.arm_density_factor[slot] * jnp.exp(-d2 / width**2) * sech2(z / height)
@@ -109,8 +109,8 @@ class AbstractNE(AbstractScalarField):
             if slot == 1:
                 dip = (1.1 + 0.9 * _wave(angle, 340.0, 30.0)) / 2.0
                 density = density * dip**3 * jnp.sqrt(dip)
-            total = total + jnp.where(d2 < _ARM_RANGE**2, density, 0.0)
-        return self.arm_density * sech2(beyond / self.arm_fading) * total
+            total = total + jnp.where(d2 < REACH**2, density, 0.0)
+        return self.arm_density * sech2(beyond / self.arm_fading) * stored(total)
 
     def galactic_center(self, position: Position) -> Points:
         """An ellipsoid of constant density."""
@@ -124,7 +124,9 @@ class AbstractNE(AbstractScalarField):
         radius, height = self.center_axes
         center = Ellipsoid(self.center_position, jnp.stack([radius, radius, height]))
         local = () if self.local is None else self.local.surfaces()
-        return (Cylinder(self.thick_radius), center, *local)
+        clumps = (ListedObjects(self.lists),) if self.clumps else ()
+        voids = (ListedObjects(self.lists, voids=True),) if self.voids else ()
+        return (Cylinder(self.thick_radius), center, *local, *clumps, *voids)
 
 
 def _wave(angle: Points, start: float, width: float) -> Points:

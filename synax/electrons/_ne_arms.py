@@ -2,15 +2,17 @@
 
 An arm is a cubic spline through 50 samples of a distorted logarithmic spiral. The program takes
 the sample nearest to a point, splines the squared distance through the (at most six) samples
-about it and minimises that over azimuths 0.01 rad apart. Splining is linear, so the splined
-squared distance at fine azimuth m is |x|^2 - 2 x.Q_m + c_m with tabulated Q_m, c_m. The azimuth
-that it finds is tabulated on a grid in (x, y); between nodes it is interpolated, and a few looks
-about it find the same sample and the same m. Curves are fixed; the derivative is that of the
-distance to the arm point that is found.
+about it and minimises that over azimuths 0.01 rad apart. Splining is linear, so near sample i the
+splined squared distance is a cubic in azimuth whose coefficients are linear in x and y. Its
+minimum is a square root, and the best of the program's azimuths lies beside it.
+
+Which samples can be nearest is tabulated by cells of the plane: one or two. Curves are fixed; the
+derivative is that of the distance to the arm point that is found.
 """
 
 import functools
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +21,14 @@ from jaxtyping import Array, Float, Int
 
 from .._numerics._math import stored
 
-SAMPLES = 50
+N_ARMS, SAMPLES = 5, 50
 FINE = 0.01  # rad
-_GRID, _HALF = 0.1, 19.0  # kpc: spacing and half-width of the grid
-_LEAP = 6  # fine azimuths, the longest step of the search
+REACH = 1.95  # kpc, beyond which an arm is left out
+_AROUND = 16  # fine azimuths that are kept on either side of a sample
+_FAR = 63  # in place of a sample's number: the arm is out of reach
+_NOWHERE = 1e3  # kpc, x and y of the point of an arm out of reach
+_COARSE = (-19.2, -19.2, 0.1, 384)  # corner and spacing (kpc) and number of cells of a plane
+_LOCAL = (-12.0, -4.0, 0.05, 240)  # for the Local Arm, whose samples are closer
 
 # a, r_min (kpc), theta_min (rad), extent (rad); Cordes & Lazio 2002, table 2
 _CURVES = (
@@ -40,27 +46,27 @@ _DISTORTIONS = (
     (3, 290.0, 395.0, -0.11, 350.0, 105.0),
 )
 
+Plane = Float[np.ndarray, "*n 2"]
+
 
 class ArmTables(NamedTuple):
     """Common frame, kpc and rad."""
 
-    azimuth: Float[np.ndarray, "5 n n"]
-    """Azimuth along the arm, from its start, of what is found at the nodes of the grid."""
     samples: Float[np.ndarray, "5 50 2"]
     spacing: Float[np.ndarray, "5"]
     """Azimuth between samples."""
-    first: Float[np.ndarray, "5 50"]
-    """By nearest sample: azimuth of the first fine one, from the arm's start."""
-    fine: Float[np.ndarray, "5 50 n_fine 5"]
-    """By nearest sample and fine azimuth: Q (2), c, and the arm's point (2)."""
-    count: Int[np.ndarray, "5 50"]  # pyright: ignore[reportIncompatibleMethodOverride]
-    """Number of fine azimuths."""
+    slopes: Float[np.ndarray, "5 100 9"]
+    """By twice the sample's number, plus one behind it: derivative of the splined squared
+    distance, as coefficients of 1, x, y in those of 1, t, t^2; t is the azimuth from the sample."""
+    points: Float[np.ndarray, "5 50 n_fine 2"]
+    """The arm's points by sample and fine azimuth, `_AROUND` in front of it to as many behind."""
+    candidates: tuple[Int[np.ndarray, "n_cells"], ...]
+    """By cell: numbers of the samples that may be nearest, 6 bits each; arms 0 and 1 (two and three
+    numbers), 2 and 3 together on the coarse plane, arm 4 on the local one."""
 
 
-@functools.cache
-def arm_tables() -> ArmTables:
-    from scipy.interpolate import CubicSpline
-
+def arm_curves() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Azimuth (5, 50) and radius (5, 50) of the samples, and their places (5, 50, 2)."""
     theta, radius = [], []
     for a, r_min, start, extent in _CURVES:
         along = np.linspace(0.0, extent, SAMPLES)
@@ -70,123 +76,162 @@ def arm_tables() -> ArmTables:
         degree = np.degrees(theta[j])
         bump = 1.0 + amplitude * np.cos(np.pi * (degree - center) / width)
         radius[j] = radius[j] * np.where((degree > low) & (degree <= high), bump, 1.0)
-    # azimuth counts from the Sun's direction (-x), towards -y
-    place = lambda th, r: np.stack([-r * np.cos(th), -r * np.sin(th)], axis=-1)
-    samples = np.array([place(th, r) for th, r in zip(theta, radius, strict=True)])
-    pieces, count, first = {}, np.zeros((5, SAMPLES), int), np.zeros((5, SAMPLES))
+    places = [_place(th, r) for th, r in zip(theta, radius, strict=True)]
+    return np.array(theta), np.array(radius), np.array(places)
+
+
+def _place(theta: np.ndarray, radius: np.ndarray) -> Plane:
+    """Azimuth counts from the Sun's direction (-x), towards -y."""
+    return np.stack([-radius * np.cos(theta), -radius * np.sin(theta)], axis=-1)
+
+
+@functools.cache
+def arm_tables() -> ArmTables:
+    from scipy.interpolate import CubicSpline
+
+    theta, radius, samples = arm_curves()
+    slopes = np.zeros((N_ARMS, 2 * SAMPLES, 9))
+    points = np.zeros((N_ARMS, SAMPLES, 2 * _AROUND, 2))
     for j, (th, r) in enumerate(zip(theta, radius, strict=True)):
         curve = CubicSpline(th, r)
+        known = np.concatenate([samples[j], np.sum(samples[j] ** 2, axis=1)[:, None]], axis=1)
         for i in range(SAMPLES):
-            window = slice(max(0, i - 3), min(i + 3, SAMPLES))
-            knots, points = th[window], samples[j, window]
+            low, high = max(0, i - 3), min(i + 3, SAMPLES)
+            knots = th[low:high]
+            splined = CubicSpline(knots, known[low:high])
+            for side in (0, 1):
+                piece = min(max(i - low - 1 + side, 0), len(knots) - 2)
+                third = splined.c[0, piece]
+                terms = (splined(th[i], 1), splined(th[i], 2), 3.0 * third)
+                slopes[j, 2 * i + side] = np.concatenate(
+                    [(q[2], -2.0 * q[0], -2.0 * q[1]) for q in terms]
+                )
             mesh = np.arange(knots[0], knots[-1], FINE)
-            known = np.concatenate([points, np.sum(points**2, axis=1)[:, None]], axis=1)
-            splined = CubicSpline(knots, known)(mesh)
-            pieces[j, i] = np.concatenate([splined, place(mesh, curve(mesh))], axis=1)
-            count[j, i], first[j, i] = len(mesh), knots[0] - th[0]
-    fine = np.zeros((5, SAMPLES, count.max(), 5))
-    for (j, i), piece in pieces.items():
-        fine[j, i, : len(piece)] = piece
-    axis = np.arange(-_HALF, _HALF + 1e-9, _GRID)
-    nodes = np.stack(np.meshgrid(axis, axis, indexing="ij"))
-    azimuth = np.empty((5, *nodes.shape[1:]))
-    for j in range(5):
-        across = [(axis[:, None] - samples[j, :, k]) ** 2 for k in range(2)]
-        nearest = (across[0][:, None] + across[1][None]).argmin(axis=-1)
-        for i in np.unique(nearest):
-            here = nearest == i
-            q = fine[j, i, : count[j, i]]
-            level = q[:, 2] - 2.0 * nodes[:, here].T @ q[:, :2].T
-            azimuth[j, here] = first[j, i] + FINE * level.argmin(axis=1)
-    spacing = np.array([th[1] - th[0] for th in theta])
-    return ArmTables(azimuth, samples, spacing, first, fine, count)
+            m = _first_fine(i, th[1] - th[0]) + np.arange(2 * _AROUND)
+            points[j, i] = _place(a := mesh[np.clip(m, 0, len(mesh) - 1)], curve(a))
+    coarse = [_candidates(samples[j], *_COARSE) for j in range(4)]
+    words = [(coarse[j] & 4095) | coarse[j + 1] << 12 for j in (0, 2)]
+    words.append(_candidates(samples[4], *_LOCAL))
+    return ArmTables(samples, theta[:, 1] - theta[:, 0], slopes, points, tuple(words))
+
+
+def _first_fine(i: int, spacing: float) -> int:
+    """Number, among the program's azimuths about sample i, of the first that is kept."""
+    return math.floor(min(i, 3) * spacing / FINE) - _AROUND + 1
+
+
+def _candidates(
+    samples: Plane, x0: float, y0: float, size: float, n: int
+) -> Int[np.ndarray, "n_cells"]:
+    """The samples that may be nearest in each square cell, three numbers of 6 bits.
+
+    Elsewhere than beside an arm with kinks there are one or two.
+    """
+    x, y = x0 + size * np.arange(n + 1), y0 + size * np.arange(n + 1)
+    d2 = ((x[:, None] - samples[:, 0]) ** 2)[:, None] + ((y[:, None] - samples[:, 1]) ** 2)[None]
+    apart = 0.6 * np.max(np.linalg.norm(np.diff(samples, axis=0), axis=1))
+    reach = math.hypot(REACH + 1.5 * size, apart)  # of a sample, where the curve is within REACH
+    nearest, reached = d2.argmin(axis=-1), d2.min(axis=-1) < reach**2
+    corners = lambda table: np.stack([table[i : n + i, k : n + k] for i in (0, 1) for k in (0, 1)])
+    number, near = corners(nearest), corners(reached).any(axis=0)
+    found = np.repeat(number[0][None], 3, axis=0)
+    # where corners differ (regions of nearest samples are convex) the cell is looked at closely
+    mixed = np.nonzero(near & (number.min(axis=0) < number.max(axis=0)))
+    inner = np.stack(np.meshgrid(*[np.linspace(0.0, size, 9)] * 2), axis=-1).reshape(-1, 2)
+    place = np.stack([x[mixed[0]], y[mixed[1]]], axis=-1)[:, None] + inner
+    d2 = np.sum(samples**2, axis=1) - 2.0 * place @ samples.T
+    counts = (d2.argmin(axis=-1)[..., None] == np.arange(SAMPLES)).sum(axis=1)
+    often = np.argsort(-counts, axis=1, kind="stable")[:, :3]
+    seen = np.take_along_axis(counts, often, 1) > 0
+    found[:, *mixed] = np.where(seen, often, often[:, :1]).T
+    word = found[0] | found[1] << 6 | found[2] << 12
+    return np.where(near, word, _FAR).ravel().astype(np.int32)
 
 
 def arm_distances(
     x: Float[Array, "*points"], y: Float[Array, "*points"]
-) -> Float[Array, "5 *points"]:
-    """Squared horizontal distance (kpc^2) to each of the five curves.
+) -> list[Float[Array, "*points"]]:
+    """Squared horizontal distance (kpc^2) to each of the five curves; very large out of reach.
 
-    Exact as the program has it wherever an arm contributes (below 1.95 kpc).
+    As the program has it wherever an arm contributes (below 1.95 kpc).
     """
+    found = stored(nearest_points(*jax.lax.stop_gradient((x, y))))
+    return [(x - px) ** 2 + (y - py) ** 2 for px, py in found]
+
+
+def nearest_points(x: Array, y: Array) -> list[tuple[Array, Array]]:
+    """Place on each arm of the point that the program finds; far away where it is out of reach."""
     tables = arm_tables()
-    fixed_x, fixed_y = jax.lax.stop_gradient((x, y))
-    arm = jnp.arange(5, dtype=jnp.int32).reshape((5,) + (1,) * x.ndim)
-    guesses = stored(_guesses(tables, arm, fixed_x, fixed_y))
-    window = arm * SAMPLES + _nearest_sample(tables, arm, guesses[0], fixed_x, fixed_y)
-    px, py = stored(_nearest_point(tables, stored(window), guesses, fixed_x, fixed_y))
-    return (x - px) ** 2 + (y - py) ** 2
+    words = [_look(tables.candidates[k], _COARSE, x, y) for k in (0, 1)]
+    words.append(_look(tables.candidates[2], _LOCAL, x, y))
+    arms = (words[0] & 4095, words[0] >> 12, words[1] & 4095, words[1] >> 12, words[2])
+
+    def one(_: None, arm: tuple[Array, Array]) -> tuple[None, tuple[Array, Array]]:
+        j, word = arm
+        nowhere = lambda: (jnp.full_like(x, _NOWHERE), jnp.full_like(y, _NOWHERE))
+        search = lambda: _nearest_point(tables, j, word, x, y)
+        return None, jax.lax.cond(jnp.any((word & 63) != _FAR), search, nowhere)
+
+    # a scan, so that the search is compiled once
+    numbers = jnp.arange(N_ARMS, dtype=jnp.int32)
+    _, (px, py) = jax.lax.scan(one, None, (numbers, jnp.stack(arms)))
+    return [(px[j], py[j]) for j in range(N_ARMS)]
 
 
-def _guesses(
-    tables: ArmTables, arm: Int[Array, "5 *ones"], x: Array, y: Array
-) -> tuple[Float[Array, "5 *points"], ...]:
-    """Azimuth between the nodes of the grid, bilinear, and at the four nodes.
-
-    Where an arm has a kink two places on it compete, and nodes decide differently.
-    """
-    n = tables.azimuth.shape[1]
-    table = jnp.asarray(tables.azimuth.ravel(), x.dtype)
-    u, v = (jnp.clip((w + _HALF) / _GRID, 0.0, n - 1.001) for w in (x, y))
-    i, j = (jnp.floor(w).astype(jnp.int32) for w in (u, v))
-    a, b = u - i, v - j
-    corners = [table[(arm * n + i + di) * n + j + dj] for di in (0, 1) for dj in (0, 1)]
-    low = corners[0] + b * (corners[1] - corners[0])
-    high = corners[2] + b * (corners[3] - corners[2])
-    return low + a * (high - low), *corners
+def _take(table: np.ndarray, index: Int[Array, "*points"], dtype: Any) -> Array:
+    return jnp.asarray(table, dtype).at[index].get(mode="promise_in_bounds")
 
 
-def _nearest_sample(
-    tables: ArmTables, arm: Int[Array, "5 *ones"], guess: Array, x: Array, y: Array
-) -> Int[Array, "5 *points"]:
-    """The nearest of the sample at the guess and its neighbours; the first one if equal."""
-    points = jnp.asarray(tables.samples.reshape(-1, 2), x.dtype)
-    spacing = jnp.asarray(tables.spacing, x.dtype).reshape(arm.shape)
-    middle = jnp.round(guess / spacing).astype(jnp.int32)
-    best, number = jnp.full(guess.shape, jnp.inf, x.dtype), middle
-    for step in (-1, 0, 1):
-        i = jnp.clip(middle + step, 0, SAMPLES - 1)
-        point = points[arm * SAMPLES + i]
-        d2 = (x - point[..., 0]) ** 2 + (y - point[..., 1]) ** 2
-        closer = d2 < best
-        best, number = jnp.where(closer, d2, best), jnp.where(closer, i, number)
-    return number
+def _look(
+    words: Int[np.ndarray, "n_cells"],
+    plane: tuple[float, float, float, int],
+    x: Array,
+    y: Array,
+) -> Int[Array, "*points"]:
+    """The word of a point's cell."""
+    x0, y0, size, n = plane
+    u, v = (x - x0) * (1.0 / size), (y - y0) * (1.0 / size)
+    inside = (u >= 0) & (u < n) & (v >= 0) & (v < n)
+    i, k = (jnp.where(inside, w, 0.0).astype(jnp.int32) for w in (u, v))
+    far = _FAR | _FAR << 12
+    return stored(jnp.where(inside, _take(words, i * n + k, jnp.int32), far))
 
 
 def _nearest_point(
-    tables: ArmTables,
-    window: Int[Array, "5 *points"],
-    guesses: tuple[Float[Array, "5 *points"], ...],
-    x: Array,
-    y: Array,
-) -> tuple[Float[Array, "5 *points"], Float[Array, "5 *points"]]:
-    """Minimum over the fine azimuths: from the best guess by two parabolas."""
-    length = tables.fine.shape[2]
-    table = jnp.asarray(tables.fine.reshape(-1, 5), x.dtype)
-    first = jnp.asarray(tables.first.ravel(), x.dtype)[window]
-    last = jnp.asarray(tables.count.ravel(), jnp.int32)[window] - 2
-    base = window * length
-
-    def level(m: Array) -> Array:
-        row = table[base + m]
-        return row[..., 2] - 2.0 * (x * row[..., 0] + y * row[..., 1])
-
-    starts = [jnp.clip(jnp.round((g - first) / FINE), 1, last).astype(jnp.int32) for g in guesses]
-    m, here = starts[0], level(starts[0])
-    for other in starts[1:]:
-        value = level(other)
-        m, here = jnp.where(value < here, other, m), jnp.where(value < here, value, here)
-    for _ in range(2):
-        m = stored(m)
-        below, here, above = level(m - 1), level(m), level(m + 1)
-        curvature = above - 2.0 * here + below
-        convex = curvature > 0
-        vertex = 0.5 * (below - above) / jnp.where(convex, curvature, 1.0)
-        leap = jnp.where(convex, vertex, jnp.where(above < below, 2.0, -2.0))
-        leap = jnp.round(jnp.clip(leap, -_LEAP, _LEAP)).astype(m.dtype)
-        m = jnp.clip(m + leap, 1, last)
-    m = stored(m)
-    below, here, above = level(m - 1), level(m), level(m + 1)
-    lowest = jnp.where((below <= here) & (below <= above), -1, jnp.where(above < here, 1, 0))
-    row = table[base + m + lowest.astype(m.dtype)]
-    return row[..., 3], row[..., 4]
+    tables: ArmTables, j: Int[Array, ""], word: Int[Array, "*points"], x: Array, y: Array
+) -> tuple[Array, Array]:
+    """The point of arm j that the program finds, given the samples that may be nearest."""
+    take = lambda table, index: _take(table.ravel(), index, x.dtype)
+    near = (word & 63) != _FAR
+    word = jnp.where(near, word, 0)
+    first = j * SAMPLES
+    i, lowest = word, jnp.inf
+    for k in range(3):  # the third is sample 0 where there are two: it does not harm
+        other = (word >> (6 * k)) & 63
+        sx, sy = (take(tables.samples[..., k], first + other) for k in (0, 1))
+        d2 = (x - sx) ** 2 + (y - sy) ** 2
+        i, lowest = jnp.where(d2 < lowest, other, i), jnp.where(d2 < lowest, d2, lowest)
+    i = stored(i)
+    coefficient = lambda row, k: sum(
+        take(tables.slopes[..., 3 * k + q], row) * w for q, w in enumerate((1.0, x, y))
+    )
+    double = 2 * (first + i)
+    l1, l2 = stored((coefficient(double, 0), coefficient(double, 1)))
+    l3 = stored(coefficient(double + (l1 < 0), 2))
+    per_arm = lambda values: jnp.asarray(values, x.dtype)[j]
+    # the sample's own place among the fine azimuths about it, and the first of those kept
+    own = jnp.minimum(i, 3) * per_arm(tables.spacing / FINE)
+    start = jnp.floor(own) - (_AROUND - 1)
+    last = per_arm(np.ceil(3.0 * tables.spacing / FINE) - 1.0)
+    end = jnp.where(i == SAMPLES - 1, last, start + 2 * _AROUND - 1)
+    root = l2 * l2 - 4.0 * l1 * l3
+    t = -2.0 * l1 / (l2 + jnp.sqrt(jnp.where(root > 0, root, 0.0)))
+    m = jnp.clip(jnp.floor(own + t * (1.0 / FINE)), jnp.maximum(start, 0.0), end - 1.0)
+    a = (m - own) * FINE
+    b = a + FINE
+    rise = l1 + 0.5 * l2 * (a + b) + l3 * (1.0 / 3.0) * (a * a + a * b + b * b)
+    m = (m - start).astype(jnp.int32) + (rise < 0)
+    row = stored((first + i) * (2 * _AROUND) + m)
+    points = (take(tables.points[..., k], row) for k in (0, 1))
+    px, py = (jnp.where(near, p, _NOWHERE) for p in points)
+    return px, py

@@ -1,11 +1,12 @@
 """Published lists of clumps and voids, and an index of what lies near a point.
 
-An index divides space into cubes and lists for each the objects that reach into it; a point then
-looks at a handful of objects instead of hundreds.
+An index divides space into cubes and lists for each the objects that reach into it. Most points
+lie in cubes without any; where all points of a call do, nothing more is computed.
 """
 
 import functools
 import importlib.resources
+import math
 from typing import NamedTuple
 
 import jax
@@ -13,7 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
+from .._numerics._math import stored, where_near
+
 Position = Float[Array, "3 *points"]
+_BLOCK = 8  # cubes along the side of a block
+_MARGIN = 1e-5  # kpc, for the rounding of positions in float32
 
 
 class Catalogue(NamedTuple):
@@ -21,11 +26,17 @@ class Catalogue(NamedTuple):
 
     rows: Float[np.ndarray, "n_rows 15"]
     """Centre (3), M (9, by rows), density, limit, 1 if uniform (edge) else 0; last row: void."""
+    spheres: bool
+    """Whether all objects are spheres."""
+    blocks: Int[np.ndarray, "n_blocks"]
+    """By block of cubes: its number among those that have objects, from 1; 0 without."""
     near: Int[np.ndarray, "n_cubes n_near"]
-    """Row numbers by cube in the list's order, padded with the last row; last cube: nothing."""
+    """Row numbers by cube in the list's order, padded with the last row."""
     low: Float[np.ndarray, "3"]
     shape: tuple[int, int, int]
+    """Number of blocks along each axis."""
     size: float
+    """Side of a cube, kpc."""
 
 
 def _read(name: str) -> Float[np.ndarray, "n columns"]:
@@ -47,7 +58,7 @@ def clumps(model: str) -> Catalogue:
     l, b, density, distance, radius, edge, _ = _read(f"{model}_clumps").T
     matrix = np.eye(3) / radius[:, None, None]
     limit = np.where(edge == 1, 1.0, 5.0)
-    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.4)
+    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.05)
 
 
 @functools.cache
@@ -61,7 +72,7 @@ def voids(model: str) -> Catalogue:
     # the published axes are (y, -x, z) of the common frame
     matrix = np.stack([-matrix[:, :, 1], matrix[:, :, 0], matrix[:, :, 2]], axis=2)
     limit = np.where(edge == 1, 1.0, 3.0)
-    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.8)
+    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.2)
 
 
 @functools.cache
@@ -92,54 +103,82 @@ def _index(
     edge: np.ndarray,
     size: float,
 ) -> Catalogue:
-    reach = np.sqrt(limit) / np.linalg.svd(matrix, compute_uv=False).min(axis=1)
-    low = (center - reach[:, None]).min(axis=0) - 1e-6
-    high = (center + reach[:, None]).max(axis=0) + 1e-6
-    shape = np.ceil((high - low) / size).astype(int)
+    n, stretch = len(center), np.linalg.svd(matrix, compute_uv=False)
+    reach = np.sqrt(limit) / stretch.min(axis=1)
+    low = (center - reach[:, None]).min(axis=0) - 2.0 * _MARGIN
+    high = (center + reach[:, None]).max(axis=0) + 2.0 * _MARGIN
+    shape = np.ceil((high - low) / (_BLOCK * size)).astype(int)
+    half = 0.5 * size * math.sqrt(3.0) + _MARGIN
     lists: dict[int, list[int]] = {}
-    for i, (c, r) in enumerate(zip(center, reach, strict=True)):
-        first = np.floor((c - r - low) / size).astype(int)
-        last = np.floor((c + r - low) / size).astype(int)
-        for cube in np.ndindex(*(last - first + 1)):
-            corner = low + (first + cube) * size
-            gap = c - np.clip(c, corner, corner + size)
-            if gap @ gap <= r * r:
-                number = int(np.ravel_multi_index(first + cube, shape))
-                lists.setdefault(number, []).append(i)
-    n = len(center)
-    near = np.full((int(np.prod(shape)) + 1, max(map(len, lists.values()))), n, dtype=np.int16)
+    for i in range(n):
+        first, last = (
+            np.floor((center[i] + d - low) / size)
+            for d in (-reach[i] - _MARGIN, reach[i] + _MARGIN)
+        )
+        axes = [np.arange(a, b + 1, dtype=int) for a, b in zip(first, last, strict=True)]
+        cubes = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 3)
+        away = np.linalg.norm((low + (cubes + 0.5) * size - center[i]) @ matrix[i].T, axis=1)
+        cubes = cubes[away <= math.sqrt(limit[i]) + half * stretch[i].max()]
+        block = np.ravel_multi_index(tuple((cubes // _BLOCK).T), tuple(shape))
+        inside = np.ravel_multi_index(tuple((cubes % _BLOCK).T), (_BLOCK,) * 3)
+        for number in (block * _BLOCK**3 + inside).tolist():
+            lists.setdefault(number, []).append(i)
+    used = sorted({number // _BLOCK**3 for number in lists})
+    blocks = np.zeros(int(np.prod(shape)), dtype=np.int16)
+    blocks[used] = np.arange(1, len(used) + 1)
+    near = np.full(((len(used) + 1) * _BLOCK**3, max(map(len, lists.values()))), n, dtype=np.uint8)
     for number, members in lists.items():
-        near[number, : len(members)] = members
+        where = int(blocks[number // _BLOCK**3]) * _BLOCK**3 + number % _BLOCK**3
+        near[where, : len(members)] = members
     columns = [center, matrix.reshape(n, 9), density[:, None], limit[:, None], edge[:, None]]
     nothing = np.zeros((1, 15))
     nothing[0, 13] = -1.0  # no point satisfies q <= -1
     rows = np.concatenate([np.concatenate(columns, axis=1), nothing])
+    spheres = bool(np.all(stretch.max(axis=1) == stretch.min(axis=1)))
     nx, ny, nz = (int(k) for k in shape)
-    return Catalogue(rows, near, low, (nx, ny, nz), size)
+    return Catalogue(rows, spheres, blocks, near, low, (nx, ny, nz), size)
 
 
-def neighbours(catalogue: Catalogue, position: Position) -> Int[Array, "n_near *points"]:
-    """Row numbers of the objects that may hold each position."""
-    column = (3,) + (1,) * (position.ndim - 1)
-    offset = jax.lax.stop_gradient(position) - catalogue.low.astype(position.dtype).reshape(column)
-    cube = jnp.floor(offset / catalogue.size)
-    shape = jnp.asarray(catalogue.shape, cube.dtype).reshape(column)
-    inside = jnp.all((cube >= 0) & (cube < shape), axis=0)
-    i, j, k = jnp.where(inside, cube, 0.0).astype(jnp.int32)
-    number = (i * catalogue.shape[1] + j) * catalogue.shape[2] + k
-    number = jnp.where(inside, number, catalogue.near.shape[0] - 1)
-    return jnp.moveaxis(jnp.asarray(catalogue.near)[number], -1, 0).astype(jnp.int32)
+def take(table: np.ndarray, index: Int[Array, "*points"]) -> Array:
+    """Entries of a flat table, by numbers that lie inside it."""
+    return jnp.asarray(table).at[index].get(mode="promise_in_bounds")
+
+
+def _cube(catalogue: Catalogue, position: Position) -> Int[Array, "*points"]:
+    """Number of the cube that each position lies in."""
+    (nx, ny, nz), low = catalogue.shape, catalogue.low
+    cell = [(u - c) * (1.0 / catalogue.size) for u, c in zip(position, low, strict=True)]
+    sides = [_BLOCK * n for n in (nx, ny, nz)]
+    inside = functools.reduce(
+        jnp.logical_and, [(u >= 0) & (u < side) for u, side in zip(cell, sides, strict=True)]
+    )
+    i, j, k = (jnp.where(inside, u, 0.0).astype(jnp.int32) for u in cell)
+    block = ((i // _BLOCK) * ny + j // _BLOCK) * nz + k // _BLOCK
+    block = jnp.where(inside, take(catalogue.blocks, block).astype(jnp.int32), 0)
+    within = lambda u: u % _BLOCK
+    return ((block * _BLOCK + within(i)) * _BLOCK + within(j)) * _BLOCK + within(k)
+
+
+def _members(
+    catalogue: Catalogue, cube: Int[Array, "*points"], k: Int[Array, ""]
+) -> Int[Array, "*points"]:
+    """Row number of the k-th object of each cube."""
+    n_near = catalogue.near.shape[1]
+    return take(catalogue.near.ravel(), cube * n_near + k).astype(jnp.int32)
 
 
 def density_in(
     catalogue: Catalogue, row: Int[Array, "*objects_points"], position: Position
 ) -> tuple[Float[Array, "*objects_points"], Bool[Array, "*objects_points"]]:
     """Density of the objects at the positions, and whether these are inside them."""
-    table = jnp.asarray(catalogue.rows, position.dtype)
-    value = lambda k: table[row, k]
+    value = lambda k: take(catalogue.rows[:, k].astype(position.dtype), row)
     dx, dy, dz = (u - value(k) for k, u in enumerate(position))
-    u, v, w = (value(k) * dx + value(k + 1) * dy + value(k + 2) * dz for k in (3, 6, 9))
-    q = u * u + v * v + w * w
+    if catalogue.spheres:
+        scale = value(3)
+        q = (dx * dx + dy * dy + dz * dz) * (scale * scale)
+    else:
+        u, v, w = (value(k) * dx + value(k + 1) * dy + value(k + 2) * dz for k in (3, 6, 9))
+        q = u * u + v * v + w * w
     limit, uniform = value(13), value(14) > 0.5
     inside = jnp.where(uniform, q <= limit, q < limit)
     fade = jnp.exp(-jnp.where(inside & ~uniform, q, 0.0))
@@ -148,23 +187,38 @@ def density_in(
 
 def total_density(catalogue: Catalogue, position: Position) -> Float[Array, "*points"]:
     """Densities of all objects that hold a position, added up."""
-    near = neighbours(catalogue, position)
+    cube = stored(_cube(catalogue, jax.lax.stop_gradient(position)))
+    nothing = _last(catalogue)
 
-    def add(total: Array, row: Array) -> tuple[Array, None]:
-        return total + density_in(catalogue, row, position)[0], None
+    def add(total: Array, k: Array) -> tuple[Array, None]:
+        row = _members(catalogue, cube, k)
+        near = row != nothing
+        return total + where_near(near, lambda: density_in(catalogue, row, position)[0]), None
 
-    return jax.lax.scan(add, jnp.zeros_like(position[0]), near)[0]
+    return jax.lax.scan(add, jnp.zeros_like(position[0]), _places(catalogue))[0]
 
 
 def last_density(
     catalogue: Catalogue, position: Position
 ) -> tuple[Float[Array, "*points"], Bool[Array, "*points"]]:
     """Density of the last object of the list that holds a position, and whether there is one."""
-    fixed = jax.lax.stop_gradient(position)
-    near = neighbours(catalogue, fixed)
+    fixed, nothing = jax.lax.stop_gradient(position), _last(catalogue)
+    cube = stored(_cube(catalogue, fixed))
 
-    def choose(chosen: Array, row: Array) -> tuple[Array, None]:
-        return jnp.where(density_in(catalogue, row, fixed)[1], row, chosen), None
+    def choose(chosen: Array, k: Array) -> tuple[Array, None]:
+        row = _members(catalogue, cube, k)
+        better = lambda: jnp.where(density_in(catalogue, row, fixed)[1], row, chosen)
+        return jax.lax.cond(jnp.any(row != nothing), better, lambda: chosen), None
 
-    nothing = jnp.full(position.shape[1:], catalogue.rows.shape[0] - 1, near.dtype)
-    return density_in(catalogue, jax.lax.scan(choose, nothing, near)[0], position)
+    none = jnp.full(position.shape[1:], nothing, jnp.int32)
+    chosen = jax.lax.scan(choose, none, _places(catalogue))[0]
+    return where_near(chosen != nothing, lambda: density_in(catalogue, chosen, position))
+
+
+def _last(catalogue: Catalogue) -> int:
+    """Number of the row that is no object."""
+    return catalogue.rows.shape[0] - 1
+
+
+def _places(catalogue: Catalogue) -> Int[Array, "n_near"]:
+    return jnp.arange(catalogue.near.shape[1], dtype=jnp.int32)

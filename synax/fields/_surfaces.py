@@ -46,6 +46,15 @@ class AbstractSurface(eqx.Module):
         del place
         return math.inf
 
+    def left_out(self, origin: Rays, direction: Rays, faces: bool) -> Float[Array, "*rays"] | None:
+        """Largest column (kpc cm^-3) on each ray of a small structure without a face.
+
+        None where a surface is never left out. **Arguments:** `faces`: whether crossings are faces
+        at all.
+        """
+        del origin, direction, faces
+        return None
+
 
 def distinct(surfaces: Sequence[AbstractSurface]) -> tuple[int, ...]:
     """Numbers of the surfaces that do not repeat an earlier one, as far as values are known."""

@@ -6,9 +6,18 @@ from typing import ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import kept, larger, safe_divide, safe_sqrt, sincos, vector
+from .._numerics._math import (
+    cylindrical_radius,
+    kept,
+    larger,
+    safe_divide,
+    safe_sqrt,
+    sincos,
+    vector,
+)
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._domain import Sphere
+from ..fields._level_sets import AbstractLevelSets, within_disc
 from ..fields._surfaces import AbstractSurface, Cylinder, FlaredCylinder, Plane
 from . import _jf12_parts as parts
 from ._jf12_base import MOVED, AbstractJF12
@@ -23,8 +32,8 @@ class JF12Solenoidal(AbstractJF12):
       free: it makes H periodic, so the net radial flux vanishes. No molecular ring.
     - Toroidal halo (`toroidal`): as in `JF12`.
     - X field (`x_field`): as in `JF12` for |z| > z_x; below, field lines are parabolas that
-      cross the plane vertically. `surfaces()` names the cone between its regions; below z_x,
-      where that bends into a parabola with a step of 4 % in the X field, it does not.
+      cross the plane vertically, and the cone between its regions bends into a parabola with a
+      step of 4 % in the X field.
 
     **Returns** microgauss, (3, *points); zero for rho >= `r_max`.
 
@@ -149,6 +158,34 @@ class JF12Solenoidal(AbstractJF12):
         if self.toroidal:
             found = (*found, Sphere(self.r_hole), Plane())
         if self.x_field:
-            cone = FlaredCylinder(self.r_x_core, 1.0 / jnp.tan(self.theta_x))
-            found = (*found, Plane(self.z_x), Plane(-self.z_x), cone)
+            slope = 1.0 / jnp.tan(self.theta_x)
+            cone = FlaredCylinder(self.r_x_core, slope)
+            bent = _BentCone(self.r_x_core, slope, self.z_x)
+            found = (*found, Plane(self.z_x), Plane(-self.z_x), cone, bent)
         return found
+
+
+class _BentCone(AbstractLevelSets):
+    """The cone r = radius + slope |z| below |z| = height, where it bends into the parabola
+    r = radius + slope (height^2 + z^2) / (2 height)."""
+
+    radius: Array
+    slope: Array
+    height: Array
+
+    looks: ClassVar[int] = 32
+    most: ClassVar[int] = 4
+
+    def ends(self, origin: Array, direction: Array) -> tuple[Array, Array]:
+        # just short of the planes, where the cone itself is named
+        widest = self.radius + self.slope * self.height
+        return within_disc(origin, direction, 1.01 * widest, 0.9999 * self.height)
+
+    def levels(self, position: Array) -> Array:
+        x, y, z = position
+        edge = self.radius + 0.5 * self.slope * (self.height + z * z / self.height)
+        return (cylindrical_radius(x, y) - edge)[None]
+
+    def level(self, which: Array, position: Array) -> Array:
+        del which
+        return self.levels(position)[0]

@@ -2,7 +2,8 @@
 
 import functools
 import math
-from typing import ClassVar
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
 
 import equinox as eqx
 import jax
@@ -21,6 +22,7 @@ from .._numerics._math import (
 )
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
+from ..fields._level_sets import AbstractLevelSets, within_disc
 from ..fields._surfaces import AbstractSurface, Cylinder, Ellipsoid, FlaredCylinder, Plane
 
 PerArm = Float[Array, "5"]
@@ -46,8 +48,7 @@ class KST24(AbstractVectorField):
       logarithmic spiral through the nearest point of its axis (one Newton correction), inside a
       tube (d/R_p)^eps + (|z|/R_z)^eps <= 1 about it; divergence widens the tube, flux is kept.
 
-    **Reference:** Korochkin, Semikoz & Tinyakov 2024, A&A 693, A284 (2025), tables 1 and 2. The
-    tubes of the arms are the only edges that `surfaces()` leaves out.
+    **Reference:** Korochkin, Semikoz & Tinyakov 2024, A&A 693, A284 (2025), tables 1 and 2.
     """
 
     arms: bool = eqx.field(static=True, default=True)
@@ -182,36 +183,19 @@ class KST24(AbstractVectorField):
     def _arms(
         self, x: Array, y: Array, z: Array, disc: Bool[Array, "*points"]
     ) -> tuple[Array, Array, Array]:
-        def column(value: PerArm) -> Array:
-            return value.reshape((-1,) + (1,) * z.ndim)
-
-        x, y = x + column(self.arm_shift), y + 0.0 * column(self.arm_shift)
+        arm = self._arm(lambda value: value.reshape((-1,) + (1,) * z.ndim))
+        x, y = x + arm.shift, y + 0.0 * arm.shift
         r = cylindrical_radius(x, y)
-        inside = (r >= column(self.arm_r_min)) & (r <= column(self.arm_r_max))
-        inside = inside & (jnp.abs(z) <= column(self.arm_z_max)) & disc
+        inside = (r >= arm.r_min) & (r <= arm.r_max) & (jnp.abs(z) <= arm.z_max) & disc
         r, x, y = (jnp.where(inside, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
         cos_phi, sin_phi = x / r, y / r
         sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
-        k = sin_p / cos_p
-        phase = azimuth(x, y) + column(self.arm_phase)
-        windings = (log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
-        # radius on the winding just inside the point, or just outside where that is nearer
-        inner = r * jnp.exp(-2.0 * math.pi * k * (windings - jnp.floor(windings)))
-        outer = inner * jnp.exp(2.0 * math.pi * k)
-        axis = jnp.where(r - inner > outer - r, outer, inner)
-        turn = (r / axis - 1.0) * sin_p * cos_p
-        axis = axis * jnp.exp(k * turn)
-        sin_t, cos_t = sincos(turn)
-        grown = 1.0 + (axis - self.arm_start) / sin_p * column(self.arm_divergence)
-        grown = larger(grown, 1.0)
-        width = smaller(column(self.arm_width) * grown, self.arm_cap)
-        height = smaller(column(self.arm_height) * grown, self.arm_cap)
-        distance2 = (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
+        (sin_t, cos_t), width, height, distance2 = self._section(arm, r, x, y)
         # used in a comparison only, so log 0 does no harm once derivatives are cut off
-        half = 0.5 * column(self.arm_exponent)
+        half = 0.5 * arm.exponent
         across2, above2 = jax.lax.stop_gradient((distance2 / width**2, (z / height) ** 2))
         power = jnp.exp(half * log(across2)) + jnp.exp(half * log(above2))
-        strength = column(self.arm_b * self.arm_height * self.arm_width) / (width * height)
+        strength = arm.b * arm.height * arm.width / (width * height)
         strength = jnp.where(inside & (power <= 1.0), strength, 0.0)
         along_r = strength * (sin_p * cos_t - cos_p * sin_t)
         along_phi = strength * (sin_p * sin_t + cos_p * cos_t)
@@ -220,8 +204,39 @@ class KST24(AbstractVectorField):
         # added row by row: a reduction fused with all of the above is not vectorised on CPU
         return functools.reduce(jnp.add, b_x), functools.reduce(jnp.add, b_y), 0.0 * z
 
+    def _arm(self, pick: Callable[[PerArm], Array]) -> "_Arm":
+        """What `pick` takes of each parameter of the arms."""
+        return _Arm(*(pick(getattr(self, f"arm_{name}")) for name in _Arm._fields))
+
+    def _section(
+        self, arm: "_Arm", r: Array, x: Array, y: Array
+    ) -> tuple[tuple[Array, Array], Array, Array, Array]:
+        """Sine and cosine of the angle to the nearest point of the arm's axis, the radii of the
+        tube there along the plane and across it, and the horizontal distance squared.
+
+        **Arguments:** place in the frame of the arm's spiral, kpc, r > 0.
+        """
+        sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
+        k = sin_p / cos_p
+        phase = azimuth(x, y) + arm.phase
+        windings = (log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
+        # radius on the winding just inside the point, or just outside where that is nearer
+        inner = r * jnp.exp(-2.0 * math.pi * k * (windings - jnp.floor(windings)))
+        outer = inner * jnp.exp(2.0 * math.pi * k)
+        axis = jnp.where(r - inner > outer - r, outer, inner)
+        turn = (r / axis - 1.0) * sin_p * cos_p
+        axis = axis * jnp.exp(k * turn)
+        sin_t, cos_t = sincos(turn)
+        grown = 1.0 + (axis - self.arm_start) / sin_p * arm.divergence
+        grown = larger(grown, 1.0)
+        width = smaller(arm.width * grown, self.arm_cap)
+        height = smaller(arm.height * grown, self.arm_cap)
+        return (sin_t, cos_t), width, height, (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
+
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         named: list[AbstractSurface] = [Plane(self.north_z_min), Plane(self.south_z_max)]
+        if self.arms:
+            named.append(_Tubes(self))
         if self.toroidal:
             named += [Plane(self.north_z_max), Plane(self.south_z_min)]
             radii = (self.north_r_min, self.north_r_max, self.south_r_min, self.south_r_max)
@@ -236,3 +251,54 @@ class KST24(AbstractVectorField):
                     Ellipsoid(self.bubble_center, radius * jnp.ones_like(self.bubble_center))
                 )
         return tuple(named)
+
+
+class _Arm(NamedTuple):
+    """Parameters of the arms, by the names of the model's leaves without `arm_`."""
+
+    b: Array
+    phase: Array
+    shift: Array
+    height: Array
+    width: Array
+    exponent: Array
+    divergence: Array
+    r_min: Array
+    r_max: Array
+    z_max: Array
+
+
+class _Tubes(AbstractLevelSets):
+    """The walls and the ends of the arms' tubes."""
+
+    field: KST24
+
+    looks: ClassVar[int] = 64
+    most: ClassVar[int] = 12
+
+    def ends(self, origin: Array, direction: Array) -> tuple[Array, Array]:
+        field = self.field
+        radius = jnp.max(field.arm_r_max + jnp.abs(field.arm_shift))
+        return within_disc(origin, direction, radius, jnp.max(field.arm_z_max))
+
+    def levels(self, position: Array) -> Array:
+        column = lambda value: value.reshape((-1,) + (1,) * (position.ndim - 1))
+        return self._level(self.field._arm(column), position)
+
+    def level(self, which: Array, position: Array) -> Array:
+        return self._level(self.field._arm(lambda value: value[which]), position)
+
+    def _level(self, arm: _Arm, position: Array) -> Array:
+        """Negative inside the tubes."""
+        x, y, z = position
+        x, y = x + arm.shift, y + 0.0 * arm.shift
+        r = cylindrical_radius(x, y)
+        away = r > 0.1  # no arm begins so far inside
+        safe = (jnp.where(away, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
+        _, width, height, distance2 = self.field._section(arm, *safe)
+        power = lambda u: jnp.where(
+            u > 0, jnp.exp(0.5 * arm.exponent * log(jnp.where(u > 0, u, 1.0))), 0.0
+        )
+        wall = power(distance2 / width**2) + power((z / height) ** 2) - 1.0
+        along = larger(arm.r_min - r, r - arm.r_max)
+        return larger(wall, larger(along, jnp.abs(z) - arm.z_max))

@@ -2,57 +2,112 @@
 
 The error of a result with 2 n steps is estimated by its difference from the one with n. For a
 rule of order p the true error is 2^p - 1 times smaller; where a field has jumps that it does not
-name, about as large. So the estimate errs on the safe side.
+name, about as large. So the estimate errs on the safe side. What both miss is a structure smaller
+than a cell; so rays that cross the most surfaces are looked at beside random ones, and a
+simulator without faces is compared with one that has them.
 """
 
 import dataclasses
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Array, Int
 
+from ..fields._surfaces import AbstractSurface
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
-from ._engine import resolved
+from ._engine import AbstractSimulator, resolved
 from ._synchrotron import Synchrotron
+
+_LOOKED_AT = 4096
+"""Rays among which those that cross the most surfaces are sought."""
 
 
 class ErrorEstimate(NamedTuple):
-    """Numerical error per frequency (last axis of the simulation left out).
+    """Numerical error of each map: per frequency for `Stokes`, a number for RM, DM and EM.
 
-    `rms`: rms over the sampled rays of the error of I, Q, U, each over the standard deviation of
-    its map (for I: over the rms of I). `worst`: the same with the largest error of a ray.
-    `steps`: the number of steps it holds for. `n_rays`: rays sampled.
+    - `rms`: rms over the random rays of the error of I, Q, U, each over the standard deviation of
+      its map; for I, DM and EM over the map's rms.
+    - `worst`: the same with the largest error of a ray, those that cross the most surfaces
+      included.
+    - `steps`: the number of steps it holds for.
+    - `n_rays`: random rays sampled.
     """
 
-    rms: Stokes
-    worst: Stokes
+    rms: Stokes | Array
+    worst: Stokes | Array
     steps: int
     n_rays: int
 
 
-def _subset(rays: Sightlines, n_rays: int, seed: int) -> Sightlines:
+class _Sample(NamedTuple):
+    rays: Sightlines
+    """The random ones first."""
+    n_random: int
+
+
+@eqx.filter_jit
+def _cuts(surfaces: Sequence[AbstractSurface], rays: Sightlines) -> Int[Array, " n_rays"]:
+    """How many surfaces each ray crosses."""
+    near, far = rays.span()
+    origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
+    found = jnp.concatenate([s.crossings(origin, rays.direction) for s in surfaces])
+    return jnp.sum((found > near) & (found < far), axis=0)
+
+
+def _subset(simulator: AbstractSimulator, rays: Sightlines, n_rays: int, seed: int) -> _Sample:
+    """Random rays, and a quarter as many of those that cross the most surfaces."""
     if rays.n_rays <= n_rays:
-        return dataclasses.replace(rays, mesh=None)
-    chosen = np.sort(np.random.default_rng(seed).choice(rays.n_rays, n_rays, replace=False))
-    return rays.take(chosen)
+        return _Sample(dataclasses.replace(rays, mesh=None), rays.n_rays)
+    random = np.random.default_rng(seed)
+    chosen = np.sort(random.choice(rays.n_rays, n_rays, replace=False))
+    surfaces = simulator.integrate_with(faces=True).surfaces()
+    if not surfaces:
+        return _Sample(rays.take(chosen), n_rays)
+    others = np.setdiff1d(np.arange(rays.n_rays), chosen)
+    if others.size > _LOOKED_AT:
+        others = np.sort(random.choice(others, _LOOKED_AT, replace=False))
+    cuts = np.asarray(_cuts(surfaces, rays.take(others)))
+    most = others[np.argsort(-cuts, kind="stable")[: n_rays // 4]]
+    return _Sample(rays.take(np.concatenate([chosen, most])), n_rays)
 
 
-def _with_steps(sky: Synchrotron, n: int) -> Synchrotron:
+def _with_steps(sky: AbstractSimulator, n: int) -> Any:
     return sky.integrate_with(steps=dataclasses.replace(sky.steps, n=n))
 
 
-def _compare(coarse: Stokes, fine: Stokes, steps: int, n_rays: int) -> ErrorEstimate:
+def _seen(sky: Any, rays: Sightlines, frequency: Any) -> Stokes | Array:
+    """What a simulator shows."""
+    return sky(rays, frequency) if isinstance(sky, Synchrotron) else sky(rays)
+
+
+def _check(sky: AbstractSimulator, frequency: Any) -> None:
+    if isinstance(sky, Synchrotron) == (frequency is None):
+        needs = "needs a frequency (GHz)" if frequency is None else "has no frequency"
+        raise TypeError(f"{type(sky).__name__} {needs}, got frequency={frequency!r}")
+
+
+def _compare(coarse: Any, fine: Any, steps: int, n_random: int) -> ErrorEstimate:
+    def error(a: Array, b: Array, signed: bool) -> tuple[Array, Array]:
+        ours = b[..., :n_random]
+        scale = jnp.std(ours, -1) if signed else jnp.sqrt(jnp.mean(ours * ours, -1))
+        scale = jnp.where(scale > 0, scale, 1.0)
+        gap = jnp.abs(a - b)
+        rms = jnp.sqrt(jnp.mean(gap[..., :n_random] ** 2, -1))
+        return rms / scale, jnp.max(gap, -1) / scale
+
+    if not isinstance(coarse, Stokes):
+        signed = bool(jnp.any(fine < 0))
+        return ErrorEstimate(*error(coarse, fine, signed), steps, n_random)
     rms, worst = {}, {}
     for name in coarse.components:
-        a, b = getattr(coarse, name), getattr(fine, name)
-        scale = jnp.sqrt(jnp.mean(b * b, -1)) if name == "I" else jnp.std(b, -1)
-        scale = jnp.where(scale > 0, scale, 1.0)
-        rms[name] = jnp.sqrt(jnp.mean((a - b) ** 2, -1)) / scale
-        worst[name] = jnp.max(jnp.abs(a - b), -1) / scale
-    return ErrorEstimate(Stokes(**rms), Stokes(**worst), steps, n_rays)
+        pair = getattr(coarse, name), getattr(fine, name)
+        rms[name], worst[name] = error(*pair, name != "I")
+    return ErrorEstimate(Stokes(**rms), Stokes(**worst), steps, n_random)
 
 
 def _worse(a: ErrorEstimate, b: ErrorEstimate) -> ErrorEstimate:
@@ -61,53 +116,81 @@ def _worse(a: ErrorEstimate, b: ErrorEstimate) -> ErrorEstimate:
     return ErrorEstimate(rms, worst, a.steps, a.n_rays)
 
 
-def estimate_error(
-    sky: Synchrotron, rays: Sightlines, frequency: Any, *, n_rays: int = 256, seed: int = 0
-) -> ErrorEstimate:
-    """Estimate the numerical error of `sky(rays, frequency)` on a random subset of its rays.
+def _change(
+    sky: AbstractSimulator, few: _Sample, frequency: Any, coarse: Any
+) -> tuple[ErrorEstimate, Any]:
+    """The estimate for a simulator, given what it shows with half its steps; and what it shows."""
+    fine, n = _seen(sky, few.rays, frequency), sky.steps.n
+    estimate = _compare(coarse, fine, n, few.n_random)
+    if sky.integration.faces:
+        return estimate, fine
+    faced = sky.integrate_with(faces=True)
+    if not faced.surfaces():
+        return estimate, fine
+    return _worse(
+        estimate, _compare(fine, _seen(faced, few.rays, frequency), n, few.n_random)
+    ), fine
 
-    Runs the subset with the simulator's steps, half and a quarter of them; the larger difference
-    is the estimate.
+
+def estimate_error(
+    sky: AbstractSimulator,
+    rays: Sightlines,
+    frequency: Any = None,
+    *,
+    n_rays: int = 256,
+    seed: int = 0,
+) -> ErrorEstimate:
+    """Estimate the numerical error of `sky(rays, frequency)` on a subset of its rays.
+
+    Runs the subset with the simulator's steps, half and a quarter of them, and without `faces` also
+    with them; the largest difference is the estimate.
 
     **Arguments:**
 
-    - `n_rays`: size of the subset.
-    - `seed`: of its choice.
+    - `sky`: a `Synchrotron`, `RotationMeasure`, `DispersionMeasure` or `EmissionMeasure`.
+    - `frequency`: GHz, for a `Synchrotron` alone.
+    - `n_rays`: size of the random subset, to which a quarter as many rays are added, those that
+      cross the most surfaces. `seed`: of its choice.
 
-    **Raises** `ValueError` for fewer than two steps.
+    **Returns** an `ErrorEstimate`.
+
+    **Raises** `ValueError` for fewer than two steps, `TypeError` for a frequency that is missing
+    or not asked for.
     """
-    few = _subset(rays, n_rays, seed)
-    sky = resolved(sky, few)
+    _check(sky, frequency)
+    few = _subset(sky, rays, n_rays, seed)
+    sky = resolved(sky, few.rays)
     n = sky.steps.n
     if n < 2:
         raise ValueError(f"estimate_error needs at least 2 steps to halve, got {n}")
-    fine, coarse = sky(few, frequency), _with_steps(sky, n // 2)(few, frequency)
-    latest = _compare(coarse, fine, n, few.n_rays)
+    coarse = _seen(_with_steps(sky, n // 2), few.rays, frequency)
+    latest = _change(sky, few, frequency, coarse)[0]
     if n < 4:
         return latest
     # one difference may be small by chance: the one before it counts too
-    coarser = _with_steps(sky, n // 4)(few, frequency)
-    return _worse(latest, _compare(coarser, coarse, n // 2, few.n_rays))
+    coarser = _seen(_with_steps(sky, n // 4), few.rays, frequency)
+    return _worse(latest, _compare(coarser, coarse, n // 2, few.n_random))
 
 
 def with_tolerance(
-    sky: Synchrotron,
+    sky: Any,
     rays: Sightlines,
-    frequency: Any,
-    tolerance: float,
+    frequency: Any = None,
+    tolerance: float | None = None,
     *,
     max_steps: int = 8192,
     n_rays: int = 256,
     seed: int = 0,
-) -> tuple[Synchrotron, ErrorEstimate]:
-    """Choose the number of steps so that the rms error of I, Q and U is below `tolerance`.
+) -> tuple[Any, ErrorEstimate]:
+    """Choose the number of steps so that the rms error of every map is below `tolerance`.
 
-    The number is doubled on a random subset of rays until the last two doublings changed every
-    map by less (two, because a jump that no field names makes a small change now and then by
-    chance); the larger change is the estimate.
+    The number is doubled on a subset of rays until the last two doublings changed every map by
+    less (two, because a jump that no field names makes a small change now and then by chance);
+    the larger change is the estimate.
 
     **Arguments:**
 
+    - `sky`, `rays`, `frequency`, `n_rays`, `seed`: as for `estimate_error`.
     - `tolerance`: goal for every entry of `ErrorEstimate.rms`.
     - `max_steps`: where to give up.
 
@@ -116,16 +199,16 @@ def with_tolerance(
     **Raises** `ValueError` if the tolerance is not positive, `RuntimeError` if `max_steps` does
     not reach it (the message has the error reached).
     """
-    if not tolerance > 0:
+    _check(sky, frequency)
+    if tolerance is None or not tolerance > 0:
         raise ValueError(f"tolerance must be positive, got {tolerance!r}")
-    few = _subset(rays, n_rays, seed)
-    sky = resolved(sky, few)
+    few = _subset(sky, rays, n_rays, seed)
+    sky = resolved(sky, few.rays)
     n = 8
-    coarse, before = _with_steps(sky, n)(few, frequency), None
+    coarse, before = _seen(_with_steps(sky, n), few.rays, frequency), None
     while True:
         n *= 2
-        fine = _with_steps(sky, n)(few, frequency)
-        latest = _compare(coarse, fine, n, few.n_rays)
+        latest, fine = _change(_with_steps(sky, n), few, frequency, coarse)
         estimate = latest if before is None else _worse(latest, before)
         reached = max(float(jnp.max(x)) for x in jax.tree.leaves(estimate.rms))
         if before is not None and reached <= tolerance:

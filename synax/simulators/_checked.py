@@ -17,7 +17,7 @@ from ..fields._domain import AbstractDomain, Box
 from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface, Moved
 from ..sightlines._sightlines import Sightlines
-from ._standing import known_surfaces, warn_of_surfaces
+from ._standing import known_surfaces, warn_of_small_structure, warn_of_surfaces
 
 
 def check_simulator(simulator: Any) -> None:
@@ -51,8 +51,8 @@ def check_call(simulator: Any, rays: Any) -> None:
     """Raise unless `rays` are sightlines along which the emission is defined.
 
     **Raises** `TypeError` for other rays, `ValueError` for a spectral index that falls to 1/3 on
-    them. **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, and of
-    an observer on a surface at which a field jumps.
+    them. **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, of an
+    observer on a surface at which a field jumps, and of clumps that may fall between the nodes.
     """
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
@@ -66,8 +66,10 @@ def check_call(simulator: Any, rays: Any) -> None:
     surfaces = known_surfaces(tuple(fields.values()))
     for name, named in zip(fields, surfaces, strict=True):
         _check_boxes(name, named, rays.domain)
-    if simulator.integration.faces:
+    faces = simulator.integration.faces
+    if faces:
         warn_of_surfaces(tuple(fields.values()), rays, surfaces)
+    warn_of_small_structure(tuple(fields.values()), rays, surfaces, faces)
 
 
 def check_frequency(frequency: Any) -> Float[Array, "*freq"]:

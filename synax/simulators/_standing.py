@@ -1,10 +1,12 @@
-"""Whether the observer stands on a surface at which a field jumps."""
+"""Where cells meet a field badly: an observer on a surface, structure without faces."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import equinox as eqx
 import jax
 import numpy as np
+from jaxtyping import Array, Float
 
 from .._checks import warn
 from ..fields._field import AbstractField
@@ -40,6 +42,54 @@ def warn_of_surfaces(
                 continue
             _warn(_owners(field)[number], surface, place)
             return
+
+
+LEFT_OUT = 0.01
+"""kpc cm^-3: column of a clump without faces of which nothing is said."""
+_RAYS = 2048
+
+
+def warn_of_small_structure(
+    fields: tuple[AbstractField, ...],
+    rays: Sightlines,
+    surfaces: Sequence[Sequence[AbstractSurface]],
+    faces: bool,
+) -> None:
+    """Warn if rays meet clumps that may be smaller than a cell and have no faces.
+
+    At most some two thousand rays are looked at; nothing is done for what is being traced.
+    """
+    named = zip(fields, surfaces, strict=True)
+    small = [(f, s) for f, some in named for s in some if _may_leave_out(s)]
+    leaves = (rays.observer, rays.direction)
+    if not small or any(isinstance(leaf, jax.core.Tracer) for leaf in leaves):
+        return
+    count = min(_RAYS, rays.n_rays)
+    some = np.linspace(0, rays.n_rays - 1, count).astype(int)
+    pick = lambda x: np.asarray(x)[:, some] if x.shape[-1] == rays.n_rays else np.asarray(x)
+    origin, direction = pick(rays.origin), pick(rays.direction)
+    for field, surface in small:
+        left = _left_out(surface, origin, direction, faces)
+        if left is None or not np.max(left) > LEFT_OUT:
+            continue
+        why = "they meet more of them than get cell faces" if faces else "faces=False"
+        warn(
+            f"clumps of {type(field).__name__} on {int(np.sum(np.asarray(left) > LEFT_OUT))} of "
+            f"{count} sightlines looked at may fall between the nodes, up to "
+            f"{1e3 * float(np.max(left)):.3g} pc cm^-3 of column ({why}): give "
+            f"{'more steps' if faces else 'faces=True'}, and see synax.estimate_error"
+        )
+
+
+def _may_leave_out(surface: AbstractSurface) -> bool:
+    return type(surface).left_out is not AbstractSurface.left_out
+
+
+@eqx.filter_jit
+def _left_out(
+    surface: AbstractSurface, origin: Any, direction: Any, faces: bool
+) -> Float[Array, " n_rays"] | None:
+    return surface.left_out(origin, direction, faces)
 
 
 @eqx.filter_jit
