@@ -49,8 +49,12 @@ class AbstractSurface(eqx.Module):
     def left_out(self, origin: Rays, direction: Rays, faces: bool) -> Float[Array, "*rays"] | None:
         """Largest column (kpc cm^-3) on each ray of a small structure without a face.
 
-        None where a surface is never left out. **Arguments:** `faces`: whether crossings are faces
-        at all.
+        None where a surface is never left out.
+
+        **Arguments:**
+
+        - `origin`, `direction`: of the rays, kpc and unit vectors.
+        - `faces`: whether crossings are faces at all.
         """
         del origin, direction, faces
         return None

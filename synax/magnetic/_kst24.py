@@ -214,7 +214,10 @@ class KST24(AbstractVectorField):
         """Sine and cosine of the angle to the nearest point of the arm's axis, the radii of the
         tube there along the plane and across it, and the horizontal distance squared.
 
-        **Arguments:** place in the frame of the arm's spiral, kpc, r > 0.
+        **Arguments:**
+
+        - `arm`: which arm.
+        - `r`, `x`, `y`: place in the frame of its spiral, kpc, r > 0.
         """
         sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
         k = sin_p / cos_p

@@ -150,7 +150,8 @@ def estimate_error(
     - `sky`: a `Synchrotron`, `RotationMeasure`, `DispersionMeasure` or `EmissionMeasure`.
     - `frequency`: GHz, for a `Synchrotron` alone.
     - `n_rays`: size of the random subset, to which a quarter as many rays are added, those that
-      cross the most surfaces. `seed`: of its choice.
+      cross the most surfaces.
+    - `seed`: of the choice.
 
     **Returns** an `ErrorEstimate`.
 
