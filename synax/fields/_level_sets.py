@@ -1,7 +1,7 @@
 """Edges without a closed form: where functions of position change sign along a ray."""
 
 import abc
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -24,8 +24,12 @@ class AbstractLevelSets(AbstractSurface):
     `most` changes of a ray are kept. What is thinner than a step may be missed.
     """
 
-    looks: eqx.AbstractClassVar[int]
-    most: eqx.AbstractClassVar[int]
+    if TYPE_CHECKING:
+        looks: ClassVar[int]
+        most: ClassVar[int]
+    else:
+        looks: eqx.AbstractClassVar[int]
+        most: eqx.AbstractClassVar[int]
 
     @abc.abstractmethod
     def ends(self, origin: Rays, direction: Rays) -> tuple[Array, Array]:
