@@ -163,7 +163,7 @@ def test_channels_are_frequencies():
         pytest.param(["--frequency", "1.4"], "synthesis needs channels", marks=pytest.mark.slow),
         pytest.param(
             ["--survey", "wmap-k", "--outputs", "synthesis", "--outputs", "stokes"],
-            "one band",
+            "in several channels",
             marks=pytest.mark.slow,
         ),
         pytest.param(
