@@ -6,8 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from . import _complete, _config, _record
+from . import _config, _record
 from ._console import BadInput, choose, fails_cleanly, print_json, stdout
+from ._options import CosmicRays, Electrons, Magnetic, Steps
 
 _NAMES = ("pulsars", "haslam", "low", "wmap", "faraday")
 _PAGE = "compare.html"
@@ -41,19 +42,10 @@ def compare(
         str | None,
         typer.Option(help="A whole Galaxy: calibrated (the default), wmap, jf12, uf23."),
     ] = None,
-    magnetic: Annotated[
-        str | None,
-        typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
-    ] = None,
-    electrons: Annotated[
-        str | None,
-        typer.Option(help="Electron model by name.", autocompletion=_complete.electrons),
-    ] = None,
-    cosmic_rays: Annotated[
-        str | None,
-        typer.Option(help="Cosmic-ray model by name.", autocompletion=_complete.cosmic_rays),
-    ] = None,
-    steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
+    magnetic: Magnetic = None,
+    electrons: Electrons = None,
+    cosmic_rays: CosmicRays = None,
+    steps: Steps = None,
     change: Annotated[
         list[str] | None, typer.Option("--set", help="Any key: magnetic.b0=-1.2; repeat.")
     ] = None,

@@ -13,6 +13,7 @@ from ..io._atomic import check_place, check_target, together
 from ..maps._units import label
 from . import _complete, _config, _record
 from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
+from ._options import CosmicRays, Electrons, Magnetic, Steps
 
 _EPILOG = """
 [bold]Examples[/]
@@ -45,19 +46,10 @@ def simulate(
         typer.Option("--frequency", "-f", help="GHz, or with a unit; repeat for several."),
     ] = None,
     nside: Annotated[int | None, typer.Option(help="HEALPix resolution.")] = None,
-    steps: Annotated[int | None, typer.Option(help="Integration steps per ray.")] = None,
-    magnetic: Annotated[
-        str | None,
-        typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
-    ] = None,
-    electrons: Annotated[
-        str | None,
-        typer.Option(help="Electron model by name.", autocompletion=_complete.electrons),
-    ] = None,
-    cosmic_rays: Annotated[
-        str | None,
-        typer.Option(help="Cosmic-ray model by name.", autocompletion=_complete.cosmic_rays),
-    ] = None,
+    steps: Steps = None,
+    magnetic: Magnetic = None,
+    electrons: Electrons = None,
+    cosmic_rays: CosmicRays = None,
     outputs: Annotated[
         list[str] | None,
         typer.Option("--outputs", help="stokes, RM, DM, EM, tau, faraday, synthesis; repeat."),

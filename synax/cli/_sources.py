@@ -7,6 +7,7 @@ import typer
 
 from . import _complete, _config
 from ._console import fails_cleanly
+from ._options import Electrons, Magnetic, Steps
 from ._sources_run import Asked, run, tell
 
 Catalogue = Annotated[
@@ -41,15 +42,6 @@ Galaxy = Annotated[
         help="A whole Galaxy: calibrated, wmap, jf12, uf23.", autocompletion=_complete.galaxies
     ),
 ]
-Magnetic = Annotated[
-    str | None,
-    typer.Option(help="Magnetic model by name.", autocompletion=_complete.magnetic),
-]
-Electrons = Annotated[
-    str | None,
-    typer.Option(help="Electron model by name.", autocompletion=_complete.electrons),
-]
-Steps = Annotated[int | None, typer.Option(help="Integration steps per ray.")]
 Change = Annotated[list[str] | None, typer.Option("--set", help="Any key: electrons.A=2; repeat.")]
 Result = Annotated[str | None, typer.Option("--result", help="Name of the new column.")]
 Measured = Annotated[
