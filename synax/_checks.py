@@ -33,6 +33,16 @@ def is_traced(value: Any) -> bool:
     return isinstance(value, jax.core.Tracer)
 
 
+def concrete(name: str, value: Any) -> Any:
+    """`value`, if it has numbers: what decides how many rays there are, or where, must."""
+    if any(map(is_traced, jax.tree.leaves(value))):
+        raise TypeError(
+            f"{name} must be known before JAX traces (outside jit, grad and vmap), got a traced "
+            "value"
+        )
+    return value
+
+
 def holds(value: Any, test: Callable[[Any], Any]) -> bool:
     """Whether a test is true everywhere in `value`; taken for granted where it is being traced."""
     if is_traced(value) or not getattr(value, "is_fully_addressable", True):

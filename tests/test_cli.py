@@ -89,6 +89,8 @@ def test_the_record_tells_everything(folder):
     errors = record["error_estimate"]
     assert (errors["steps"], errors["against_steps"]) == (8, 16)
     assert 0 < errors["outputs"]["I 23 GHz"]["relative_rms"] < 0.1
+    worst = max(found["relative_rms"] for found in errors["outputs"].values())
+    assert errors["reliable"] == (worst <= 0.05) and "too few" in errors["note"]
     assert (folder / "sky.png").read_bytes().startswith(b"\x89PNG")
 
 

@@ -463,6 +463,8 @@ def test_an_observer_who_sees_nothing_is_refused(tmp_path):
 
 
 def test_a_poor_integration_is_warned_of():
-    error = {"outputs": {"RM": {"relative_rms": 0.69}, "DM": {"relative_rms": 0.0}}, "steps": 4}
-    with pytest.warns(synax.SynaxWarning, match=r"69 % of the rms \(RM\): 4 steps are too few"):
+    error = {"outputs": {"RM": {"relative_rms": 0.69}, "DM": {"relative_rms": 0.0}}}
+    error |= {"steps": 4, "reliable": False}
+    match = r"69 % of the rms \(RM\): 4 steps are too few.* above 5 % is not reliable"
+    with pytest.warns(synax.SynaxWarning, match=match):
         _warn_of_error(error)

@@ -3,6 +3,7 @@
 import dataclasses
 
 import astropy.units as u
+import equinox as eqx
 import healpy
 import jax
 import jax.numpy as jnp
@@ -183,6 +184,36 @@ def test_face_on_view_shows_the_plane():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_directions_may_be_traced():
+    """Inside jit the same rays; the derivative by longitude points to the east."""
+    b = np.array([20.0, -80.0])
+
+    def aim(l):
+        return synax.Sightlines.from_lonlat(l, b, 2.0)
+
+    l = jnp.array([10.0, 300.0])
+    traced, plain = eqx.filter_jit(aim)(l), aim(l)
+    for name in ("direction", "east", "north", "distance"):
+        np.testing.assert_allclose(getattr(traced, name), getattr(plain, name), atol=1e-15)
+    slope = jax.jacfwd(lambda x: aim(jnp.array([x, 300.0])).direction[:, 0])(10.0)
+    degree, shrink = np.pi / 180.0, np.cos(np.radians(20.0))
+    np.testing.assert_allclose(slope, degree * shrink * plain.east[:, 0], rtol=1e-13)
+
+
+@pytest.mark.parametrize(
+    ("make", "name"),
+    [
+        (lambda x: synax.Sightlines.healpix(1, pixels=x.astype(int)[None]), "pixels"),
+        (lambda x: synax.Sightlines.healpix(1, mask=x > jnp.zeros(12)), "mask"),
+        (lambda x: synax.Sightlines.parallel((2, 2), (1.0, 1.0), inclination=x), "inclination"),
+        (lambda x: synax.Sightlines.parallel((2, 2), (1.0, 1.0), center=[x, 0.0, 0.0]), "center"),
+    ],
+)
+def test_what_cannot_be_traced_says_so(make, name):
+    with pytest.raises(TypeError, match=f"^{name} must be known before JAX traces"):
+        jax.eval_shape(lambda x: make(x).direction, jnp.array(1.0))
 
 
 def test_every_ray_may_start_somewhere_else():

@@ -340,6 +340,10 @@ def test_error_estimate_is_honest(rays):
     chosen, estimate = synax.with_tolerance(edged(steps=4), rays, 1.4, 1e-3)
     assert estimate.steps == chosen.steps.n > 16
     assert error(chosen(rays, 1.4), exact) < 1e-2
+    assert estimate.reliable
+    with pytest.warns(synax.SynaxWarning, match=r"is above 5 %.* may be larger") as heard:
+        poor = synax.estimate_error(edged(steps=2), rays, 0.408)
+    assert not poor.reliable and len(heard) == 1
     with pytest.raises(RuntimeError, match="not reached"):
         synax.with_tolerance(edged(steps=4, faces=False), rays, 1.4, 1e-6, max_steps=32)
 

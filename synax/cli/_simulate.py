@@ -259,18 +259,15 @@ def _depths(sky: Any, depth: Any) -> dict[str, Any]:
     return {"optical_depth": found}
 
 
-POOR = 0.1
-"""An integration error beyond this fraction of a map's rms is warned of."""
-
-
 def _warn_of_error(error: dict[str, Any]) -> None:
     outputs = error["outputs"]
     worst = max(outputs, key=lambda name: outputs[name]["relative_rms"])
     size = outputs[worst]["relative_rms"]
-    if size > POOR:
+    if not error["reliable"]:
         checks.warn(
             f"the integration error is {100 * size:.0f} % of the rms ({worst}): "
-            f"{error['steps']} steps are too few, give more with --steps"
+            f"{error['steps']} steps are too few, give more with --steps; an estimate above 5 % is "
+            "not reliable, the true error may be larger"
         )
 
 
@@ -289,8 +286,9 @@ def _summary(record: dict[str, Any], folder: Path) -> None:
     console.print(f"[bold]{record['n_rays']:,}[/] sightlines in {times['total']:.1f} s")
     outputs = record["error_estimate"]["outputs"]
     worst = max(outputs, key=lambda name: outputs[name]["relative_rms"])
+    bound = "at most" if record["error_estimate"]["reliable"] else "not reliable, more than"
     console.print(
-        f"integration error, by doubling the steps: at most "
+        f"integration error, by doubling the steps: {bound} "
         f"{outputs[worst]['relative_rms']:.1e} of the rms ({worst})"
     )
     for name, depth in record.get("optical_depth", {}).items():

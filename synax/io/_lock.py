@@ -129,7 +129,10 @@ def _owner(path: Path, content: bytes) -> tuple[Owner, str]:
         owner = Owner(*about["owner"])
         who = f"process {int(owner.pid)} on {about['host']} (since {about['since']})"
     except (ValueError, KeyError, TypeError):
-        raise FolderInUse(f"'{path}' is not a lock of synax: choose another folder") from None
+        raise FolderInUse(
+            f"'{path}' is no lock that synax can read: choose another folder, or delete that file "
+            "if no program works here"
+        ) from None
     return owner, who
 
 

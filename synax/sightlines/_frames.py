@@ -1,14 +1,20 @@
 """Celestial frames: the rotations between Galactic, equatorial (ICRS, J2000) and ecliptic axes."""
 
 import functools
+from typing import Any
 
+import jax
+import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Array, Float
 
 from .. import _checks as checks
 
 FRAMES = {"galactic": "G", "equatorial": "C", "ecliptic": "E"}
 """Frames, and HEALPix's letters for them."""
+
+Angles = Float[np.ndarray, " n"] | Float[Array, " n"]
+"""Radians: NumPy's, or JAX's where they are traced."""
 
 
 @functools.lru_cache
@@ -28,15 +34,15 @@ def rotation(source: str, target: str) -> Float[np.ndarray, "3 3"]:
     return np.eye(3) if source == target else _matrix(source, target)
 
 
-def basis(
-    lon: Float[np.ndarray, " n"], lat: Float[np.ndarray, " n"]
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def basis(lon: Angles, lat: Angles) -> tuple[Any, Any, Any]:
     """Unit vectors outwards, to the east and to the north, (3, n), at angles in radians."""
-    sl, cl, sb, cb = np.sin(lon), np.cos(lon), np.sin(lat), np.cos(lat)
+    traced = isinstance(lon, jax.Array) or isinstance(lat, jax.Array)
+    xp: Any = jnp if traced else np
+    sl, cl, sb, cb = xp.sin(lon), xp.cos(lon), xp.sin(lat), xp.cos(lat)
     return (
-        np.stack([cb * cl, cb * sl, sb]),
-        np.stack([-sl, cl, np.zeros_like(sl)]),
-        np.stack([-sb * cl, -sb * sl, cb]),
+        xp.stack([cb * cl, cb * sl, sb]),
+        xp.stack([-sl, cl, xp.zeros_like(sl)]),
+        xp.stack([-sb * cl, -sb * sl, cb]),
     )
 
 

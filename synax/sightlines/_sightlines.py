@@ -15,7 +15,7 @@ from .._numerics._mesh import as_mesh
 from .._parameters import as_parameter, without_unit
 from .._shown import number
 from ..fields._domain import AbstractDomain, Box
-from ._frames import FRAMES, basis, rotation
+from ._frames import FRAMES, Angles, basis, rotation
 from ._rings import ring_centres
 from ._tables import as_table, positions, role
 
@@ -222,7 +222,7 @@ class Sightlines(eqx.Module):
         if pixels is not None and mask is not None:
             raise ValueError("give pixels or mask, not both")
         if mask is not None:
-            pixels = _pixels_of_mask(np.asarray(mask), nside)
+            pixels = _pixels_of_mask(np.asarray(checks.concrete("mask", mask)), nside)
         if pixels is not None:
             pixels = _pixel_numbers(pixels, nside)
         else:
@@ -261,8 +261,9 @@ class Sightlines(eqx.Module):
 
         **Arguments:**
 
-        - `l`, `b`: Galactic longitude and latitude in degrees (n_rays,), or astropy Quantities;
-          or `l` alone as a `SkyCoord` of any frame, whose distances count if it has any.
+        - `l`, `b`: Galactic longitude and latitude in degrees (n_rays,), or astropy Quantities,
+          or values that JAX traces; or `l` alone as a `SkyCoord` of any frame, whose distances
+          count if it has any.
         - `distance`: kpc (or Quantity), a number or (n_rays,); None: to the domain's wall.
         - `frame`: 'galactic', 'equatorial' (ICRS) or 'ecliptic': what `l` and `b` are (right
           ascension and declination, for instance), and whose north polarisation refers to.
@@ -281,7 +282,8 @@ class Sightlines(eqx.Module):
         l, b = (_degrees(name, a) for name, a in (("l", l), ("b", b)))
         if l.shape != b.shape or l.ndim != 1:
             raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
-        if not (np.all(np.isfinite(l)) and np.all(np.abs(b) <= 90.0)):
+        finite = checks.holds(l, np.isfinite)
+        if not (finite and checks.holds(b, lambda x: np.abs(x) <= 90.0)):
             raise ValueError("l and b must be finite degrees, with -90 <= b <= 90")
         if distance is not None:
             distance = as_parameter(distance, "kpc", "distance")
@@ -291,9 +293,10 @@ class Sightlines(eqx.Module):
                     f"shape {distance.shape}"
                 )
             distance = jnp.broadcast_to(distance, l.shape)
+        degree = np.pi / 180.0
         return _from_angles(
-            np.radians(l),
-            np.radians(b),
+            degree * l,
+            degree * b,
             observer,
             domain,
             minimum_distance,
@@ -469,7 +472,7 @@ def _pixels_of_mask(mask: np.ndarray, nside: int) -> np.ndarray:
 
 def _pixel_numbers(pixels: Any, nside: int) -> np.ndarray:
     last = 12 * nside**2 - 1
-    pixels = np.asarray(pixels)
+    pixels = np.asarray(checks.concrete("pixels", pixels))
     if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
         raise ValueError("pixels must be a non-empty one-dimensional array of integers")
     if pixels.min() < 0 or pixels.max() > last:
@@ -480,8 +483,11 @@ def _pixel_numbers(pixels: Any, nside: int) -> np.ndarray:
     return pixels
 
 
-def _degrees(name: str, value: Any) -> np.ndarray:
-    found = np.atleast_1d(np.asarray(as_parameter(value, "deg", name), dtype=float))
+def _degrees(name: str, value: Any) -> np.ndarray | Array:
+    found = as_parameter(value, "deg", name)
+    if checks.is_traced(found):
+        return jnp.atleast_1d(found)
+    found = np.atleast_1d(np.asarray(found, dtype=float))
     if found.size == 0:
         raise ValueError(f"{name} must have at least one value, got none")
     return found
@@ -489,7 +495,7 @@ def _degrees(name: str, value: Any) -> np.ndarray:
 
 def _numbers(name: str, value: Any, shape: tuple[int, ...], unit: str) -> np.ndarray:
     """Finite numbers of a shape in a unit, in NumPy's precision."""
-    as_parameter(value, unit, name)  # refuses what is no number
+    as_parameter(checks.concrete(name, value), unit, name)  # refuses what is no number
     found = np.asarray(without_unit(value, unit, name), dtype=float)
     return checks.finite(name, checks.shaped(name, found, shape, unit), unit)
 
@@ -537,8 +543,8 @@ def _inside(
 
 
 def _from_angles(
-    lon: Float[np.ndarray, " n_rays"],
-    lat: Float[np.ndarray, " n_rays"],
+    lon: Angles,
+    lat: Angles,
     observer: Any,
     domain: Any,
     minimum_distance: Any,
@@ -548,7 +554,7 @@ def _from_angles(
 
 
 def _from_vectors(
-    vectors: tuple[np.ndarray, ...],
+    vectors: tuple[Any, ...],
     observer: Any,
     domain: Any,
     minimum_distance: Any,

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Int
 
+from .. import _checks as checks
 from ..fields._surfaces import AbstractSurface
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
@@ -25,6 +26,9 @@ from ._synchrotron import Synchrotron
 
 _LOOKED_AT = 4096
 """Rays among which those that cross the most surfaces are sought."""
+
+RELIABLE = 0.05
+"""An estimate above this says that the steps are too few, and not by how much."""
 
 
 class ErrorEstimate(NamedTuple):
@@ -42,6 +46,15 @@ class ErrorEstimate(NamedTuple):
     worst: Stokes | Array
     steps: int
     n_rays: int
+
+    @property
+    def reliable(self) -> bool:
+        """Whether every `rms` is below 5 %; a larger one is a lower bound of the true error."""
+        return _largest(self) <= RELIABLE
+
+
+def _largest(estimate: ErrorEstimate) -> float:
+    return max(float(jnp.max(x)) for x in jax.tree.leaves(estimate.rms))
 
 
 class _Sample(NamedTuple):
@@ -156,7 +169,8 @@ def estimate_error(
     **Returns** an `ErrorEstimate`.
 
     **Raises** `ValueError` for fewer than two steps, `TypeError` for a frequency that is missing
-    or not asked for.
+    or not asked for. **Warns** (`synax.SynaxWarning`) of an estimate above 5 %, which is not
+    reliable: steps so coarse miss what finer ones would meet, and the true error may be larger.
     """
     _check(sky, frequency)
     few = _subset(sky, rays, n_rays, seed)
@@ -166,11 +180,16 @@ def estimate_error(
         raise ValueError(f"estimate_error needs at least 2 steps to halve, got {n}")
     coarse = _seen(_with_steps(sky, n // 2), few.rays, frequency)
     latest = _change(sky, few, frequency, coarse)[0]
-    if n < 4:
-        return latest
-    # one difference may be small by chance: the one before it counts too
-    coarser = _seen(_with_steps(sky, n // 4), few.rays, frequency)
-    return _worse(latest, _compare(coarser, coarse, n // 2, few.n_random))
+    if n >= 4:  # one difference may be small by chance: the one before it counts too
+        coarser = _seen(_with_steps(sky, n // 4), few.rays, frequency)
+        latest = _worse(latest, _compare(coarser, coarse, n // 2, few.n_random))
+    if not any(map(checks.is_traced, jax.tree.leaves(latest.rms))) and not latest.reliable:
+        checks.warn(
+            f"the estimated error, {100 * _largest(latest):.0f} % with {n} steps, is above "
+            f"{100 * RELIABLE:.0f} %: it says that the steps are too few, and the true error may "
+            "be larger; synax.with_tolerance chooses their number"
+        )
+    return latest
 
 
 def with_tolerance(
@@ -211,7 +230,7 @@ def with_tolerance(
         n *= 2
         latest, fine = _change(_with_steps(sky, n), few, frequency, coarse)
         estimate = latest if before is None else _worse(latest, before)
-        reached = max(float(jnp.max(x)) for x in jax.tree.leaves(estimate.rms))
+        reached = _largest(estimate)
         if before is not None and reached <= tolerance:
             return _with_steps(sky, n), estimate
         if 2 * n > max_steps:
