@@ -100,6 +100,18 @@ def instance(name: str, value: Any, kind: type | tuple[type, ...], wanted: str) 
     return value
 
 
+def random_key(name: str, value: Any) -> Any:
+    """`value`, if it is a key of JAX's random numbers, of either kind."""
+    kind = getattr(value, "dtype", None)
+    made = isinstance(value, jax.Array | jax.core.Tracer | jax.ShapeDtypeStruct)
+    if made and (jnp.issubdtype(kind, jax.dtypes.prng_key) or kind == jnp.uint32):
+        return value
+    raise TypeError(
+        f"{name} must be a random key such as jax.random.key(0), got {type(value).__name__} "
+        f"{shown(value)}"
+    )
+
+
 def finite(name: str, value: Any, unit: str = "") -> Any:
     """`value`, if all its numbers are finite."""
     if not holds(value, lambda x: abs(x) < np.inf):
@@ -198,6 +210,19 @@ def memory_limit() -> float:
         except (OSError, ValueError):
             continue
     return min(limits, default=float("inf"))
+
+
+def bounded(name: str, value: Any, bounds: dict[str, Any], unit: str = "") -> Any:
+    """`value`, if all its numbers are finite and within `above`, `minimum` and `maximum`."""
+    above_, minimum, maximum = (bounds.get(k) for k in ("above", "minimum", "maximum"))
+    finite(name, value, unit)
+    if above_ is not None:
+        above(name, value, above_, unit)
+    if minimum is not None:
+        at_least(name, value, minimum, unit)
+    if maximum is not None and not holds(value, lambda x: x <= maximum):
+        raise ValueError(f"{name} must be at most {maximum:g}{_in(unit)}, got {shown(value)}")
+    return value
 
 
 def _in(unit: str) -> str:

@@ -176,22 +176,16 @@ def parameter(
     - `above`, `minimum`, `maximum`: what the numbers must exceed, or may just be; they must
       always be finite.
 
-    The constructor raises `ValueError` naming the parameter for a value outside these bounds.
+    The constructor raises `ValueError` naming the parameter for a value outside these bounds, or
+    of another shape than its annotation says.
     """
 
     def convert(value: Any) -> Any:
         name = declared.name or "value"
         value = as_parameter(value, unit, name)
         if eqx.is_array(value) and not checks.is_traced(value):
-            checks.finite(name, value, unit)
-            if above is not None:
-                checks.above(name, value, above, unit)
-            if minimum is not None:
-                checks.at_least(name, value, minimum, unit)
-            if maximum is not None and not holds(value, lambda x: x <= maximum):
-                raise ValueError(
-                    f"{name} must be at most {maximum:g}{_in(unit)}, got {checks.shown(value)}"
-                )
+            checks.bounded(name, value, bounds, unit)
+            _check_shape(name, value, declared.type, unit)
         return value
 
     bounds = {"above": above, "minimum": minimum, "maximum": maximum}
@@ -203,6 +197,18 @@ def parameter(
         kwargs["default"] = default
     declared = eqx.field(**kwargs)  # its name is known once the class is made
     return declared
+
+
+def _check_shape(name: str, value: Any, declared: Any, unit: str) -> None:
+    """Raise `ValueError` if an array has not the shape of its annotation, `Float[Array, "3 n"]`."""
+    dims = getattr(declared, "dim_str", None)
+    if dims is None or isinstance(value, declared):
+        return
+    words = dims.split()
+    wanted = (
+        f"have shape ({', '.join(words)}{',' * (len(words) == 1)})" if words else "be one number"
+    )
+    raise ValueError(f"{name} must {wanted}{_in(unit)}, got {checks.shown(value)}")
 
 
 def _getter(path: str) -> Callable[[Any], Any]:
@@ -270,16 +276,20 @@ def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
       astropy Quantities, which are converted to the parameter's unit.
 
     **Raises** `ValueError` for an unknown path (naming those that exist), another shape, a unit
-    that does not convert or a number that is not finite; `TypeError` for what is no number.
+    that does not convert or a number that is not finite or outside the parameter's bounds;
+    `TypeError` for what is no number.
     """
     found = {}
     for path, value in values.items():
         get_path(tree, path)  # an unknown path is told first
         parent = get_path(tree, path.rpartition(".")[0]) if "." in path else tree
         described = getattr(parent, "__dataclass_fields__", {}).get(path.rpartition(".")[2])
-        unit = described.metadata.get("unit", "") if described is not None else ""
+        facts = described.metadata if described is not None else {}
+        unit, bounds = facts.get("unit", ""), facts.get("bounds", {})
         value = as_parameter(value, unit, f"parameter '{path}'")
-        found[path] = checks.finite(f"parameter '{path}'", value) if eqx.is_array(value) else value
+        if eqx.is_array(value):
+            checks.bounded(f"parameter '{path}'", value, bounds, unit)
+        found[path] = value
     return set_paths(tree, found)
 
 

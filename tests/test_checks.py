@@ -7,11 +7,14 @@ import astropy.units as u
 import jax
 import jax.numpy as jnp
 import numpy as np
+import numpyro.distributions as dist
 import pytest
 from astropy.table import Column
+from hypothesis import given, settings, strategies as st
 
 import synax
-from synax._checks import memory_limit
+from synax._checks import memory_limit, random_key
+from synax.inference._priors import as_prior
 from synax.random_fields import Matern
 from synax.simulators._checked import check_call, check_simulator
 
@@ -41,6 +44,10 @@ def on_grid(shape):
             ValueError,
             "b0 has 1 missing",
         ),
+        (lambda: synax.magnetic.Uniform((1.0, 2.0)), ValueError, r"vector must have shape \(3,\)"),
+        (lambda: synax.magnetic.WMAP(b0=[1.0, 2.0]), ValueError, "b0 must be one number in uG"),
+        (lambda: B.rotated((1.0, 2.0)), ValueError, r"rotation_vector must have shape \(3,\)"),
+        (lambda: B.shifted(1.0), ValueError, r"offset must have shape \(3,\)"),
         (lambda: synax.cosmic_rays.WMAP(spectral_index=1 / 3), ValueError, "spectral_index must"),
         (lambda: synax.cosmic_rays.Uniform(1.0, spectral_index=-2), ValueError, "spectral_index"),
         (lambda: synax.cosmic_rays.Analytic(alpha=0.2), ValueError, "alpha must be greater than"),
@@ -68,6 +75,12 @@ def on_grid(shape):
         (lambda: parallel((2, 2), (9, 9), distance=0), ValueError, "more than 5"),
         (lambda: parallel((2, 2), (9, 9), inclination=NAN), ValueError, "inclination must be fin"),
         (lambda: parallel((2.5, 2), (9, 9)), ValueError, "shape must be"),
+        (lambda: FEW.take([5]), ValueError, r"numbers must lie in 0..1, got 5 to 5"),
+        (lambda: FEW.take([-1]), ValueError, "numbers must lie in 0..1"),
+        (lambda: FEW.take([0.0]), ValueError, "numbers must be integers, got float64"),
+        (lambda: FEW.take([True, False]), ValueError, "numbers must be integers, got bool"),
+        (lambda: FEW.take([]), ValueError, "numbers must be"),
+        (lambda: FEW.sharded("gpu"), TypeError, "devices must be a list of JAX devices.*'gpu'"),
         (lambda: synax.GradedSteps(4, scale=0.0), ValueError, "scale must be positive"),
         (lambda: synax.GradedSteps(4, scale=NAN), ValueError, "scale must be finite"),
         (lambda: synax.GradedSteps(4, scale=1 * u.uG), ValueError, "scale must be in kpc"),
@@ -98,6 +111,9 @@ def on_grid(shape):
             r"magnetic.field must be in uG.*'G'.*to_unit\('uG'\)",
         ),
         (lambda: synax.Synchrotron(B, NE, CR, steps=2.0), ValueError, "steps: n must be"),
+        (lambda: synax.Synchrotron(B, NE, CR, precision="half"), ValueError, "precision must be"),
+        (lambda: synax.Synchrotron(B, NE, CR, precision=int), ValueError, "precision must be"),
+        (lambda: synax.Synchrotron(B, NE, CR, background=-1.0), ValueError, "temperature must be"),
         (lambda: synax.EmissionMeasure(NE, filling_factor=0.0), ValueError, "filling_factor must"),
         (
             lambda: check_call(synax.Synchrotron(B, NE, CR), 5),
@@ -184,6 +200,12 @@ def test_what_is_converted():
 def test_doubtful_geometry_is_warned_of_with_numbers():
     with pytest.warns(synax.SynaxWarning, match=r"observer \(0, 0, 30\) kpc .* 4 of 48"):
         healpix(2, observer=(0, 0, 30))
+    with pytest.warns(synax.SynaxWarning, match="12 of 12 sightlines end before they start at min"):
+        healpix(1, minimum_distance=1e6)
+    with pytest.warns(synax.SynaxWarning, match="1 of 2 sightlines end before they start"):
+        synax.Sightlines.from_lonlat([10.0, 9.0], [0.0, 0.0], [1.0, 3.0], minimum_distance=2.0)
+    with pytest.warns(synax.SynaxWarning, match="spans 229 degrees at a distance of 10 kpc"):
+        synax.instruments.View(parallel((2, 2), (40.0, 9.0)), 10.0)
     with pytest.warns(synax.SynaxWarning, match="no sightline meets the domain"):
         parallel((1, 1), (1, 1), center=(0, 500, 0))
     cube = synax.GridField(np.ones((2, 2, 2)), synax.Box((10.0, 10.0, 10.0)))
@@ -208,14 +230,18 @@ def test_data_masks_and_noise_are_checked():
     make = lambda **given: synax.GaussianLikelihood(
         FEW, 2.4, **{"data": data, "sigma": 1.0} | given
     )
-    for given, words in (
+    for bad, words in (
         ({"mask": np.zeros((2, 2), bool)}, "mask must be True somewhere"),
         ({"gain": NAN}, "gain must be finite"),
         ({"excess": NAN}, "excess must be finite"),
+        ({"sigma": 1e-300}, "sigma must have a square that is neither 0 nor infinite in float64"),
+        ({"sigma": 1e300}, "sigma must have a square that is neither 0 nor infinite in float64"),
         ({"data": data + 1j}, "data is complex: give real numbers"),
     ):
         with pytest.raises((ValueError, TypeError), match=words):
-            make(**given)
+            make(**bad)
+    with pytest.raises(TypeError, match=r"rays must be synax\.Sightlines, got list"):
+        synax.GaussianLikelihood([FEW], 2.4, data, 1.0)
     with pytest.raises(ValueError, match="dof must be positive"):
         synax.StudentTLikelihood(FEW, 2.4, data, 1.0, dof=0.0)
 
@@ -232,3 +258,54 @@ def test_data_masks_and_noise_are_checked():
 def test_densities_and_scales_are_not_negative(make, words):
     with pytest.raises(ValueError, match=words):
         make()
+
+
+WITH_BOUNDS = [
+    (model, name, bound)
+    for model in (NE, CR, synax.electrons.TwoDisc(), synax.magnetic.PT11(), synax.Sphere(4.0))
+    for name, field in model.__dataclass_fields__.items()
+    for bound in field.metadata.get("bounds", {}).items()
+    if bound[1] is not None
+]
+
+
+@given(st.sampled_from(WITH_BOUNDS), st.floats(1e-9, 1e9))
+@settings(deadline=None, max_examples=60)
+def test_no_number_leaves_its_bounds_by_replace(one, beyond):
+    model, name, (kind, limit) = one
+    value = limit + beyond if kind == "maximum" else limit - beyond
+    with pytest.raises(ValueError, match=f"^parameter '{name}' must be"):
+        synax.replace(model, {name: value})
+    if kind == "above":
+        with pytest.raises(ValueError, match=f"^parameter '{name}' must be"):
+            synax.replace(model, {name: limit})
+
+
+NOT_POSITIVE = st.sampled_from([0.0, -1.0, NAN, -1e-300])
+NO_PRIORS = st.one_of(
+    st.tuples(st.just(dist.Uniform), st.floats(-9, 9), st.sampled_from([NAN, -9.0, -1e9])),
+    st.tuples(st.sampled_from([dist.Normal, dist.LogNormal]), st.just(1.0), NOT_POSITIVE),
+    st.tuples(st.sampled_from([dist.Normal, dist.LogNormal]), st.just(NAN), st.just(1.0)),
+    st.tuples(st.sampled_from([dist.Gamma, dist.Beta]), NOT_POSITIVE, st.just(1.0)),
+    st.tuples(st.just(dist.LogUniform), st.just(2.0), st.sampled_from([NAN, 2.0, 1.0])),
+)
+
+
+@given(NO_PRIORS)
+@settings(deadline=None, max_examples=60)
+def test_numbers_that_make_no_prior(one):
+    make, *numbers = one
+    with pytest.raises(ValueError, match=r"^the prior of b0 is no distr|got invalid"):
+        as_prior(make(*numbers, validate_args=False), (), "b0")
+
+
+@pytest.mark.parametrize("key", [0, "0", None, 1.5, np.arange(2)])
+def test_random_keys(key):
+    for use in (
+        lambda: synax.sample(None, key),
+        lambda: synax.magnetic.GaussianRandom(key, BOX, (4, 4, 4)),
+        lambda: synax.electrons.GaussianRandom(key, BOX, (4, 4, 4)),
+    ):
+        with pytest.raises(TypeError, match=r"^key must be a random key"):
+            use()
+    assert random_key("key", jax.random.PRNGKey(0)).shape == (2,)

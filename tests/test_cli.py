@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -15,11 +16,14 @@ import pytest
 import typer
 from astropy.io import fits
 from astropy.table import Table
+from hypothesis import given, settings, strategies as st
+from rich.text import Text
 from typer.testing import CliRunner
 
 import synax
 from synax import _catalogue
-from synax.cli import _schema, app
+from synax.cli import _schema, app, main
+from synax.cli._app import _empty
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
 
@@ -252,6 +256,9 @@ def test_bad_configuration_files(tmp_path):
     (tmp_path / "c.toml").write_text('[integration]\nspacing = "uniform"\nscale = 2.0\n')
     assert "only with integration.spacing" in refused("simulate", tmp_path / "c.toml")
     (tmp_path / "broken.py").write_text("raise RuntimeError('boom')\n")
+    leaving = tmp_path / "leaving.py"
+    leaving.write_text("import sys\n\nsys.exit(0)\n")  # a script that ends itself ends no program
+    assert "failed: 0" in refused("simulate", "--set", f"magnetic.class={leaving}:Ring")
     broken = f"magnetic.class={tmp_path / 'broken.py'}:Ring"
     assert "boom" in refused("simulate", "--set", broken, "-o", tmp_path / "out")
     (tmp_path / "scalar.py").write_text(
@@ -449,11 +456,36 @@ def test_every_verb_has_examples_that_can_be_parsed_and_its_modes(verb):
     text = call(verb, "--help").stdout
     assert f"synax {verb}" in text and "Example" in text
     assert "--json" in text and "--quiet" in text
+    for part in (VERBS[verb], *VERBS[verb].params):  # "[view]" would be taken as markup, and eaten
+        written = re.sub(r"\[/?(bold|dim|green|)\]", "", getattr(part, "help", None) or "")
+        assert Text.from_markup(written).plain == written, (verb, part.name)
     mine = [line for line in examples(verb) if line.split()[1] == verb]
     assert mine
     for line in mine:
         arguments = [a for a in shlex.split(line.partition(">")[0])[2:]]
         VERBS[verb].make_context(verb, arguments)  # raises for unknown options
+
+
+@given(
+    st.sampled_from(sorted(VERBS)),
+    st.lists(st.sampled_from(["a", "-q", "--set", "x=", "3"]), max_size=3),
+    st.sampled_from(["", " ", "--output=", "-o= "]),
+)
+@settings(deadline=None, max_examples=40)
+def test_an_argument_without_text_is_refused(verb, before, empty):
+    """`--output "$UNSET"` is not the folder one stands in."""
+    refusal = _empty([verb, *before, empty, "more"])
+    assert refusal is not None and "is empty: give a value" in refusal
+    assert _empty([verb, *before, "more"]) is None
+
+
+def test_empty_arguments_end_the_program(monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["synax", "simulate", "-o", ""])
+    ends = []
+    monkeypatch.setattr("synax.cli._app.leave", ends.append)
+    main()
+    said = capsys.readouterr().err
+    assert ends == [2] and said.startswith("error: the argument after '-o' is empty: give")
 
 
 @pytest.mark.slow

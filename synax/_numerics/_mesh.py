@@ -18,8 +18,13 @@ its third from last (x of a grid)."""
 def as_mesh(devices: Any = None) -> Mesh:
     """A mesh with one axis, of a list of devices (default: all there are, on every host)."""
     if not isinstance(devices, Mesh):
-        chosen = np.asarray(jax.devices() if devices is None else devices)
-        devices = Mesh(chosen.reshape(-1), ("rays",))
+        chosen = np.asarray(jax.devices() if devices is None else devices).reshape(-1)
+        if chosen.size == 0 or not all(isinstance(d, jax.Device) for d in chosen):
+            raise TypeError(
+                "devices must be a list of JAX devices, such as jax.devices(), or a "
+                f"jax.sharding.Mesh; got {devices!r}"
+            )
+        devices = Mesh(chosen, ("rays",))
     if len(devices.axis_names) != 1:
         raise ValueError(f"devices must be a mesh with one axis, got axes {devices.axis_names}")
     return devices

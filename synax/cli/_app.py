@@ -1,5 +1,6 @@
 """The application: one file a verb, put together here."""
 
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from . import (
     _simulate,
     _sources,
 )
-from ._console import FAILED, say_interrupted
+from ._console import BAD_INPUT, FAILED, complain, say_interrupted
 from ._programs import kept_programs
 from ._signals import leave, watched
 
@@ -81,6 +82,17 @@ def _root(
         context.obj.enter_context(kept_programs())
 
 
+def _empty(arguments: list[str]) -> str | None:
+    """The refusal of an argument without text: `--output "$UNSET"` would write where one stands."""
+    for before, word in zip(["synax", *arguments], arguments, strict=False):
+        option, equals, value = word.partition("=")
+        if not word.strip():
+            return f"the argument after '{before}' is empty: give a value, or leave it out"
+        if equals and option.startswith("-") and not value.strip():
+            return f"{option} is empty: give a value, or leave it out"
+    return None
+
+
 def _swallowed(end: SystemExit) -> BaseException | None:
     """What typer made a silent exit of: an interrupt that came before a verb had begun."""
     exit_ = end.__context__
@@ -92,6 +104,10 @@ def main() -> None:
     code: int = FAILED
     with watched():
         try:
+            refusal = _empty(sys.argv[1:])
+            if refusal is not None:
+                complain(refusal)
+                raise SystemExit(BAD_INPUT)
             use_cores()
             with ExitStack() as until_the_end:
                 app(obj=until_the_end)

@@ -96,7 +96,7 @@ def _user_class(name: str, part: dict[str, Any]) -> tuple[type, Any]:
     sys.modules[spec.name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise BadInput(f"{name}.class: running '{path}' failed: {_line(error)}") from None
     fields = [
         key

@@ -49,20 +49,20 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
                 warnings.simplefilter("once", SynaxWarning)
                 verb(*args, **kwargs)
         except BadInput as error:
-            _complain(str(error))
+            complain(str(error))
             raise typer.Exit(BAD_INPUT) from None
         except (typer.Exit, typer.Abort):
             raise
         except KeyboardInterrupt as signal:
             raise typer.Exit(say_interrupted(signal)) from None
         except CannotWrite as error:
-            _complain(str(error))
+            complain(str(error))
             raise typer.Exit(FAILED) from None
         except Exception as error:
             if os.environ.get("SYNAX_TRACEBACK"):
                 raise
             text = " ".join(str(error).split()) or "no message"
-            _complain(f"{type(error).__name__}: {text} (SYNAX_TRACEBACK=1 shows where)")
+            complain(f"{type(error).__name__}: {text} (SYNAX_TRACEBACK=1 shows where)")
             raise typer.Exit(FAILED) from None
 
     return run
@@ -74,7 +74,8 @@ def say_interrupted(signal: BaseException) -> int:
     return getattr(signal, "code", INTERRUPTED)
 
 
-def _complain(message: str) -> None:
+def complain(message: str) -> None:
+    """One sentence on standard error, marked as an error."""
     from rich.text import Text
 
     stderr().print(Text.assemble(("error:", "bold red"), " ", one_line(message)), soft_wrap=True)

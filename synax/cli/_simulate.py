@@ -89,7 +89,7 @@ def simulate(
 
     Writes FITS maps (read by healpy without options), sky.png and record.json (versions,
     configuration, timings, numerical error) into the output folder. Faraday spectra, RM
-    synthesis of many channels, and images of a galaxy from outside: [faraday] and [view].
+    synthesis of many channels, and images of a galaxy from outside: tables `faraday` and `view`.
     """
     if _config.printed("simulate", print_config, print_schema):
         return

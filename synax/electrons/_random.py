@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._parameters import ModelInfo, Scalar, as_parameter, parameter
@@ -58,7 +58,7 @@ class GaussianRandom(AbstractScalarField):
 
     def __init__(
         self,
-        key: PRNGKeyArray | Array,
+        key: Any,
         box: Box,
         shape: Any = (128, 128, 64),
         *,
@@ -74,7 +74,9 @@ class GaussianRandom(AbstractScalarField):
             raise TypeError(f"GaussianRandom: box must be a synax.Box, got {type(box).__name__}")
         if profile is not None:
             check_rank(profile, "scalar", "profile")
-        self.latent = jax.random.normal(key, tuple(shape), dtype=jnp.result_type(float))
+        self.latent = jax.random.normal(
+            checks.random_key("key", key), tuple(shape), dtype=jnp.result_type(float)
+        )
         self.box = box
         self.amplitude = as_parameter(amplitude, "" if log_normal else "cm-3", "amplitude")
         self.slope = as_parameter(slope, "", "slope")

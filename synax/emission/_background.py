@@ -36,7 +36,9 @@ class Backgrounds(AbstractBackground):
 class Constant(AbstractBackground):
     """The same brightness temperature at all frequencies, for all rays or one for each."""
 
-    temperature: Float[Array, "*n_rays"] = parameter(..., "K", "brightness temperature")
+    temperature: Float[Array, "*n_rays"] = parameter(
+        ..., "K", "brightness temperature", minimum=0.0
+    )
 
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
         return jnp.ones_like(frequency)[:, None] * jnp.atleast_1d(self.temperature)
@@ -48,7 +50,9 @@ class PowerLawBackground(AbstractBackground):
     **Reference:** Gervasi et al. 2008, ApJ 682, 223: 0.88 K at 0.61 GHz, index 2.707.
     """
 
-    temperature: Float[Array, "*n_rays"] = parameter(0.88, "K", "brightness temperature at nu_0")
+    temperature: Float[Array, "*n_rays"] = parameter(
+        0.88, "K", "brightness temperature at nu_0", minimum=0.0
+    )
     index: Float[Array, ""] = parameter(2.707, "", "temperature spectral index beta")
     reference: Float[Array, ""] = parameter(0.61, "GHz", "nu_0", above=0.0)
 

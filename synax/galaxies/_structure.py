@@ -6,7 +6,7 @@ from typing import Any
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._numerics._math import safe_sqrt
@@ -51,7 +51,7 @@ class RealisedField(AbstractVectorField):
 
 
 def realisation(
-    galaxy: Synchrotron, key: PRNGKeyArray | Array, *, nodes: int = 96, periods: float = 8.0
+    galaxy: Synchrotron, key: Any, *, nodes: int = 96, periods: float = 8.0
 ) -> Synchrotron:
     """One sky of a Galaxy, with structure, in place of the mean over its turbulence.
 
@@ -94,7 +94,10 @@ def realisation(
     outer = float(length) / integral_scale(nodes, float(periods))
     half = 0.5 * float(periods) * outer * (nodes - 1) / nodes
     box, shape = Box((half, half, half)), (nodes,) * 3
-    grids = [GaussianRandom(k, box, shape, outer_scale=outer).grid() for k in jax.random.split(key)]
+    grids = [
+        GaussianRandom(k, box, shape, outer_scale=outer).grid()
+        for k in jax.random.split(checks.random_key("key", key))
+    ]
     one = math.sqrt(3.0) * grids[1].values[0]  # a component of a solenoidal field
     striated = GridField(one, box, unit="")
     patterns = [_everywhere(grid) for grid in (grids[0], striated)]

@@ -7,8 +7,9 @@ from typing import Any
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, ArrayLike, Float, PRNGKeyArray
+from jaxtyping import Array, ArrayLike, Float
 
+from .._checks import random_key
 from .._parameters import get_path, set_paths
 from ._likelihood import AbstractLikelihood
 from ._priors import AbstractPrior
@@ -194,12 +195,13 @@ class LatentDensity(eqx.Module):
 
     # simulation
 
-    def sample_prior(self, key: PRNGKeyArray) -> Arrays:
+    def sample_prior(self, key: Any) -> Arrays:
         """Parameter values drawn from the prior."""
         return self.constrain(self.sample_prior_latent(key))
 
-    def sample_prior_latent(self, key: PRNGKeyArray) -> Latent:
+    def sample_prior_latent(self, key: Any) -> Latent:
         """A latent vector drawn from the prior."""
+        random_key("key", key)
         keys, dtype = jax.random.split(key, len(self.blocks)), self.dtype
         parts = [b.prior.sample(k, dtype) for b, k in zip(self.blocks, keys, strict=True)]
         return jnp.concatenate(parts)
@@ -219,8 +221,9 @@ class LatentDensity(eqx.Module):
         model, likelihood = self.placed(params)
         return likelihood.residuals(model)
 
-    def mock(self, key: PRNGKeyArray, params: Params) -> Any:
+    def mock(self, key: Any, params: Params) -> Any:
         """Data drawn from the model with these parameters, noise included."""
+        random_key("key", key)
         model, likelihood = self.placed(params)
         return likelihood.mock(key, model)
 

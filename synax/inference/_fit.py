@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import numpy as np
-from jaxtyping import PRNGKeyArray
 
 from .. import _shown
+from .._checks import random_key
 from .._progress import progress_bar
 from ._box import boxed
 from ._density import LatentDensity, Params
@@ -164,7 +164,7 @@ def fit(
     callback: Callable[[FitStep], Any] | None = None,
     checkpoint: Any = None,
     restarts: int | None = None,
-    key: PRNGKeyArray | None = None,
+    key: Any = None,
     check: bool = True,
     progress: bool | None = None,
 ) -> Fit:
@@ -296,12 +296,12 @@ def _searched(
     kernel: AbstractKernel,
     x: Any,
     searches: int,
-    key: PRNGKeyArray | None,
+    key: Any,
     steps: int,
 ) -> tuple[Any, Maxima | None]:
     """Where the fit should start, and all maxima where there are few enough parameters."""
     posterior = objective.posterior
-    key = jax.random.key(0) if key is None else key
+    key = jax.random.key(0) if key is None else random_key("key", key)
     if posterior.size <= MOST_PARAMETERS:
         found = search(posterior, x, restarts=searches, key=key)
         return off_bounds(posterior, boxed(posterior), found.modes[0].latent), found

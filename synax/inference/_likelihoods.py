@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import holds, shown
+from .._checks import holds, instance, shown
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ._data import Read
@@ -17,7 +17,7 @@ from ._observables import AbstractObservable, DispersionMeasures, RotationMeasur
 
 
 def GaussianLikelihood(
-    rays: Sightlines,
+    rays: Any,
     frequency: Any,
     data: Any,
     sigma: Any = None,
@@ -47,7 +47,7 @@ def GaussianLikelihood(
 
     **Raises** `ValueError` or `TypeError` naming the argument that does not fit.
     """
-    observable = SkyMaps(rays, frequency, tuple(stokes))
+    observable = SkyMaps(_sightlines(rays), frequency, tuple(stokes))
     if (sigma is None) == (covariance is None):
         raise ValueError("give sigma or covariance, one of the two")
     if isinstance(covariance, AbstractNoise):
@@ -61,7 +61,7 @@ def GaussianLikelihood(
 
 
 def StudentTLikelihood(
-    rays: Sightlines,
+    rays: Any,
     frequency: Any,
     data: Any,
     scale: Any,
@@ -81,14 +81,14 @@ def StudentTLikelihood(
     - `dof`: degrees of freedom; likewise 'likelihood.noise.dof'.
     - the others: those of `GaussianLikelihood`.
     """
-    observable = SkyMaps(rays, frequency, tuple(stokes))
+    observable = SkyMaps(_sightlines(rays), frequency, tuple(stokes))
     scale, mask = _spread("scale", scale, observable, mask)
     noise = StudentTNoise(scale, dof)
     return Likelihood(observable, data, noise, mask=mask, gain=gain, offset=offset)
 
 
 def RotationMeasureLikelihood(
-    rays: Sightlines,
+    rays: Any,
     data: Any,
     sigma: Any,
     *,
@@ -112,13 +112,13 @@ def RotationMeasureLikelihood(
       these rays).
     - `mask`, `gain`, `offset`: as in `Likelihood`.
     """
-    observable = RotationMeasures(rays, magnetic, electrons)
+    observable = RotationMeasures(_sightlines(rays), magnetic, electrons)
     noise, mask = _catalogue_noise(observable, sigma, excess, dof, mask)
     return Likelihood(observable, data, noise, mask=mask, gain=gain, offset=offset)
 
 
 def DispersionMeasureLikelihood(
-    rays: Sightlines,
+    rays: Any,
     data: Any,
     sigma: Any,
     *,
@@ -135,9 +135,13 @@ def DispersionMeasureLikelihood(
 
     - those of `RotationMeasureLikelihood`, without `magnetic`.
     """
-    observable = DispersionMeasures(rays, electrons)
+    observable = DispersionMeasures(_sightlines(rays), electrons)
     noise, mask = _catalogue_noise(observable, sigma, excess, dof, mask)
     return Likelihood(observable, data, noise, mask=mask, gain=gain, offset=offset)
+
+
+def _sightlines(rays: Any) -> Sightlines:
+    return instance("rays", rays, Sightlines, "synax.Sightlines")
 
 
 def _catalogue_noise(

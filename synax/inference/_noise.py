@@ -57,12 +57,17 @@ def check_broadcast(name: str, value: Any, shape: tuple[int, ...]) -> None:
 
 
 def _check_positive(name: str, value: Any, shape: tuple[int, ...], mask: np.ndarray | None) -> None:
-    """Positive and finite where data are used."""
+    """Positive and finite where data are used, and so that its square is neither 0 nor infinite."""
     check_broadcast(name, value, shape)
     used = True if mask is None else mask
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore", under="ignore", divide="ignore"):
         if not holds(value, lambda x: ~np.asarray(used) | ((x > 0) & np.isfinite(x))):
             raise ValueError(f"{name} must be positive and finite, got {shown(value)}")
+        if not holds(value, lambda x: ~np.asarray(used) | np.isfinite(x * x + 1 / (x * x))):
+            raise ValueError(
+                f"{name} must have a square that is neither 0 nor infinite in {value.dtype}, got "
+                f"{shown(value)}"
+            )
 
 
 def _check_rows(name: str, n: int, shape: tuple[int, ...]) -> None:

@@ -5,8 +5,9 @@ from collections.abc import Callable
 from typing import Any
 
 import equinox as eqx
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from .._checks import random_key
 from .._shown import Row, as_html, as_text, number, rows
 from ._curvature import Curvature, Forecast, curvature, fisher_of_params, forecast_matrices
 from ._density import Block, Latent, LatentDensity, Params
@@ -154,7 +155,7 @@ class Posterior(LatentDensity):
         *,
         max_steps: int = 150,
         restarts: int | None = None,
-        key: PRNGKeyArray | None = None,
+        key: Any = None,
     ) -> Laplace:
         """The Gaussian approximation at the highest mode that is found.
 
@@ -166,6 +167,8 @@ class Posterior(LatentDensity):
           the search; default 8 for up to 64 free numbers. 0: the mode above `start`.
         - `key`: for the draws; default `jax.random.key(0)`.
         """
+        if key is not None:
+            random_key("key", key)
         return laplace(self, start, max_steps=max_steps, restarts=restarts, key=key)
 
     def forecast(self, params: Params | None = None, *, prior: bool = True) -> Forecast:

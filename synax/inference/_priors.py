@@ -16,6 +16,7 @@ import numpy as np
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._checks import holds, is_traced, shown
 from .._shown import number
 
 Latent = Float[Array, " n"]
@@ -353,12 +354,37 @@ def innermost(distribution: Any) -> Any:
     return distribution
 
 
+def _check_numbers(distribution: Any, name: str) -> None:
+    """Refuse, by `ValueError`, numbers that make no distribution: NaN, scales <= 0, low >= high."""
+    while distribution is not None:
+        kind = type(distribution).__name__
+        for argument, constraint in distribution.arg_constraints.items():
+            value = getattr(distribution, argument, None)
+            if value is None or is_traced(value) or not np.issubdtype(np.result_type(value), float):
+                continue
+            try:
+                good = bool(np.all(constraint(value)))
+            except (NotImplementedError, ValueError):  # it depends on other arguments
+                good = True
+            if not good or bool(np.any(np.isnan(np.asarray(value)))):
+                found = f"{kind} has {argument} = {shown(value)}"
+                raise ValueError(f"the prior of {name} is no distribution: {found}")
+        support = distribution.support
+        low, high = (getattr(support, f"{end}_bound", None) for end in ("lower", "upper"))
+        if low is not None and high is not None and not holds(high - low, lambda x: x > 0):
+            raise ValueError(
+                f"the prior of {name} is no distribution: {kind} from {shown(low)} to {shown(high)}"
+            )
+        distribution = getattr(distribution, "base_dist", None)
+
+
 def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPrior:
     """Turn a numpyro distribution (or an `AbstractPrior`) into a prior for values of `shape`.
 
     A scalar distribution serves every element of an array.
 
-    **Raises** `TypeError` for something else, `ValueError` for a shape that does not fit.
+    **Raises** `TypeError` for something else, `ValueError` for a shape that does not fit and for
+    numbers that make no distribution.
     """
     if isinstance(distribution, AbstractPrior):
         prior = distribution
@@ -381,6 +407,7 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
         )
     if distribution.support is None or distribution.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete; parameters are continuous")
+    _check_numbers(distribution, name)
     own = tuple(distribution.batch_shape) + tuple(distribution.event_shape)
     if own != shape:
         if distribution.event_shape or np.broadcast_shapes(own, shape) != shape:

@@ -4,8 +4,8 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-from jaxtyping import PRNGKeyArray
 
+from .._checks import random_key
 from .._progress import progress_bar
 from ._density import LatentDensity
 from ._diagnostics import diagnose
@@ -36,7 +36,7 @@ def as_strategy(method: str | AbstractMethod | AbstractStrategy) -> AbstractStra
 
 def sample(
     posterior: LatentDensity,
-    key: PRNGKeyArray,
+    key: Any,
     method: str | AbstractMethod | AbstractStrategy = "hmc",
     chains: int = 4,
     warmup: int = 100,
@@ -55,7 +55,7 @@ def sample(
 
     **Arguments:**
 
-    - `posterior`: a `Posterior`.
+    - `posterior`: a `Posterior`. `key`: a JAX random key.
     - `method`: 'hmc', 'nuts', 'mclmc', 'rwmh' (chains); 'laplace' (the Gaussian at the mode,
       importance weighted; NUTS in its place where the weights cannot be trusted); 'nested'
       (nested sampling, with the evidence); 'mgvi' (metric samples, for very many modes); or an
@@ -79,9 +79,10 @@ def sample(
     **Returns** ArviZ `InferenceData`: `posterior`, `sample_stats` with what was spent in its
     attributes (`warmup_gradients`, `seconds`, `log_evidence` where known).
 
-    **Raises** `ValueError` naming the argument at fault.
+    **Raises** `ValueError` or `TypeError` naming the argument at fault.
     """
     strategy = as_strategy(method)
+    random_key("key", key)
     plan = Plan(
         chains, warmup, draws, start, restarts, as_whitening(whiten), chunk, checkpoint=checkpoint
     ).checked()

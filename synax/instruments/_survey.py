@@ -8,8 +8,9 @@ from typing import Any
 import equinox as eqx
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
+from .._checks import random_key
 from .._parameters import as_parameter
 from ..inference import Likelihood
 from ..maps._skymap import SkyMap
@@ -197,7 +198,7 @@ class Survey(eqx.Module):
             rays, self.beam, self.stokes, tuple(nu.tolist()), tuple(weights.tolist()), rays.nside
         )
 
-    def observe(self, sky: Any, where: Any = 64, *, key: PRNGKeyArray | None = None) -> SkyMap:
+    def observe(self, sky: Any, where: Any = 64, *, key: Any = None) -> SkyMap:
         """The map that this survey would make of a simulated sky.
 
         **Arguments:**
@@ -222,7 +223,7 @@ class Survey(eqx.Module):
         if "I" in self.stokes:
             values = values.at[0].add(self.offset.astype(values.dtype))
         if key is not None and self.noise is not None:
-            values = values + self.noise.draw(key, self.stokes, nside)[:, ring]
+            values = values + self.noise.draw(random_key("key", key), self.stokes, nside)[:, ring]
         values = jnp.where(self.mask_at(nside)[ring], values, jnp.nan)
         return SkyMap(
             values if len(self.stokes) > 1 else values[0],

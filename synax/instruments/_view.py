@@ -15,6 +15,8 @@ from ..maps._units import kelvin_rj_per
 from ..sightlines._sightlines import Sightlines
 
 ARCSEC = math.pi / 648000.0
+WIDEST = 20.0
+"""Degrees: a larger image is not one of parallel sightlines."""
 """Radians in a second of arc."""
 
 
@@ -73,6 +75,12 @@ class View:
         size = [np.linalg.norm(origin[:, 1, 0] - origin[:, 0, 0])]
         size.append(np.linalg.norm(origin[:, 0, 1] - origin[:, 0, 0]))
         self.pixel = tuple(float(s) / self.distance / ARCSEC for s in size)  # type: ignore[assignment]
+        span = max(n * s for n, s in zip(self.shape, self.pixel, strict=True)) / 3600.0
+        if span > WIDEST:
+            warn(
+                f"the image spans {span:.0f} degrees at a distance of {self.distance:g} kpc: its "
+                "sightlines are parallel, as those of a galaxy far away are; give a larger distance"
+            )
 
     def image(self, values: Float[Any, "*planes n_rays"]) -> Float[Array, "*planes ny nx"]:
         """Values of the sightlines as an image, rows from bottom to top."""

@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._numerics._math import cylindrical_radius, safe_divide, safe_sqrt
@@ -81,7 +81,7 @@ class GaussianRandom(AbstractVectorField):
 
     def __init__(
         self,
-        key: PRNGKeyArray | Array,
+        key: Any,
         box: Box,
         shape: Any = (128, 128, 64),
         *,
@@ -104,6 +104,7 @@ class GaussianRandom(AbstractVectorField):
             check_rank(profile, "scalar", "profile")
         if along is not None:
             check_rank(along, "vector", "along")
+        checks.random_key("key", key)
         self.latent = jax.random.normal(key, (3, *shape), dtype=jnp.result_type(float))
         self.box = box
         self.amplitude = as_parameter(amplitude, "uG", "amplitude")

@@ -118,7 +118,9 @@ def white(shape: tuple[int, ...], key: Any) -> Float[Array, "..."]:
     """Standard normal numbers, or zeros without a key; refused if they cannot be held."""
     checks.memory(f"shape: {' x '.join(map(str, shape))} modes", MODE_BYTES * prod(shape))
     dtype = jnp.result_type(float)
-    return jnp.zeros(shape, dtype) if key is None else jax.random.normal(key, shape, dtype)
+    if key is None:
+        return jnp.zeros(shape, dtype)
+    return jax.random.normal(checks.random_key("key", key), shape, dtype)
 
 
 def check_latent(latent: Any, shape: Shape3) -> None:

@@ -105,8 +105,20 @@ class Sightlines(eqx.Module):
         """Origin of the rays, shaped to broadcast against `direction`."""
         return self.observer if self.observer.ndim == 2 else self.observer[:, None]
 
-    def take(self, numbers: Int[np.ndarray, " n"]) -> "Sightlines":
-        """Some of the sightlines, in the order of `numbers`, which may repeat; on one device."""
+    def take(self, numbers: Any) -> "Sightlines":
+        """Some of the sightlines, in the order of `numbers`, which may repeat; on one device.
+
+        **Raises** `ValueError` for numbers that are no integers from 0 to `n_rays` - 1.
+        """
+        numbers = np.asarray(checks.concrete("numbers", numbers))
+        if numbers.dtype == bool or not np.issubdtype(numbers.dtype, np.integer):
+            raise ValueError(f"numbers must be integers, got {numbers.dtype}")
+        if numbers.ndim != 1 or numbers.size == 0:
+            raise ValueError(f"numbers must be (n,), n > 0, got shape {numbers.shape}")
+        if numbers.min() < 0 or numbers.max() >= self.n_rays:
+            raise ValueError(
+                f"numbers must lie in 0..{self.n_rays - 1}, got {numbers.min()} to {numbers.max()}"
+            )
         pick = lambda x: jnp.asarray(np.asarray(x)[..., numbers])
         spec = dataclasses.replace(self, mesh=None, image_shape=None, pixels=None)
         chosen = jax.tree.map(lambda x, ray: pick(x) if ray else x, spec, spec.per_ray())
@@ -446,11 +458,22 @@ def _check_image_plane(rays: Sightlines, distance: float) -> None:
 
 def _check_observer(rays: Sightlines) -> None:
     """Warn of an observer outside the domain, with how many rays still meet it."""
-    values = (rays.observer, rays.direction, *jax.tree.leaves(rays.domain))
-    if any(map(checks.is_traced, values)) or bool(rays.domain.contains(rays.observer)):
+    values = jax.tree.leaves(rays)
+    if any(map(checks.is_traced, values)):
+        return
+    inside = bool(rays.domain.contains(rays.observer))
+    if inside and not np.any(np.asarray(rays.minimum_distance) > 0.0):
         return
     near, far = rays.span()
     meeting = int(np.sum(np.asarray(far > near)))
+    if inside:
+        if meeting < rays.n_rays:
+            checks.warn(
+                f"{rays.n_rays - meeting} of {rays.n_rays} sightlines end before they start at "
+                f"minimum_distance = {checks.shown(rays.minimum_distance)} kpc, and are 0; give a "
+                "smaller one, or a larger domain"
+            )
+        return
     place = ", ".join(f"{x:g}" for x in np.asarray(rays.observer))
     checks.warn(
         f"observer ({place}) kpc lies outside the domain: {meeting} of {rays.n_rays} sightlines "

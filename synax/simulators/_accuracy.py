@@ -220,8 +220,8 @@ def with_tolerance(
     not reach it (the message has the error reached).
     """
     _check(sky, frequency)
-    if tolerance is None or not tolerance > 0:
-        raise ValueError(f"tolerance must be positive, got {tolerance!r}")
+    if tolerance is None or not 0 < tolerance < np.inf:
+        raise ValueError(f"tolerance must be positive and finite, got {tolerance!r}")
     few = _subset(sky, rays, n_rays, seed)
     sky = resolved(sky, few.rays)
     n = 8

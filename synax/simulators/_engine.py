@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
@@ -83,6 +84,17 @@ class Integration(eqx.Module):
             raise ValueError(f"faces must be True or False, got {self.faces!r}")
         if self.block is not None:
             checks.integer("block", self.block)
+        if self.precision is not None and not _is_float(self.precision):
+            raise ValueError(
+                f"precision must be jnp.float32, jnp.float64 or None, got {self.precision!r}"
+            )
+
+
+def _is_float(precision: Any) -> bool:
+    try:
+        return jnp.dtype(precision) in (jnp.dtype("float32"), jnp.dtype("float64"))
+    except TypeError:
+        return False
 
 
 def as_integration(integration: Integration | None, settings: dict[str, Any]) -> Integration:
