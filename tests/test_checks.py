@@ -302,7 +302,7 @@ def test_numbers_that_make_no_prior(one):
 @pytest.mark.parametrize("key", [0, "0", None, 1.5, np.arange(2)])
 def test_random_keys(key):
     for use in (
-        lambda: synax.sample(None, key),
+        lambda: random_key("key", key),
         lambda: synax.magnetic.GaussianRandom(key, BOX, (4, 4, 4)),
         lambda: synax.electrons.GaussianRandom(key, BOX, (4, 4, 4)),
     ):
