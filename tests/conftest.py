@@ -5,6 +5,8 @@ without optimisation, and equal ones once. `SYNAX_TESTS_OPTIMISED=1` compiles as
 """
 
 import os
+import platform
+import socket
 import tempfile
 from pathlib import Path
 
@@ -53,6 +55,30 @@ def sky_data():
     if not folder:
         pytest.skip("real sky data not found: set SYNAX_DATA to the folder that holds them")
     return Path(folder)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_network():
+    """Nothing here may open a connection, except to this machine: neither imports nor programs."""
+    connect, look_up = socket.socket.connect, socket.getaddrinfo
+    near = ("localhost", "127.0.0.1", "::1", platform.node())
+
+    def refuse(host):
+        if host not in near:
+            raise AssertionError(f"a connection to {host!r} was tried: synax opens none")
+
+    def only_near(self, address):
+        refuse(address[0] if isinstance(address, tuple) else "localhost")
+        return connect(self, address)
+
+    def known(host, *args, **kwargs):
+        refuse(host or "localhost")
+        return look_up(host, *args, **kwargs)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", only_near)
+        patch.setattr(socket, "getaddrinfo", known)
+        yield
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -2,9 +2,11 @@
 
 import importlib
 import re
+import socket
 import subprocess
 import sys
 import tomllib
+import urllib.request
 from importlib import metadata
 from pathlib import Path
 
@@ -178,3 +180,12 @@ def test_old_names_say_the_new_ones():
                 getattr(field, old)
         with pytest.raises(AttributeError, match="no attribute 'noises'"):
             field.noises  # noqa: B018
+
+
+def test_a_connection_would_fail_the_suite():
+    for attempt in (
+        lambda: urllib.request.urlopen("https://example.org", timeout=1),
+        lambda: socket.create_connection(("93.184.216.34", 80), timeout=1),
+    ):
+        with pytest.raises(AssertionError, match="synax opens none"):
+            attempt()

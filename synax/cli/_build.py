@@ -252,8 +252,10 @@ def _grid(group: str, name: str, part: dict[str, Any]) -> Any:
         raise BadInput(f"{name}.grid = {file!r}: {_line(error)}") from None
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """The first paragraph of an error as one line."""
+    if isinstance(error, SystemExit):
+        return f"it ends the program (exit code {error.code!r})"
     return " ".join(str(error).split("\n\n")[0].split()) or type(error).__name__
 
 
