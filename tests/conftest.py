@@ -4,10 +4,12 @@ Nearly all of the suite's time is compilation of programs that run once, so they
 without optimisation, and equal ones once. `SYNAX_TESTS_OPTIMISED=1` compiles as users do.
 """
 
+import gc
 import os
 import platform
 import socket
 import tempfile
+import threading
 from pathlib import Path
 
 import hypothesis
@@ -32,10 +34,38 @@ jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", not OPTIMISED)
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(not OPTIMISED))  # of programs started here
 jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # less costs more to keep
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 TABLES = Path(__file__).parent / "data"
+DEAR = "docs laws transfer devices catalogue cli_runs magnetic_models sampling cli reference_maps"
+MOST_MEMORY = 2 * 2**30  # bytes of one worker, above which compiled programs are let go
+
+
+def keep_translators(uses: int = 200) -> None:
+    """Let JAX translate many programs in one MLIR context: to make one takes 4 ms, a tenth."""
+    from jax._src.interpreters import mlir
+
+    make, kept = mlir.make_ir_context, threading.local()
+
+    def context():
+        kept.left = getattr(kept, "left", 0) - 1
+        if kept.left < 0:  # a context keeps the constants of all its programs
+            kept.left, kept.context = uses, make()
+        return kept.context
+
+    mlir.make_ir_context = context
+
+
+if jax.__version__.startswith("0.10.") and not OPTIMISED:  # where it was seen to work
+    keep_translators()
+
+
+def pytest_collection_finish():
+    """Full collections of garbage walk all of JAX's modules: seldom, and not over those."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
@@ -81,15 +111,30 @@ def no_network():
         yield
 
 
+def memory() -> int:
+    """Bytes that this process holds now; without /proc, always too many."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return MOST_MEMORY + 1
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_file():
-    """Compiled programs are let go after each file: hundreds of them fill gigabytes."""
+    """Compiled programs are let go after a file that leaves many: they fill gigabytes."""
     yield
-    jax.clear_caches()
+    if memory() > MOST_MEMORY:
+        jax.clear_caches()
 
 
 def pytest_collection_modifyitems(items):
-    """`SYNAX_TIMES_EXAMPLES=20`: twenty times as many draws of inputs, other ones in each run."""
+    """Dear files first, so that all workers end together.
+
+    `SYNAX_TIMES_EXAMPLES=20`: twenty times as many draws of inputs, other ones in each run.
+    """
+    dear = [f"test_{name}.py" for name in DEAR.split()]
+    items.sort(key=lambda i: dear.index(i.path.name) if i.path.name in dear else len(dear))
     times, done = int(os.environ.get("SYNAX_TIMES_EXAMPLES", "1")), set()
     for item in items if times > 1 else ():
         test = getattr(item, "function", None)
