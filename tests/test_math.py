@@ -8,7 +8,7 @@ from scipy import special
 
 from synax._numerics._erfcx import erfcx
 from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
-from synax.transfer._thin import sinc_moments
+from synax.transfer._moments import sinc_moments
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])

@@ -8,6 +8,7 @@ from jaxtyping import Array, Float
 from .. import _constants as const
 from .._numerics._math import sincos
 from ._base import AbstractReversibleTransfer, Cell, Coefficients, Light, needs, zeros_like
+from ._moments import sinc_moments
 from ._quadrature import Line
 
 
@@ -149,19 +150,3 @@ def within_channel(
     are terms of second order in width/frequency.
     """
     return sinc_moments(turn * (width / frequency)[:, None])[0]
-
-
-def sinc_moments(x: Array) -> tuple[Array, Array]:
-    """sin(x)/x and (sin x - x cos x)/(2 x^2), by series where |x| is small."""
-    x2 = x * x
-    small = x2 < 0.06
-    m0 = 1.0 - x2 / 6.0 * (
-        1.0 - x2 / 20.0 * (1.0 - x2 / 42.0 * (1.0 - x2 / 72.0 * (1.0 - x2 / 110.0)))
-    )
-    m1 = (1.0 - x2 / 10.0 * (1.0 - x2 / 28.0 * (1.0 - x2 / 54.0 * (1.0 - x2 / 88.0)))) * (x / 6.0)
-    safe = jnp.where(small, 1.0, x)
-    s, c = sincos(safe)
-    return (
-        jnp.where(small, m0, s / safe),
-        jnp.where(small, m1, (s - safe * c) / (2.0 * safe * safe)),
-    )
