@@ -233,25 +233,25 @@ def test_parameters_that_are_fields():
     assert np.allclose(values[0] * b * b, expected[0], rtol=1e-6)
 
 
-def _plasma(n_rays, seed=7):
+def _plasma(n_rays, turbulence=None, seed=7):
     rng = np.random.default_rng(seed)
     b_l, b_b, b_away = jnp.asarray(rng.normal(0.0, 3.0, (3, 2, n_rays)))
     position = jnp.asarray(rng.uniform(-5.0, 5.0, (3, 2, n_rays)))
-    return Plasma(b_l, b_b, b_away, jnp.full((2, n_rays), 0.03), position)
+    random = None if turbulence is None else turbulence.unresolved(position)
+    return Plasma(b_l, b_b, b_away, jnp.full((2, n_rays), 0.03), position, random)
 
 
 def test_turbulence_and_any_spectrum():
     """A power law through the table has the means of the closed form; others are near."""
-    plasma, frequency = _plasma(5), jnp.asarray([0.01, 1.0])
-    turbulence = Turbulence(3.0, 0.5)
+    plasma, frequency = _plasma(5, Turbulence(3.0, 0.5)), jnp.asarray([0.01, 1.0])
     law = cosmic_rays.Uniform(4e-5, 2.7)
-    closed = apply(ClosedForm(law, turbulence, False, False), plasma, frequency)
+    closed = apply(ClosedForm(law, False, False), plasma, frequency)
     wide = cosmic_rays.CutOffPowerLaw(4e-5, 2.7, 1e40, gamma_min=1.0, gamma_max=1e12)
-    table = apply(spectral_table(wide, turbulence), plasma, frequency)
+    table = apply(spectral_table(wide), plasma, frequency)
     for one, other in zip(table, closed, strict=True):
         assert one.shape == (2, 2, 5) and np.allclose(one, other, rtol=1e-5)
     broken = cosmic_rays.BrokenPowerLaw()
-    found = apply(spectral_table(broken, turbulence), plasma, frequency)
+    found = apply(spectral_table(broken), plasma, frequency)
     # by quadrature over the random field
     node, weight = np.polynomial.hermite_e.hermegauss(24)
     weight = weight / np.sum(weight)
@@ -283,7 +283,7 @@ def test_self_absorption_as_a_process():
     polarised = jnp.hypot(*found.absorption[1:3])[1]
     assert np.allclose(polarised, expected[1], rtol=1e-12)
     # absorbed as it is emitted: the same angle; V follows the field towards the observer
-    process = SynchrotronEmission(ClosedForm(law, None, False, False))
+    process = SynchrotronEmission(ClosedForm(law, False, False))
     emitted = apply(process, plasma, frequency).emission
     assert np.allclose(emitted[1] * found.absorption[2], emitted[2] * found.absorption[1])
     assert np.all(jnp.sign(found.emission[3]) == jnp.sign(-plasma.b_away))

@@ -223,7 +223,7 @@ def compute(
     `advance(n)` is told of every `n` rays; `begun()` is called while the first of them compute.
     """
     devices = len(jax.devices())
-    largest = devices * (BLOCKS["cores"] if jax.default_backend() == "cpu" else BLOCKS["other"])
+    largest = devices * (BLOCKS["cpu"] if jax.default_backend() == "cpu" else BLOCKS["other"])
     size = max(2, -(-len(sky.pixels) // -(-len(sky.pixels) // largest)))
     run, results = simulator(sky), {}
 

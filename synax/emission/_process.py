@@ -9,6 +9,19 @@ from jaxtyping import Array, Float
 from ..transfer._base import Coefficients
 
 
+class Unresolved(NamedTuple):
+    """A random magnetic field too fine to resolve, at the points of a cell; scalars broadcast.
+
+    - `variance`: of each component of the isotropic part, microgauss^2.
+    - `striation`: energy of the part along the regular field over that of the latter.
+    - `correlation_length`: kpc.
+    """
+
+    variance: Any
+    striation: Any
+    correlation_length: Any
+
+
 class Plasma(NamedTuple):
     """The fields at the points of a cell, each evaluated once: (n_nodes, n_rays) arrays.
 
@@ -16,6 +29,7 @@ class Plasma(NamedTuple):
       ray away from the observer; None without a magnetic field.
     - `density`: thermal electrons, cm^-3; None without them.
     - `position`: (3, n_nodes, n_rays) kpc.
+    - `random`: the unresolved field; None without turbulence.
     """
 
     b_l: Any
@@ -23,6 +37,7 @@ class Plasma(NamedTuple):
     b_away: Any
     density: Any
     position: Float[Array, "3 n_nodes n_rays"]
+    random: Unresolved | None = None
 
     def b_perp_squared(self) -> Array:
         """B_perp^2 of the regular field, microgauss^2."""

@@ -38,7 +38,6 @@ from ._spectrum_table import (
 )
 from ._synchrotron import AbstractEmissivity
 from ._turbulence import INDEX_RANGE, striated_square, turbulent_powers
-from ._turbulence_model import Turbulence
 
 Values = Float[Array, "..."]
 
@@ -51,7 +50,6 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
     for the default `BrokenPowerLaw` and turbulence as strong as the field, 5 % of P).
     """
 
-    turbulence: eqx.AbstractVar[Turbulence | None]
     absorbing: eqx.AbstractVar[bool]
 
     def factors(self, frequency: Float[Array, " n_freq"]) -> None:
@@ -59,11 +57,11 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
 
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"]) -> tuple[Array, Array]:
         nu, squared = frequency[:, None, None], plasma.b_perp_squared()
-        if self.turbulence is None:
+        if plasma.random is None:
             total, polarised = self.coefficients(plasma.position, squared, nu)[:2]
             return total * squared, polarised
-        isotropic, striation = self.turbulence.variances(plasma)
-        whole = squared * (1.0 + striation) + 2.0 * isotropic
+        variance = plasma.random.variance
+        whole = squared * (1.0 + plasma.random.striation) + 2.0 * variance
         level = log(nu) + jnp.zeros_like(whole)
         found = lambda x: self.coefficients(plasma.position, whole, jnp.exp(x))[:2]
         (total, polarised), (slope, _) = jax.jvp(found, (level,), (jnp.ones_like(level),))
@@ -71,12 +69,11 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
         lit = total > 0
         steepness = jnp.where(lit, slope, 0.0) / jnp.where(lit, total, 1.0)
         index = jnp.clip(-2.0 * steepness - 3.0, *INDEX_RANGE)
-        regular = striated_square(squared, striation * squared, index, coarse=True)
-        power, factor = turbulent_powers(regular, isotropic, index, coarse=True)
+        boost = striated_square(jnp.ones_like(index), plasma.random.striation, index, coarse=True)
+        power, factor = turbulent_powers(squared * boost, variance, index, coarse=True)
         positive = whole > 0
         scale = jnp.exp(-0.25 * (index - 3.0) * log(jnp.where(positive, whole, 1.0)))
-        share = jnp.where(squared > 0, regular, 0.0) / jnp.where(squared > 0, squared, 1.0)
-        return total * scale * power, polarised * scale * factor * share
+        return total * scale * power, polarised * scale * factor * boost
 
     @abc.abstractmethod
     def coefficients(
@@ -108,7 +105,6 @@ class SpectralTable(AbstractSpectralEmissivity):
     hot: Float[Array, "2"]
     """`hot_densities` for C = 1."""
     grid: Grid = eqx.field(static=True)
-    turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
 
     def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
@@ -147,7 +143,6 @@ class SpectralGrid(AbstractSpectralEmissivity):
     """`hot_densities` at the nodes."""
     shape: tuple[int, int, int] = eqx.field(static=True)
     grid: Grid = eqx.field(static=True)
-    turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
 
     def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
@@ -208,7 +203,6 @@ class DirectSpectrum(AbstractSpectralEmissivity):
     """
 
     cosmic_rays: AbstractCosmicRays
-    turbulence: Turbulence | None
     absorbing: bool = eqx.field(static=True)
 
     def hot_densities(self, position: Float[Array, "3 *points"]) -> tuple[Values, Values]:
@@ -230,9 +224,7 @@ class DirectSpectrum(AbstractSpectralEmissivity):
 
 
 def spectral_table(
-    cosmic_rays: AbstractCosmicRays,
-    turbulence: Turbulence | None = None,
-    absorbing: bool = False,
+    cosmic_rays: AbstractCosmicRays, absorbing: bool = False
 ) -> SpectralTable | SpectralGrid | DirectSpectrum:
     """The emissivity of a spectrum in the form that is cheapest to evaluate at many points.
 
@@ -242,19 +234,16 @@ def spectral_table(
     **Arguments:**
 
     - `cosmic_rays`: the electrons.
-    - `turbulence`: of the field, if any.
     - `absorbing` (static): with self-absorption.
     """
     if isinstance(cosmic_rays, AbstractParametricSpectrum) and cosmic_rays.has_uniform_shape:
-        return _uniform_table(cosmic_rays, turbulence, absorbing)
+        return _uniform_table(cosmic_rays, absorbing)
     if isinstance(cosmic_rays, TabulatedSpectrum):
-        return _grid_table(cosmic_rays, turbulence, absorbing)
-    return DirectSpectrum(cosmic_rays, turbulence, absorbing)
+        return _grid_table(cosmic_rays, absorbing)
+    return DirectSpectrum(cosmic_rays, absorbing)
 
 
-def _uniform_table(
-    cosmic_rays: AbstractParametricSpectrum, turbulence: Turbulence | None, absorbing: bool
-) -> SpectralTable:
+def _uniform_table(cosmic_rays: AbstractParametricSpectrum, absorbing: bool) -> SpectralTable:
     gamma, weight = energies(cosmic_rays)
     grid = nodes_every(0.05)
     parameters = cosmic_rays.parameters()
@@ -269,12 +258,10 @@ def _uniform_table(
         columns += cubic(level[:-1], level[1:] - level[:-1], rate[:-1], rate[1:])
     table = jnp.stack(columns, axis=-1).ravel()
     hot = jnp.stack([jnp.sum(number * kernel) for kernel in hot_kernels(at)])
-    return SpectralTable(_Strength(cosmic_rays), table, at[-1], hot, grid, turbulence, absorbing)
+    return SpectralTable(_Strength(cosmic_rays), table, at[-1], hot, grid, absorbing)
 
 
-def _grid_table(
-    cosmic_rays: TabulatedSpectrum, turbulence: Turbulence | None, absorbing: bool
-) -> SpectralGrid:
+def _grid_table(cosmic_rays: TabulatedSpectrum, absorbing: bool) -> SpectralGrid:
     gamma, weight = energies(cosmic_rays)
     grid = nodes_every(0.25)
     values = cosmic_rays.values
@@ -288,7 +275,7 @@ def _grid_table(
     densities = (jnp.tensordot(kernel, number, 1).reshape(shape) for kernel in hot_kernels(at))
     rotating, converting = (GridField(x, box) for x in densities)
     hot = (rotating, converting)
-    return SpectralGrid(table, box, at[-1], hot, shape, grid, turbulence, absorbing)
+    return SpectralGrid(table, box, at[-1], hot, shape, grid, absorbing)
 
 
 class _Strength(AbstractScalarField):

@@ -4,6 +4,7 @@ import abc
 
 import equinox as eqx
 import jax
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._parameters import holds
@@ -12,7 +13,6 @@ from ..transfer._base import Coefficients
 from ._power_law import field_power, polarised_fraction, spectral_factor
 from ._process import AbstractProcess, Plasma
 from ._turbulence import striated_square, turbulent_powers
-from ._turbulence_model import Turbulence
 
 
 class AbstractEmissivity(eqx.Module):
@@ -38,7 +38,6 @@ class ClosedForm(AbstractEmissivity):
     """
 
     cosmic_rays: AbstractPowerLaw
-    turbulence: Turbulence | None
     index_is_three: bool = eqx.field(static=True)
     """Known while tracing: then no power of B_perp is needed."""
     deferred: bool = eqx.field(static=True)
@@ -58,25 +57,14 @@ class ClosedForm(AbstractEmissivity):
     def _powers(self, plasma: Plasma, index: Array) -> tuple[Array, Array | None]:
         """B_perp^((p+1)/2) and B_perp^((p-3)/2), or their means; None for one."""
         squared, cubic = plasma.b_perp_squared(), self.index_is_three
-        if self.turbulence is None:
+        random = plasma.random
+        if random is None:
             if cubic:
                 return squared, None
             power = field_power(squared, index)
             return squared * power, power
-        isotropic, striation = self.turbulence.variances(plasma)
-        # quotients' derivatives hold the square of what they divide by: below this, no number
-        squared = jax.numpy.where(
-            squared > jax.numpy.finfo(squared.dtype).tiny ** 0.5, squared, 0.0
-        )
-        boost = 1.0
-        if striation is not None:
-            enlarged = striated_square(squared, striation * squared, index, cubic)
-            positive = squared > 0
-            safe = jax.numpy.where(positive, squared, 1.0)
-            boost = jax.numpy.where(positive, enlarged, 1.0) / safe
-            boost = jax.numpy.where(positive, boost, 1.0)
-            squared = enlarged
-        total, polarised = turbulent_powers(squared, isotropic, index, cubic)
+        boost = striated_square(jnp.ones((), squared.dtype), random.striation, index, cubic)
+        total, polarised = turbulent_powers(squared * boost, random.variance, index, cubic)
         return total, polarised * boost
 
     def factors(self, frequency: Float[Array, " n_freq"]) -> tuple[Array, Array] | None:

@@ -6,11 +6,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._numerics._math import stored
 from .._parameters import parameter
 from ..fields._field import AbstractField, check_rank
 from ..transfer._base import Coefficients
 from ._dispersion import rotation_variance_rate
-from ._process import AbstractProcess, Plasma
+from ._process import AbstractProcess, Plasma, Unresolved
 
 
 class Turbulence(eqx.Module):
@@ -64,10 +65,12 @@ class Turbulence(eqx.Module):
         values = (self.strength, self.striation, self.correlation_length)
         return tuple(v for v in values if isinstance(v, AbstractField))
 
-    def variances(self, plasma: Plasma) -> tuple[Array, Array]:
-        """Variance of a component of the isotropic part (microgauss^2), and the striation."""
-        strength = at(self.strength, plasma.position)
-        return strength * strength * (1.0 / 3.0), at(self.striation, plasma.position)
+    def unresolved(self, position: Float[Array, "3 *points"]) -> Unresolved:
+        """What it is at the positions, kpc."""
+        strength = at(self.strength, position)
+        variance = strength * strength * (1.0 / 3.0)
+        striation, length = at(self.striation, position), at(self.correlation_length, position)
+        return Unresolved(stored(variance) if variance.ndim else variance, striation, length)
 
 
 def at(value: Any, position: Float[Array, "3 *points"]) -> Array:
@@ -78,10 +81,9 @@ def at(value: Any, position: Float[Array, "3 *points"]) -> Array:
 class FaradayDispersion(AbstractProcess):
     """The growth of the variance of the rotation measure along the ray."""
 
-    turbulence: Turbulence
-
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
-        variance, striation = self.turbulence.variances(plasma)
-        variance = variance + striation * plasma.b_away * plasma.b_away
-        length = at(self.turbulence.correlation_length, plasma.position)
-        return Coefficients(dispersion=rotation_variance_rate(plasma.density, variance, length))
+        random = plasma.random
+        assert random is not None  # a simulator without turbulence has no such process
+        variance = random.variance + random.striation * plasma.b_away * plasma.b_away
+        rate = rotation_variance_rate(plasma.density, variance, random.correlation_length)
+        return Coefficients(dispersion=rate)

@@ -142,7 +142,7 @@ def _deposit(
 ) -> tuple[Array, Array, Array, Array]:
     flat = frequency.reshape(1).astype(rays.direction.dtype)
     emissivity = _emissivity(sky, cubic)
-    medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, ()))
+    medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, ()), sky.turbulence)
     light = run(sky, plan, medium, Deposit(flat, edges.astype(flat.dtype)), rays)
     _, q, u, _ = light.stokes
     outside = jax.lax.complex(*(x[0] for x in light.columns))

@@ -13,7 +13,7 @@ from .. import _checks as checks
 from .._numerics._math import stored
 from .._numerics._mesh import PLANES, RAYS, REPLICATED, as_mesh, over_rays
 from .._shown import Shown
-from ..emission import AbstractProcess, Plasma
+from ..emission import AbstractProcess, Plasma, Turbulence
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface, distinct
 from ..sightlines._sightlines import Sightlines
@@ -44,11 +44,10 @@ from ._sampled import (
 from ._slab import check_same_devices, divided_grids, mark_divided, own_slabs
 from ._standing import known_surfaces
 
-BLOCKS = {"cores": 2048, "cpu": 12288, "other": 131072}
+BLOCKS = {"cpu": 2048, "other": 131072}
 """Rays advanced together unless the user says otherwise.
 
-- cores: each core of a CPU works on its own rays; their arrays stay in its cache.
-- cpu: the cores share every operation, which must be long enough to be worth dividing.
+- cpu: the arrays of a block stay in a core's cache.
 - other: enough threads for a GPU.
 """
 
@@ -196,6 +195,7 @@ class Medium(AbstractMedium):
     magnetic: AbstractField | None
     electrons: AbstractField | None
     processes: tuple[AbstractProcess, ...]
+    turbulence: Turbulence | None = None
 
     def coefficients(
         self,
@@ -208,11 +208,12 @@ class Medium(AbstractMedium):
         b_l = b_b = b_away = None
         if here.magnetic is not None:
             b = _components(here.magnetic(position))
-            b_l, b_b, b_away = (_dot(b, e) for e in (frame.east, frame.north, frame.direction))
-        density = None if here.electrons is None else here.electrons(position)
-        if density is not None and len(here.processes) > 2:
-            density = stored(density)  # or each of its uses computes it
-        plasma = Plasma(b_l, b_b, b_away, density, position)
+            axes = (frame.east, frame.north, frame.direction)
+            # each is used several times, and so is its cotangent
+            b_l, b_b, b_away = stored(tuple(_dot(b, axis) for axis in axes))
+        density = None if here.electrons is None else stored(here.electrons(position))
+        random = None if here.turbulence is None else here.turbulence.unresolved(position)
+        plasma = Plasma(b_l, b_b, b_away, density, position, random)
         total = Coefficients()
         for process in here.processes:
             total = total.plus(process(plasma, frequency))
@@ -269,9 +270,7 @@ def _block(integration: Integration, mesh: jax.sharding.Mesh | None) -> int:
     if integration.block is not None:
         return integration.block
     platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
-    if platform != "cpu":
-        return BLOCKS["other"]
-    return BLOCKS["cpu" if mesh is None else "cores"]
+    return BLOCKS["cpu" if platform == "cpu" else "other"]
 
 
 def run(

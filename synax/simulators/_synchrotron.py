@@ -273,7 +273,8 @@ def _simulate(
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
     law = sky.law(flat, None if width is None else width.reshape(-1).astype(flat.dtype))
     emissivity = _emissivity(sky, cubic)
-    medium = Medium(sky.magnetic, sky.electrons, _processes(sky, emissivity, powers))
+    processes = _processes(sky, emissivity, powers)
+    medium = Medium(sky.magnetic, sky.electrons, processes, sky.turbulence)
     light = run(sky, plan, medium, law, rays)
     factors = emissivity.factors(flat)
     i, q, u, v = light.stokes
@@ -291,11 +292,11 @@ def _simulate(
 def _emissivity(sky: Synchrotron, cubic: bool) -> AbstractEmissivity:
     cosmic_rays = sky.cosmic_rays
     if not isinstance(cosmic_rays, AbstractPowerLaw):
-        return spectral_table(cosmic_rays, sky.turbulence, sky.self_absorption)
+        return spectral_table(cosmic_rays, sky.self_absorption)
     constant_index = not isinstance(cosmic_rays.spectral_index, AbstractField)
     # alone, a constant index leaves one factor for the whole map
     alone = sky.free_free is None and not sky.self_absorption and sky.background is None
-    return ClosedForm(cosmic_rays, sky.turbulence, cubic, constant_index and alone)
+    return ClosedForm(cosmic_rays, cubic, constant_index and alone)
 
 
 def _processes(
@@ -310,7 +311,7 @@ def _processes(
         if sky.free_free is not None:
             processes.append(sky.free_free)
         if sky.turbulence is not None:
-            processes.append(FaradayDispersion(sky.turbulence))
+            processes.append(FaradayDispersion())
     if sky.self_absorption:
         power_law = isinstance(sky.cosmic_rays, AbstractPowerLaw)
         processes.append(SelfAbsorption(sky.cosmic_rays if power_law else emissivity))

@@ -97,7 +97,7 @@ class Absorbing(AbstractReversibleTransfer):
             middle = path.rotation_measure + half
             if lines.rotation.slope is not None:
                 middle = middle - lines.rotation.slope * length * (1.0 / 12.0)
-            turn, half_turn = twice * middle, twice * half
+            turn, half_turn = stored((twice * middle, twice * half))
         m0, m1 = complex_moments(fade.half, half_turn, fade.decay)
         q, u = product((q_line.mean, u_line.mean), m0)
         if q_line.slope is not None:
@@ -153,6 +153,7 @@ def _loss(depth: Array | None, line: Line | None, length: Array) -> _Loss:
 
 
 def _fading(loss: _Loss, length: Array) -> _Fading:
+    loss = stored(loss)  # and so their cotangents, which several sums over frequencies take
     square = loss.half * loss.half
     damp = 1.0 / (1.0 + square * square)
     front, decay = stored((jnp.exp(damp * loss.bend - loss.front), jnp.exp(-loss.half)))
