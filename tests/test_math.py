@@ -8,7 +8,7 @@ from scipy import special
 
 from synax._numerics._erfcx import erfcx
 from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
-from synax.transfer._moments import sinc_moments
+from synax.transfer._moments import complex_moments, real_moments, sinc_moments
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(np.float64, 5e-16), (np.float32, 4e-7)])
@@ -41,6 +41,32 @@ def test_moments_of_the_sine_join_their_series():
     np.testing.assert_allclose(m0, (np.sin(t) / t).astype(float), rtol=4e-16)
     exact = ((np.sin(t) - t * np.cos(t)) / (2 * t * t)).astype(float)
     np.testing.assert_allclose(m1, exact, rtol=3e-14)  # the closed form cancels 60 ulp
+
+
+def test_moments_with_absorption_and_their_derivatives():
+    """e^x M0, e^x M1 of h = x + iy and their slopes by x and y, against more digits."""
+    angle = np.linspace(0.0, 2.0 * np.pi, 73)
+    size = np.geomspace(0.02, 30.0, 41)
+    h = (-np.abs(np.outer(size, np.cos(angle))) + 1j * np.outer(size, np.sin(angle))).ravel()
+    x, y = jnp.asarray(h.real), jnp.asarray(h.imag)
+    moments = lambda x, y: complex_moments(x, y, jnp.exp(x))
+    ones, zeros = jnp.ones_like(x), jnp.zeros_like(x)
+    values, by_x = jax.jvp(moments, (x, y), (ones, zeros))
+    by_y = jax.jvp(moments, (x, y), (zeros, ones))[1]
+    h = h.astype(np.clongdouble)
+    grow = np.exp(h.real)
+    m0, m1 = np.sinh(h) / h, (h * np.cosh(h) - np.sinh(h)) / (2 * h * h)
+    d0, d1 = 2 * m1, 0.5 * m0 - 2 * m1 / h
+    joined = lambda pair: np.asarray(pair[0]) + 1j * np.asarray(pair[1])
+    for k, (m, d) in enumerate(((m0, d0), (m1, d1))):
+        exact = (grow * m, grow * (m + d), 1j * grow * d)
+        for found, expected in zip((values, by_x, by_y), exact, strict=True):
+            error = np.abs(joined(found[k]) - expected.astype(complex))
+            np.testing.assert_array_less(error, 1e-14 + 0.0 * error)
+    near = np.asarray(y) == 0.0  # without rotation
+    real, slope = jax.jvp(lambda x: real_moments(x, jnp.exp(x)), (x[near],), (ones[near],))
+    np.testing.assert_allclose(real, [values[0][0][near], values[1][0][near]], rtol=1e-12)
+    np.testing.assert_allclose(slope, [by_x[0][0][near], by_x[1][0][near]], rtol=1e-12, atol=1e-15)
 
 
 def test_axes_diagonals_and_origin():

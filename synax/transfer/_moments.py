@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from .._numerics._math import sincos, stored
 
-_SMALL = 0.01
+_SMALL = 0.06
 """|h|^2 below which the series are used."""
 
 Values = Float[Array, "..."]
@@ -41,22 +41,33 @@ class _Complex(NamedTuple):
     n1: Pair
 
 
+# ratios of neighbouring terms in w = h^2
+_M0 = (1 / 6, 1 / 20, 1 / 42, 1 / 72, 1 / 110)
+_N1 = (1 / 10, 1 / 28, 1 / 54, 1 / 88)
+
+
+def _horner(w: Values, ratios: tuple[float, ...]) -> Values:
+    """1 + w c0 (1 + w c1 (1 + ...))."""
+    value = 1.0 + ratios[-1] * w
+    for ratio in ratios[-2::-1]:
+        value = 1.0 + ratio * w * value
+    return value
+
+
 def _series(w: Values) -> tuple[Values, Values]:
     """M0 and N1 as series in w = h^2."""
-    m0 = 1.0 + w * (1 / 6) * (1.0 + w * (1 / 20) * (1.0 + w * (1 / 42) * (1.0 + w * (1 / 72))))
-    n1 = (1.0 + w * (1 / 10) * (1.0 + w * (1 / 28) * (1.0 + w * (1 / 54)))) * (1 / 6)
-    return m0, n1
+    return _horner(w, _M0), _horner(w, _N1) * (1 / 6)
 
 
 def _complex_series(r: Values, i: Values) -> tuple[Pair, Pair]:
-    """The same for w = r + i i."""
-    m0 = _complex_horner(r, i, (1 / 6, 1 / 20, 1 / 42, 1 / 72))
-    n1 = _complex_horner(r, i, (1 / 10, 1 / 28, 1 / 54))
+    """M0 and N1 for w = r + i i."""
+    m0 = _complex_horner(r, i, _M0)
+    n1 = _complex_horner(r, i, _N1)
     return m0, (n1[0] * (1 / 6), n1[1] * (1 / 6))
 
 
 def _complex_horner(r: Values, i: Values, ratios: tuple[float, ...]) -> Pair:
-    """1 + w c0 (1 + w c1 (1 + ...)) for w = r + i i."""
+    """The same for w = r + i i."""
     a, b = 1.0 + ratios[-1] * r, ratios[-1] * i
     for ratio in ratios[-2::-1]:
         a, b = 1.0 + ratio * (r * a - i * b), ratio * (r * b + i * a)
