@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 import synax
-from synax.cli import _compare, _comparisons, _low_frequencies, app
+from synax.cli import _compare, _comparison_numbers, _comparisons, _low_frequencies, app
 from synax.cli._run import prepare
 
 SETTINGS = [
@@ -99,7 +99,7 @@ def test_spectra_are_those_of_the_maps(records):
 
 
 def test_the_default_is_the_calibrated_galaxy_in_its_own_domain(made_up, monkeypatch):
-    monkeypatch.setattr(_compare, "run", lambda names, data, settings, *_: [settings])
+    monkeypatch.setattr(_compare, "run", lambda prepare, mask, settings, *_: [settings])
     seen = {}
     for name, more in (("default", ()), ("models", ("--electrons", "TwoDisc"))):
         result = call("compare", "pulsars", "--data", made_up, "--json", *more)
@@ -155,24 +155,117 @@ def test_pulsars_end_at_their_distance(records):
     assert numbers["all"]["within_a_factor_1.5"] == 1.0
 
 
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """The model's own sky at 1.4 GHz as files of somebody: what must come out is known."""
+    folder = tmp_path_factory.mktemp("own")
+    magnetic, electrons = synax.magnetic.WMAP(), synax.electrons.Uniform()
+    steps = synax.UniformSteps(8)
+    model = synax.Synchrotron(magnetic, electrons, synax.cosmic_rays.WMAP(), steps=steps)
+    rays = synax.Sightlines.healpix(8)
+    equatorial = synax.Sightlines.healpix(8, frame="equatorial")
+    seen = model.observe(rays, 1.4)
+    sky = synax.SkyMap.from_stokes(seen.stokes, rays, 1.4)
+    (2.0 * sky).to_unit("uK_CMB").to_ordering("NEST").save(folder / "iqu.fits")
+    rm = -np.array(seen.rotation_measure)
+    rm[:90] = healpy.UNSEEN
+    healpy.write_map(folder / "rm.fits", rm, column_names=["RM"], column_units="rad/m2")
+    l, b = healpy.pix2ang(8, np.arange(768), lonlat=True)
+    healpy.write_map(folder / "north.fits", (b > 15).astype(float), coord="G")
+    south = healpy.Rotator(coord=["C", "G"])(l, b, lonlat=True)[1] < 0
+    spoilt = np.where(south, 10.0, np.asarray(model(equatorial, 1.4).I))
+    healpy.write_map(folder / "bare.fits", spoilt, coord="C")
+    rows = [f"{x},{y},{2 * z}" for x, y, z in zip(l, b, seen.rotation_measure, strict=True)]
+    (folder / "rms.csv").write_text("\n".join(["glon,glat,measured", *rows]))
+    return folder
+
+
+def own_numbers(folder, tmp_path, file, *options):
+    out = tmp_path / file
+    result = call("compare", folder / file, *options, *SETTINGS, "-o", out, "--json")
+    assert result.exit_code == 0, result.output
+    assert (out / "compare.html").is_file()
+    found = json.loads(result.stdout)
+    found = found if isinstance(found, list) else [found]
+    assert all((out / f"{one['comparison']}.png").is_file() for one in found)
+    return {one["comparison"]: one["numbers"] for one in found}
+
+
+def test_an_own_map_is_compared_in_its_own_unit_and_convention(own, tmp_path):
+    found = own_numbers(own, tmp_path, "iqu.fits", "--nside", "8")
+    assert list(found) == ["map_I_1.4GHz", "map_QU_1.4GHz"]
+    assert found["map_I_1.4GHz"]["all"]["scale"] == pytest.approx(2.0, rel=1e-6)
+    angle = found["map_QU_1.4GHz"]["all"]["angle"]["median_difference_deg"]
+    assert found["map_QU_1.4GHz"]["all"]["Q and U"]["scale"] == pytest.approx(2.0, rel=1e-6)
+    assert angle < 1e-3
+    missing = own_numbers(own, tmp_path, "rm.fits")["map_RM"]
+    assert missing["empty_pixels"] == 90
+    assert missing["all"]["scale"] == pytest.approx(-1.0, rel=1e-5)
+    assert missing["all"]["same_sign"] == 0.0
+
+
+def test_an_own_map_of_another_frame_and_a_mask(own, tmp_path):
+    """What the mask hides is wrong there, and counts for nothing."""
+    options = ("--frequency", "1400 MHz", "--unit", "K_RJ", "--mask", own / "north.fits")
+    found = own_numbers(own, tmp_path, "bare.fits", *options)["map_I_1.4GHz"]
+    assert found["all"]["scale"] == pytest.approx(1.0, rel=1e-6)
+    assert found["all"]["n"] == pytest.approx(np.sum(healpy.read_map(own / "north.fits")), rel=0.1)
+    assert "|b| < 10" not in found
+
+
+def test_an_own_table_is_compared_row_by_row(own, tmp_path):
+    options = ("--rm", "measured", "--mask", own / "north.fits")
+    found = own_numbers(own, tmp_path, "rms.csv", *options)["table_rm"]
+    assert found["all"]["scale"] == pytest.approx(2.0, rel=1e-5)
+    assert found["rows_left_out"] == 768 - found["all"]["n"]
+    assert found["all"]["rank_correlation"] == pytest.approx(1.0)
+
+
+def test_masks_of_any_resolution_and_frame(own, tmp_path):
+    """A mask of another frame hides the same directions; halves of pixels decide."""
+    from synax.cli._masks import read_mask
+
+    mask = read_mask(str(own / "north.fits"), "--mask")
+    coarse, fine = mask.at(4), mask.at(16)
+    b = healpy.pix2ang(4, np.arange(192), lonlat=True)[1]
+    assert coarse[b > 20].all() and not coarse[b < 10].any()
+    np.testing.assert_allclose(fine.mean(), mask.seen.mean(), atol=1e-12)
+    lon, lat = healpy.pix2ang(8, np.arange(768), lonlat=True)
+    north = healpy.Rotator(coord=["C", "G"])(lon, lat, lonlat=True)[1] > 15
+    healpy.write_map(tmp_path / "c.fits", north.astype(float), coord="C")
+    turned = read_mask(str(tmp_path / "c.fits"), "--mask")
+    assert np.mean(turned.seen == mask.seen) > 0.95
+    assert np.mean(north == mask.seen) < 0.8  # what reading it as Galactic would give
+
+
 def test_agreement_on_known_numbers():
     rng = np.random.default_rng(3)
     model = rng.normal(size=4000)
     data = 2.0 * model + 1.0 + rng.normal(size=4000)
-    found = _comparisons.agreement(model, data)
+    found = _comparison_numbers.agreement(model, data)
     assert found["slope"] == pytest.approx(2.0, abs=0.06)
     assert found["offset"] == pytest.approx(1.0, abs=0.06)
     assert found["correlation"] == pytest.approx(2 / np.sqrt(5), abs=0.02)
     assert found["residual"] == pytest.approx(np.sqrt(2 / 6), abs=0.02)
 
 
-def test_bad_input(made_up, tmp_path, monkeypatch):
+def test_bad_input(made_up, own, tmp_path, monkeypatch):
     monkeypatch.delenv("SYNAX_DATA", raising=False)
     for arguments, words in (
         (("moon", "--data", made_up), "WHAT = 'moon': must be one of pulsars"),
         (("haslam",), "--data is missing"),
         (("haslam", "--data", tmp_path / "no"), "there is no such folder"),
         (("haslam", "--data", tmp_path), "needs haslam408_dsds_n64.npz there"),
+        (("haslam", "--data", made_up, "--nside", 8), "--nside is for a file of yours"),
+        (("haslam", "--data", made_up, "--mask", "no.fits"), "--mask = 'no.fits': there is no"),
+        ((own / "iqu.fits", "--nside", 3), "must divide that of the map, 8"),
+        ((own / "iqu.fits", "--frequency", "5 GHz"), "frequency"),
+        ((own / "iqu.fits", "--frequency", "5 m"), "--frequency = '5 m'"),
+        ((own / "iqu.fits", "--distance", "3"), "--distance is for a table of sources"),
+        ((own / "rms.csv",), "say which column is measured, --rm or --dm"),
+        ((own / "rms.csv", "--rm", "RM"), "--rm: "),
+        ((own / "rms.csv", "--rm", "measured", "--unit", "K_RJ"), "--unit is for a map"),
+        ((own / "rms.csv", "--rm", "measured", "--dm", "measured"), "exclude each other"),
     ):
         result = call("compare", *arguments, "-o", tmp_path / "out")
         assert result.exit_code == 2
@@ -199,5 +292,5 @@ def test_the_real_sky(sky_data):
     assert 0.8 < run.pulsars["all"]["median_ratio"] < 1.0
     assert run.pulsars["globular cluster"]["scatter_dex"] < 0.1
     assert run.pulsars["all"]["within_a_factor_2"] > 0.8
-    assert 0.75 < run.haslam[f"|b| > {_comparisons._PLANE:g}"]["correlation"] < 0.9
+    assert 0.75 < run.haslam[f"|b| > {_comparison_numbers.PLANE:g}"]["correlation"] < 0.9
     assert 15 < run.haslam["all"]["median_ratio"] < 30

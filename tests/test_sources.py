@@ -1,6 +1,8 @@
 """Tables of pulsars and other sources: positions, predictions, the three verbs."""
 
 import json
+import sys
+import threading
 
 import astropy.units as u
 import jax
@@ -157,6 +159,52 @@ def test_long_maps_in_parts_with_a_bar(capsys):
     assert capsys.readouterr().err == ""
     with pytest.raises(TypeError, match="simulator must be"):
         synax.in_parts(rm.magnetic, rays)
+
+
+def test_progress_goes_where_somebody_sees_it(monkeypatch):
+    """A bar on a terminal, a line on a plain one, nothing in a script or where it is unwanted."""
+    from synax import _progress
+
+    class Stream:
+        def __init__(self, terminal):
+            self.text, self.written, self.terminal = "", threading.Event(), terminal
+
+        def isatty(self):
+            return self.terminal
+
+        def write(self, text):
+            self.text += text
+            self.written.set()
+
+        def flush(self):
+            pass
+
+    monkeypatch.delenv("SYNAX_PROGRESS", raising=False)
+    for terminal, term, show, expected in (
+        (True, "xterm", None, "bar"),
+        (True, "dumb", None, "line"),
+        (True, "xterm", False, "nothing"),
+        (False, "xterm", None, "nothing"),
+        (False, "xterm", True, "line"),
+    ):
+        monkeypatch.setattr("sys.stderr", Stream(terminal))
+        monkeypatch.setenv("TERM", term)
+        assert _progress.shown_as(show) == expected
+    monkeypatch.setattr("sys.stderr", Stream(True))
+    monkeypatch.setenv("SYNAX_PROGRESS", "0")
+    assert _progress.shown_as(True) == "nothing"
+    monkeypatch.delenv("SYNAX_PROGRESS")
+    with _progress.telling("the map: compiling", patience=0.0):
+        assert sys.stderr.written.wait(60)
+    assert "the map: compiling (0 s)" in sys.stderr.text
+    assert sys.stderr.text.endswith("\r")  # it leaves a clean line
+    monkeypatch.setattr("sys.stderr", Stream(False))
+    with (
+        _progress.progress_bar(True, "rays", 10) as tell,
+        _progress.telling("beside a bar", True, patience=0.0),
+    ):
+        tell(5, "half")
+    assert sys.stderr.text.replace(" ", "") == "\rrays:compiling\rrays:5of10,half\n"
 
 
 def call(*arguments):

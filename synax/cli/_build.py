@@ -288,21 +288,13 @@ def pixel_numbers(settings: dict[str, Any]) -> np.ndarray | None:
 def _mask(file: str, nside: int, ordering: str) -> np.ndarray:
     import healpy
 
-    if not Path(file).is_file():
-        raise BadInput(f"sightlines.pixels = {file!r}: there is no such file")
-    try:
-        mask = healpy.read_map(file, nest=ordering == "NEST", dtype=np.float64)
-    except Exception as error:
-        raise BadInput(
-            f"sightlines.pixels = {file!r}: not a HEALPix mask: {_line(error)}"
-        ) from None
-    if mask.shape != (12 * nside**2,):
-        found = healpy.npix2nside(mask.size)
-        raise BadInput(f"sightlines.pixels = {file!r}: its nside is {found}, must be {nside}")
-    numbers = np.flatnonzero((mask != 0) & (mask != healpy.UNSEEN) & np.isfinite(mask))
-    if numbers.size == 0:
-        raise BadInput(f"sightlines.pixels = {file!r}: no pixel is set")
-    return numbers
+    from ._masks import read_mask
+
+    mask = read_mask(file, "sightlines.pixels")
+    if mask.nside != nside:
+        raise BadInput(f"sightlines.pixels = {file!r}: its nside is {mask.nside}, must be {nside}")
+    numbers = np.flatnonzero(mask.seen)
+    return np.sort(healpy.ring2nest(nside, numbers)) if ordering == "NEST" else numbers
 
 
 def integration(settings: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ._html import document, image, table
+from ._html import document, embedded, table
 
 SHOWN = {
     "n": "n",
@@ -31,15 +31,15 @@ _MEANING = (
 )
 
 
-def page(title: str, records: list[dict[str, Any]], figures: dict[str, Any]) -> str:
-    """The whole page as text; `title` says whose sky it is."""
+def page(title: str, records: list[dict[str, Any]], figures: dict[str, bytes]) -> str:
+    """The whole page as text; `title` says whose sky it is, `figures` are PNG by comparison."""
     parts = [f"<h1>{html.escape(title)}</h1>", f"<p class=quiet>{_MEANING}</p>"]
     for record in records:
         name = record["comparison"]
         parts.append(f"<h2>{html.escape(record['title'])}</h2>")
         columns, rows = numbers_table(shortened(record))
         parts.append(table(["where", *(SHOWN[c] for c in columns)], rows))
-        parts.append(image(figures[name], record["title"]))
+        parts.append(embedded(figures[name], record["title"]))
     text = html.escape(json.dumps(records[0]["configuration"], indent=2))
     parts.append(f"<details><summary>as it was run</summary><pre>{text}</pre></details>")
     return document(title, parts)
@@ -55,6 +55,7 @@ def shortened(record: dict[str, Any]) -> dict[str, Any]:
         f"{name}, {region}": found[region]
         for name, found in tables.items()
         for region in ("|b| > 10", "inner plane")
+        if region in found
     }
 
 
@@ -77,6 +78,6 @@ def _rows(numbers: dict[str, Any], where: str) -> Iterator[tuple[str, dict[str, 
 
 
 def _cell(value: Any) -> str:
-    if value is None:
+    if value is None or value != value:
         return ""
     return str(value) if isinstance(value, int) else f"{value:.3g}"

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import typer
 
@@ -20,19 +20,6 @@ from ._print import printed_config, schema_text
 from ._schema import GROUPS, OUTPUTS as OUTPUTS
 
 Tree = dict[str, Any]
-
-
-PrintConfig = Annotated[
-    bool,
-    typer.Option("--print-config", help="Print every key with its default and meaning, and exit."),
-]
-PrintSchema = Annotated[
-    bool,
-    typer.Option(
-        "--print-schema", help="Print the JSON schema of the TOML file (for editors), and exit."
-    ),
-]
-"""Options of every verb that takes a configuration."""
 
 
 def printed(verb: str, config: bool, schema: bool) -> bool:

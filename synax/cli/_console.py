@@ -3,6 +3,7 @@
 
 import difflib
 import functools
+import inspect
 import os
 import sys
 import warnings
@@ -65,6 +66,9 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
             complain(f"{type(error).__name__}: {text} (SYNAX_TRACEBACK=1 shows where)")
             raise typer.Exit(FAILED) from None
 
+    # typer keeps line feeds inside of paragraphs, and the screen is narrower or wider than ours
+    paragraphs = inspect.cleandoc(verb.__doc__ or "").split("\n\n")
+    run.__doc__ = "\n\n".join(" ".join(text.split()) for text in paragraphs)
     return run
 
 

@@ -6,8 +6,10 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from .._progress import progress_bar
 from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
+from ._options import takes
 
 _EPILOG = """
 [bold]Examples[/]
@@ -26,25 +28,18 @@ def register(app: typer.Typer) -> None:
 
 
 @fails_cleanly
-def fit(
-    config: _runs.Config = None,
-    output: _runs.Output = None,
-    resume: _runs.Resume = False,
-    change: _runs.Change = None,
-    quiet: _runs.Quiet = False,
-    as_json: _runs.AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
-) -> None:
+@takes(_runs.OPTIONS)
+def fit(**given: Any) -> None:
     """Find the most probable parameters (or grid) of a model, given data.
 
     The state is kept in the run folder: a fit that was killed goes on with --resume. Data set
     aside by held_out decide which model is the best and when to stop.
     """
-    if _config.printed("fit", print_config, print_schema):
+    if _config.printed("fit", given["print_config"], given["print_schema"]):
         return
-    talk = not (quiet or as_json)
-    with _runs.opened("fit", config, output, resume, change) as (settings, run, problem):
+    talk, as_json = not (given["quiet"] or given["as_json"]), given["as_json"]
+    where = (given[name] for name in ("config", "output", "resume", "change"))
+    with _runs.opened("fit", *where) as (settings, run, problem):
         result = _fit(problem, settings["fit"], run, talk)
         record = _runs.save_fit(run.folder, settings, problem, result)
     if as_json:
@@ -90,7 +85,7 @@ def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
         "adam": lambda: optax.adam(s["rate"]),
         "lbfgs": lambda: optax.lbfgs(),
     }
-    with _runs.bars(talk, {"fit": s["steps"]}) as advance:
+    with progress_bar(None if talk else False, "fit", s["steps"], "searching, compiling") as tell:
         return run_fit(
             problem.posterior,
             optimizer=optimizers[s["optimizer"]](),
@@ -102,5 +97,5 @@ def _fit(problem: Any, s: dict[str, Any], run: Any, talk: bool) -> Any:
             restarts=s["restarts"] if s["optimizer"] == "gauss-newton" else 0,
             check=False,
             progress=False,
-            callback=lambda step: advance("fit", step.step, f"loss {step.loss:.6g}"),
+            callback=lambda step: tell(step.step, f"loss {step.loss:.6g}"),
         )

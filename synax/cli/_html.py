@@ -37,5 +37,10 @@ def image(figure: Any, alternative: str) -> str:
     """A figure inside the page, with a text for those who do not see it."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=110, facecolor="white")
-    text = base64.b64encode(buffer.getvalue()).decode()
+    return embedded(buffer.getvalue(), alternative)
+
+
+def embedded(png: bytes, alternative: str) -> str:
+    """A picture inside the page."""
+    text = base64.b64encode(png).decode()
     return f'<img alt="{html.escape(alternative)}" src="data:image/png;base64,{text}">'

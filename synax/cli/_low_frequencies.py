@@ -4,6 +4,7 @@ What lies behind the Galaxy (CMB, unresolved sources) is taken out of the data, 
 total; the sources are those of Gervasi et al. 2008.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
@@ -11,8 +12,10 @@ import numpy as np
 from jaxtyping import Float
 
 from ..emission import CMB, AbstractBackground, PowerLawBackground
+from ..maps._resolution import averaged
 from ..sightlines._sightlines import Sightlines
-from ._comparison_numbers import agreement, logarithmic
+from ._comparison_numbers import FEWEST, agreement, logarithmic
+from ._map_comparison import Comparison
 from ._run import Sky
 
 NSIDE = 16
@@ -48,9 +51,11 @@ FREQUENCIES = tuple(nu / 1000 for nu in _MEGAHERTZ)
 """GHz, of the model's maps."""
 
 
-def low(sky: Sky, data: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Numbers and arrays of the comparison below 1.5 GHz, on pixels of NSIDE 16."""
+def low(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
+    """The sky from 40 to 1420 MHz: brightness and spectral index by region, at NSIDE 16."""
     import healpy
+
+    from .. import plot
 
     rays = Sightlines.healpix(NSIDE, **sky.geometry)
     brightness = np.asarray(sky.synchrotron()(rays, np.asarray(FREQUENCIES)).I)
@@ -60,7 +65,7 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str
         for nu in survey.megahertz:
             given = np.asarray(data[f"{survey.prefix}_T{nu}"], float)
             behind = _behind(nu / 1000, survey.cmb)
-            measured[f"{survey.prefix}_{nu}"] = healpy.ud_grade(given, NSIDE) - behind
+            measured[f"{survey.prefix}_{nu}"] = _coarse(given) - behind
     l, b = healpy.pix2ang(NSIDE, np.arange(12 * NSIDE**2), lonlat=True)
     regions = _regions(l, b)
     numbers: dict[str, Any] = {"brightness": {}, "spectral index": {}, "plane over poles": {}}
@@ -70,14 +75,16 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str
             numbers["brightness"][f"{survey.title} {nu} MHz"] = {
                 name: {**agreement(m[part], d[part]), **logarithmic(m[part], d[part])}
                 for name, part in regions.items()
+                if np.isfinite(d[part]).sum() >= FEWEST
             }
     for prefix, first, second in INDICES:
         title = next(s.title for s in SURVEYS if s.prefix == prefix)
         d = _index(measured[f"{prefix}_{first}"], measured[f"{prefix}_{second}"], first, second)
-        m = _index(model[first], model[second], first, second)
+        m = _where(d, _index(model[first], model[second], first, second))
         numbers["spectral index"][f"{first} to {second} MHz, {title}"] = {
             name: {"n": int(part.sum()), "data_index": _median(d[part]), **_of(m[part])}
-            for name, part in regions.items()
+            for name, region in regions.items()
+            if (part := region & np.isfinite(d)).sum() >= FEWEST
         }
     for first, second in ALONE:
         m = _index(model[first], model[second], first, second)
@@ -87,19 +94,32 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> tuple[dict[str, Any], dict[str
     inner, poles = regions["inner plane"], regions["|b| > 60"]
     contrast = lambda x: _median(x[inner]) / _median(x[poles])
     for nu in _MEGAHERTZ:
-        found = {"model_ratio": contrast(model[nu])}
         seen = next((s.prefix for s in SURVEYS if nu in s.megahertz), None)
-        if seen is not None:
-            found["data_ratio"] = contrast(measured[f"{seen}_{nu}"])
+        if seen is None:
+            found = {"model_ratio": contrast(model[nu])}
+        else:
+            d = measured[f"{seen}_{nu}"]
+            found = {"model_ratio": contrast(_where(d, model[nu])), "data_ratio": contrast(d)}
         numbers["plane over poles"][f"{nu} MHz"] = found
-    arrays = {
-        "data_40": measured["lfsm_40"],
-        "model_40": model[40],
-        "data_408": measured["lfsm_408"],
-        "model_408": model[408],
-        "b": b,
-    }
-    return numbers, arrays
+    pairs = {f"{nu} MHz": (measured[f"lfsm_{nu}"], model[nu]) for nu in (40, 408)}
+    scale = numbers["brightness"]["LFSM 408 MHz"]["all"]["scale"]
+    style: dict[str, Any] = {"unit": "K", "signed": False, "cmap": "inferno", "scale": scale}
+    return Comparison(numbers, functools.partial(plot.comparison, pairs, b, **style))
+
+
+def _where(data: Map, model: Map) -> Map:
+    """The model where there are data."""
+    return np.where(np.isfinite(data), model, np.nan)
+
+
+def _coarse(values: Map) -> Map:
+    """The mean of what is there in each pixel of NSIDE 16."""
+    import healpy
+
+    found, _ = averaged(
+        jnp.asarray(values), None, healpy.npix2nside(values.size), NSIDE, False, 0.0
+    )
+    return np.asarray(found)
 
 
 def _behind(frequency: float, cmb: bool) -> float:

@@ -1,7 +1,7 @@
-"""What `synax fit` and `synax sample` share: the run folder, its configuration, the bars."""
+"""What `synax fit` and `synax sample` share: the run folder, its configuration, the options."""
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -12,7 +12,7 @@ import typer
 from ..io._atomic import write_whole
 from ..io._plain_json import explained
 from ..io._sealed import seal, seal_document
-from . import _config, _inference_config
+from . import _config, _inference_config, _options
 from ._console import BadInput, stderr
 
 Config = Annotated[
@@ -20,12 +20,16 @@ Config = Annotated[
 ]
 Output = Annotated[Path | None, typer.Option("--output", "-o", help="Run folder (run.directory).")]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with an interrupted run.")]
-Change = Annotated[
-    list[str] | None,
-    typer.Option("--set", help="Any key: fit.steps=500, sample.draws=2000; repeat."),
-]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+OPTIONS: _options.Options = {
+    "config": (Config, None),
+    "output": (Output, None),
+    "resume": (Resume, False),
+    "change": (_options.changes("fit.steps=500, sample.draws=2000"), None),
+    "quiet": (_options.Quiet, False),
+    "as_json": (_options.as_json("the result"), False),
+    "print_config": (_options.PrintConfig, False),
+    "print_schema": (_options.PrintSchema, False),
+}
 """What `synax fit` and `synax sample` take."""
 
 
@@ -175,34 +179,3 @@ def _quality(found: Any) -> dict[str, Any]:
         ],
         "warnings": list(found.warnings),
     }  # fmt: skip
-
-
-@contextmanager
-def bars(talk: bool, totals: dict[str, int]) -> Iterator[Callable[[str, int, str], None]]:
-    """One bar for each name; yields the function told (name, how far, what to show beside it)."""
-    if not talk:
-        yield lambda name, done, note: None
-        return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[note]}"),
-    )
-    with Progress(*columns, console=stderr()) as progress:
-        tasks = {
-            name: progress.add_task(name, total=total, note="compiling")
-            for name, total in totals.items()
-        }
-        yield lambda name, done, note: progress.update(tasks[name], completed=done, note=note)

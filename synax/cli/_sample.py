@@ -4,8 +4,10 @@ from typing import Any
 
 import typer
 
+from .._progress import progress_bars
 from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
+from ._options import takes
 
 _EPILOG = """
 [bold]Examples[/]
@@ -26,25 +28,18 @@ def register(app: typer.Typer) -> None:
 
 
 @fails_cleanly
-def sample(
-    config: _runs.Config = None,
-    output: _runs.Output = None,
-    resume: _runs.Resume = False,
-    change: _runs.Change = None,
-    quiet: _runs.Quiet = False,
-    as_json: _runs.AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
-) -> None:
+@takes(_runs.OPTIONS)
+def sample(**given: Any) -> None:
     """Sample the posterior of a model's parameters, given data.
 
     State and draws are kept in the run folder (NetCDF; log.jsonl tells another terminal how far
     it is): a run that was killed goes on with --resume and ends with the same bytes.
     """
-    if _config.printed("sample", print_config, print_schema):
+    if _config.printed("sample", given["print_config"], given["print_schema"]):
         return
-    talk = not (quiet or as_json)
-    with _runs.opened("sample", config, output, resume, change) as (settings, run, problem):
+    talk, as_json = not (given["quiet"] or given["as_json"]), given["as_json"]
+    where = (given[name] for name in ("config", "output", "resume", "change"))
+    with _runs.opened("sample", *where) as (settings, run, problem):
         data = _sample(problem, settings, run, talk)
     if as_json:
         print_json({"folder": str(run.folder), **_summary(data)})
@@ -90,7 +85,7 @@ def _sample(problem: Any, settings: dict[str, Any], run: Any, talk: bool) -> Any
 
     s = settings["sample"]
     totals = {f"chain {i}": s["warmup"] + s["draws"] for i in range(s["chains"])}
-    with _runs.bars(talk, totals) as advance:
+    with progress_bars(None if talk else False, totals, "searching, compiling") as advance:
 
         def tell(state: Any, part: Any) -> None:
             phase = "warm-up" if part.warmup else "draws"

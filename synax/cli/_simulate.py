@@ -2,18 +2,18 @@
 
 import threading
 import time
-from contextlib import nullcontext
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from .. import _checks as checks
+from .._progress import progress_bar
 from ..io._atomic import check_place, check_target, together
 from ..maps._units import label
-from . import _complete, _config, _record
-from ._console import BadInput, fails_cleanly, print_json, stderr, stdout
-from ._options import CosmicRays, Electrons, Magnetic, Steps
+from . import _config, _options, _record
+from ._console import BadInput, fails_cleanly, print_json, stdout
 
 _EPILOG = """
 [bold]Examples[/]
@@ -46,10 +46,10 @@ def simulate(
         typer.Option("--frequency", "-f", help="GHz, or with a unit; repeat for several."),
     ] = None,
     nside: Annotated[int | None, typer.Option(help="HEALPix resolution.")] = None,
-    steps: Steps = None,
-    magnetic: Magnetic = None,
-    electrons: Electrons = None,
-    cosmic_rays: CosmicRays = None,
+    steps: _options.Steps = None,
+    magnetic: _options.Magnetic = None,
+    electrons: _options.Electrons = None,
+    cosmic_rays: _options.CosmicRays = None,
     outputs: Annotated[
         list[str] | None,
         typer.Option("--outputs", help="stokes, RM, DM, EM, tau, faraday, synthesis; repeat."),
@@ -62,13 +62,7 @@ def simulate(
     ] = None,
     precision: Annotated[str | None, typer.Option(help="float64 or float32.")] = None,
     seed: Annotated[int | None, typer.Option(help="For random parts of models.")] = None,
-    galaxy: Annotated[
-        str | None,
-        typer.Option(
-            help="A whole Galaxy: calibrated (like the real sky), wmap, jf12, uf23.",
-            autocompletion=_complete.galaxies,
-        ),
-    ] = None,
+    galaxy: _options.Galaxy = None,
     survey: Annotated[
         str | None, typer.Option(help="TOML file or preset: what that survey would see.")
     ] = None,
@@ -79,11 +73,11 @@ def simulate(
         list[str] | None,
         typer.Option("--set", help="Any key: magnetic.b0=3.0, domain.radius=15; repeat."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")] = False,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")] = False,
+    overwrite: _options.Overwrite = False,
+    quiet: _options.Quiet = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the record as JSON.")] = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
+    print_config: _options.PrintConfig = False,
+    print_schema: _options.PrintSchema = False,
 ) -> None:
     """Compute sky maps: I, Q, U at every frequency, rotation and dispersion measures.
 
@@ -197,7 +191,9 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     spectrum = _faraday.check(wanted, sky)
     ready = time.perf_counter()
     meanwhile = threading.Thread(target=_write.import_needed, args=(settings,), daemon=True)
-    with _progress(talk, len(sky.pixels) * (1 if spectrum is None else 2)) as advance:
+    total = len(sky.pixels) * (1 if spectrum is None else 2)
+    with progress_bar(None if talk else False, "sightlines", total, keep=False) as tell:
+        advance = _counting(tell)
         results, error = _run.compute(sky, advance, meanwhile.start)
         found = _faraday.compute(wanted, sky, spectrum, results, advance)
     meanwhile.join()
@@ -271,12 +267,15 @@ def _warn_of_error(error: dict[str, Any]) -> None:
         )
 
 
-def _progress(talk: bool, total: int) -> Any:
-    if not talk:
-        return nullcontext(lambda n: None)
-    from ._progress import rays_bar
+def _counting(tell: Callable[[int, str], None]) -> Callable[[int], None]:
+    """The function told of every n rays done, where `tell` wants how many there are by now."""
+    done = [0]
 
-    return rays_bar(total, stderr())
+    def advance(n: int) -> None:
+        done[0] += n
+        tell(done[0], "")
+
+    return advance
 
 
 def _summary(record: dict[str, Any], folder: Path) -> None:

@@ -1,60 +1,67 @@
 """`synax rm`, `synax dm`, `synax distance`: models on tables of pulsars and other sources."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from . import _complete, _config
+from . import _config, _options
 from ._console import fails_cleanly
-from ._options import Electrons, Magnetic, Steps
-from ._sources_run import Asked, run, tell
+from ._options import Options, takes
+from ._sources_run import OPTIONS, Asked, run, tell
 
-Catalogue = Annotated[
+_TABLE = Annotated[
     Path | None,
     typer.Argument(help="Table of sources: CSV, TSV, ECSV, FITS or VOTable.", metavar="[TABLE]"),
 ]
-At = Annotated[
+_AT = Annotated[
     list[str] | None,
     typer.Option("--at", help="In place of a table, a position: '30.5 -5', degrees; repeat."),
 ]
-Columns = Annotated[
-    list[str] | None,
-    typer.Option("--columns", help="Which column is what: lon=RAJ,lat=DECJ,distance=Dist,dm=DM."),
-]
-Frame = Annotated[
-    str | None,
-    typer.Option("--frame", help="galactic, icrs, fk5, fk4, ecliptic, supergalactic."),
-]
-Distance = Annotated[
-    str | None,
-    typer.Option("--distance", "-d", help="A column, or one distance: kpc, or '500 pc'; or inf."),
-]
-Dm = Annotated[
+_DM = Annotated[
     str | None, typer.Option("--dm", help="A column, or one dispersion measure: pc cm-3.")
 ]
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", "-c", help="TOML file, as for `synax simulate`.")
-]
-Galaxy = Annotated[
-    str | None,
-    typer.Option(
-        help="A whole Galaxy: calibrated, wmap, jf12, uf23.", autocompletion=_complete.galaxies
-    ),
-]
-Change = Annotated[list[str] | None, typer.Option("--set", help="Any key: electrons.A=2; repeat.")]
-Result = Annotated[str | None, typer.Option("--result", help="Name of the new column.")]
-Measured = Annotated[
+_RESULT = Annotated[str | None, typer.Option("--result", help="Name of the new column.")]
+_MEASURED = Annotated[
     str | None,
     typer.Option("--measured", help="A column to compare with: scale, correlation, same sign."),
 ]
-Output = Annotated[
+_OUTPUT = Annotated[
     Path | None,
     typer.Option("--output", "-o", help="File for the table with the new column: by its ending."),
 ]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace an existing file.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print the table as JSON.")]
+
+_MODELS: dict[str, Any] = {
+    "galaxy": _options.Galaxy,
+    "magnetic": _options.Magnetic,
+    "electrons": _options.Electrons,
+    "steps": _options.Steps,
+}
+
+
+def _verb(role: str, without: tuple[str, ...] = ()) -> Options:
+    """The options of a verb; `role` is the number that it needs of each source."""
+    roles = {"distance": _options.Distance, "dm": _DM}
+    found: Options = {
+        "table": (_TABLE, None),
+        "at": (_AT, None),
+        role: (roles[role], None),
+        "columns": (_options.Columns, None),
+        "frame": (_options.Frame, None),
+        "config": (_options.ConfigFile, None),
+        **{name: (kind, None) for name, kind in _MODELS.items()},
+        "change": (_options.changes("electrons.A=2"), None),
+        "result": (_RESULT, None),
+        "measured": (_MEASURED, None),
+        "output": (_OUTPUT, None),
+        "overwrite": (_options.Overwrite, False),
+        "quiet": (_options.Quiet, False),
+        "as_json": (_options.as_json("the table"), False),
+        "print_config": (_options.PrintConfig, False),
+        "print_schema": (_options.PrintSchema, False),
+    }
+    return {name: option for name, option in found.items() if name not in without}
+
 
 _EXAMPLES = {
     "rm": """
@@ -89,103 +96,43 @@ def register(app: typer.Typer) -> None:
 
 
 @fails_cleanly
-def rm(
-    table: Catalogue = None,
-    at: At = None,
-    distance: Distance = None,
-    columns: Columns = None,
-    frame: Frame = None,
-    config: ConfigFile = None,
-    galaxy: Galaxy = None,
-    magnetic: Magnetic = None,
-    electrons: Electrons = None,
-    steps: Steps = None,
-    change: Change = None,
-    result: Result = None,
-    measured: Measured = None,
-    output: Output = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
-) -> None:
+@takes(_verb("distance"))
+def rm(**given: Any) -> None:
     """Rotation measures (rad/m2) of a model for every source of a table.
 
     A source without a distance is behind the whole Galaxy. Positive: the field points to us.
     """
-    models = {"galaxy": galaxy, "magnetic": magnetic, "electrons": electrons, "steps": steps}
-    roles = {"distance": distance}
-    if not _config.printed("rm", print_config, print_schema):
-        asked = Asked(
-            "rm", table, at, columns, frame, roles, config, models, change, result, measured
-        )
-        tell(run(asked, output, overwrite), quiet, as_json, output)
+    _answer("rm", "distance", given)
 
 
 @fails_cleanly
-def dm(
-    table: Catalogue = None,
-    at: At = None,
-    distance: Distance = None,
-    columns: Columns = None,
-    frame: Frame = None,
-    config: ConfigFile = None,
-    galaxy: Galaxy = None,
-    electrons: Electrons = None,
-    steps: Steps = None,
-    change: Change = None,
-    result: Result = None,
-    measured: Measured = None,
-    output: Output = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
-) -> None:
+@takes(_verb("distance", without=("magnetic",)))
+def dm(**given: Any) -> None:
     """Dispersion measures (pc/cm3) of a model for every source of a table.
 
     A source without a distance is behind the whole Galaxy.
     """
-    models = {"galaxy": galaxy, "electrons": electrons, "steps": steps}
-    roles = {"distance": distance}
-    if not _config.printed("dm", print_config, print_schema):
-        asked = Asked(
-            "dm", table, at, columns, frame, roles, config, models, change, result, measured
-        )
-        tell(run(asked, output, overwrite), quiet, as_json, output)
+    _answer("dm", "distance", given)
 
 
 @fails_cleanly
-def distance(
-    table: Catalogue = None,
-    at: At = None,
-    dm: Dm = None,
-    columns: Columns = None,
-    frame: Frame = None,
-    config: ConfigFile = None,
-    galaxy: Galaxy = None,
-    electrons: Electrons = None,
-    steps: Steps = None,
-    change: Change = None,
-    result: Result = None,
-    measured: Measured = None,
-    output: Output = None,
-    overwrite: Overwrite = False,
-    quiet: Quiet = False,
-    as_json: AsJson = False,
-    print_config: _config.PrintConfig = False,
-    print_schema: _config.PrintSchema = False,
-) -> None:
+@takes(_verb("dm", without=("magnetic",)))
+def distance(**given: Any) -> None:
     """Distances (kpc) at which a model reaches the dispersion measures of a table.
 
     A distance is inf where the model has fewer electrons than the dispersion measure asks for.
     """
-    models = {"galaxy": galaxy, "electrons": electrons, "steps": steps}
-    if not _config.printed("distance", print_config, print_schema):
-        roles = {"dm": dm}
-        asked = Asked(
-            "distance", table, at, columns, frame, roles, config, models, change, result, measured
-        )
-        tell(run(asked, output, overwrite), quiet, as_json, output)
+    _answer("distance", "dm", given)
+
+
+def _answer(verb: str, role: str, given: dict[str, Any]) -> None:
+    if _config.printed(verb, given["print_config"], given["print_schema"]):
+        return
+    asked = Asked(
+        verb,
+        roles={role: given[role]},
+        models={name: given[name] for name in _MODELS if name in given},
+        **{name: given[name] for name in OPTIONS},
+    )
+    output = given["output"]
+    tell(run(asked, output, given["overwrite"]), given["quiet"], given["as_json"], output)

@@ -26,6 +26,10 @@ class Asked(NamedTuple):
     """The column that the new one is compared with."""
 
 
+OPTIONS = ("table", "at", "columns", "frame", "config", "change", "result", "measured")
+"""What an `Asked` takes from the command line as it is."""
+
+
 def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
     """Check everything, compute, write; returns the table and what is told of it."""
     from ..io._tables import check_table_target, write_table
@@ -39,7 +43,7 @@ def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
         except (OSError, ValueError) as error:
             raise BadInput(f"--output: {error}") from None
     given = _table(asked.table, asked.at, settings["catalogue"].get("frame"))
-    measured = _measured(given, asked.measured, verb)
+    measured = measured_column(given, asked.measured, verb, "--measured")
     with precision(settings["integration"]["precision"]), _config.named(overrides):
         name = settings["catalogue"].get("result", f"{verb}_model")
         column = _compute(verb, given, settings, name)
@@ -54,8 +58,8 @@ def run(asked: Asked, output: Path | None, overwrite: bool) -> dict[str, Any]:
     return found if measured is None else {**found, "agreement": _agreement(column, measured)}
 
 
-def _measured(table: Any, name: str | None, verb: str) -> np.ndarray | None:
-    """The numbers of a measured column, NaN where missing."""
+def measured_column(table: Any, name: str | None, verb: str, flag: str) -> np.ndarray | None:
+    """The numbers of a measured column, NaN where missing; `flag` names it."""
     from ..catalogues._sources import UNITS
     from ..sightlines._tables import numbers
 
@@ -64,12 +68,12 @@ def _measured(table: Any, name: str | None, verb: str) -> np.ndarray | None:
     try:
         return numbers(table, name, UNITS[verb])
     except ValueError as error:
-        raise BadInput(f"--measured: {error}") from None
+        raise BadInput(f"{flag}: {error}") from None
 
 
 def _agreement(model: Any, measured: np.ndarray) -> dict[str, Any]:
     """Scale, correlation and the rest of what `synax compare` tells, where both have numbers."""
-    from ._comparisons import agreement
+    from ._comparison_numbers import agreement
 
     model = np.asarray(model.value)
     both = np.isfinite(model) & np.isfinite(measured)
@@ -86,7 +90,7 @@ def _settings(asked: Asked) -> tuple[dict[str, Any], list[_config.Override]]:
         "magnetic": ("--magnetic", _by_name(models.get("magnetic"))),
         "electrons": ("--electrons", _by_name(models["electrons"])),
         "integration.steps": ("--steps", models["steps"]),
-        "catalogue.columns": ("--columns", _pairs(asked.columns)),
+        "catalogue.columns": ("--columns", pairs(asked.columns)),
         "catalogue.frame": ("--frame", asked.frame),
         "catalogue.result": ("--result", asked.result),
         **{f"catalogue.{role}": (f"--{role}", value) for role, value in asked.roles.items()},
@@ -104,7 +108,7 @@ def _by_name(model: str | None) -> dict[str, str] | None:
     return None if model is None else {"model": model}
 
 
-def _pairs(columns: list[str] | None) -> dict[str, str] | None:
+def pairs(columns: list[str] | None) -> dict[str, str] | None:
     """'lon=RAJ,lat=DECJ' as a table; names with commas or = need a TOML file."""
     if not columns:
         return None
@@ -143,12 +147,17 @@ def _table(path: Path | None, at: list[str] | None, frame: str | None) -> Any:
 
 def _compute(verb: str, table: Any, settings: dict[str, Any], name: str) -> Any:
     """The new column, a Quantity."""
-    from .. import catalogues
     from . import _run
 
-    wanted = settings["catalogue"]
     lines = {k: v for k, v in settings["sightlines"].items() if k != "pixels"} | {"nside": 1}
     sky = _run.prepare({**settings, "sightlines": lines})
+    return predicted(verb, sky, table, settings["catalogue"], name)
+
+
+def predicted(verb: str, sky: Any, table: Any, wanted: dict[str, Any], name: str) -> Any:
+    """The new column of `verb` for every row, a Quantity; `wanted` as in [catalogue]."""
+    from .. import catalogues
+
     common = {
         "columns": wanted.get("columns"),
         "frame": wanted.get("frame"),
@@ -156,8 +165,7 @@ def _compute(verb: str, table: Any, settings: dict[str, Any], name: str) -> Any:
         "domain": sky.geometry["domain"],
         "name": name,
     }
-    electrons = sky.fields["electrons"]
-    steps = settings["integration"]["steps"]
+    electrons, steps = sky.fields["electrons"], sky.integration["steps"].n
     try:
         if verb == "distance":
             value = _role(table, wanted.get("dm"), "dm", "pc cm-3")

@@ -219,7 +219,7 @@ def fit(
     _check_positive(check_every=check_every)
     judge = None if validation is None else _judge(validation)
     settings = {"check_every": check_every, "tolerance": tolerance, "patience": patience}
-    with progress_bar(progress, "fit", steps) as tell:
+    with progress_bar(progress, "fit", steps, "searching, compiling") as tell:
         watch, found = Watch(), None
         first = x
         if searches and isinstance(objective, PosteriorObjective):

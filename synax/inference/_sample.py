@@ -86,7 +86,8 @@ def sample(
     plan = Plan(
         chains, warmup, draws, start, restarts, as_whitening(whiten), chunk, checkpoint=checkpoint
     ).checked()
-    with progress_bar(progress, "sample", plan.warmup + plan.draws) as tell:
+    total = plan.warmup + plan.draws
+    with progress_bar(progress, "sample", total, "searching, compiling") as tell:
 
         def told(state: SamplerState, part: Chunk) -> None:
             height = float(jnp.mean(part.stats["lp"][:, -1]))

@@ -7,6 +7,9 @@ from jaxtyping import Float
 
 Spectra = dict[str, Float[np.ndarray, " n_ell"]]
 
+NO_CUT = -1.0
+"""The latitude of a cut that hides nothing: for maps that are NaN where they do not count."""
+
 
 def cut_spectra(maps: dict[str, Float[np.ndarray, " n_pix"]], latitude: float) -> Spectra:
     """Angular power at |b| > latitude, over the share of the sky that is left.

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
-from ._sky import _log_norm, _signed_norm, draw_mollweide
+from ._sky import _log_norm, _signed_norm, draw_mollweide, draw_sources
 
 _DATA, _MODEL = "#20242c", "#d1495b"
 _Map = Float[np.ndarray, " n_pix"]
@@ -158,6 +158,40 @@ def pulsars(
     bar.outline.set_visible(False)
     _finish(left)
     _finish(right, legend=False)
+    return figure
+
+
+def sources(
+    l: Float[np.ndarray, " n"],
+    b: Float[np.ndarray, " n"],
+    data: Float[np.ndarray, " n"],
+    model: Float[np.ndarray, " n"],
+    *,
+    unit: str,
+    title: str,
+    signed: bool,
+) -> Any:
+    """A catalogue's numbers and a model's: where they are on the sky, and one against the other.
+
+    **Arguments:**
+
+    - `l`, `b`: of the sources, degrees.
+    - `data`, `model`: measured and modelled, in `unit`; finite.
+    - `signed`: rotation measures, which have a sign; else positive numbers.
+
+    **Returns** a matplotlib `Figure`.
+    """
+    from ._shown import Shown, spaced
+
+    figure = Shown(figsize=(18.0, 4.6), layout="constrained")
+    spaced(figure, w_pad=0.12, h_pad=0.1)
+    figure.suptitle(title, fontsize=15, color=_DATA)
+    left, middle, right = figure.subplots(1, 3)
+    norm = _signed_norm(data) if signed else _log_norm(data)
+    style: dict[str, Any] = {"norm": norm, "cmap": "RdBu_r" if signed else "cividis"}
+    for axes, values, name in ((left, data, "measured"), (middle, model, "model")):
+        draw_sources(axes, l, b, values, title=name, label=unit, **style)
+    _scatter(right, {"": (data, model)}, unit, signed, 1.0)
     return figure
 
 

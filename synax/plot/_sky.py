@@ -57,7 +57,7 @@ def draw_mollweide(
 
     **Returns** the image, whose `.colorbar` can be adjusted.
     """
-    from matplotlib.colors import LogNorm
+    from matplotlib.patches import Ellipse
 
     values = np.asarray(values, dtype=float)
     smooth = values.size < 12 * 512**2 and bool(np.isfinite(values).all())
@@ -68,9 +68,48 @@ def draw_mollweide(
         image, extent=(-2, 2, -1, 1), origin="lower", cmap=cmap, norm=norm, interpolation="bilinear"
     )
     _graticule(axes, "#707070" if cmap == "RdBu_r" else "white")
+    axes.images[-1].set_clip_path(Ellipse((0, 0), 4, 2, transform=axes.transData))
+    _bare(axes, title)
+    _colour_bar(axes, shown, norm, label)
+    return shown
+
+
+def draw_sources(
+    axes: Any,
+    l: Float[np.ndarray, " n"],
+    b: Float[np.ndarray, " n"],
+    values: Float[np.ndarray, " n"],
+    *,
+    cmap: str,
+    norm: Any,
+    title: str = "",
+    label: str = "",
+) -> Any:
+    """Draw sources as dots on a Mollweide sky, with graticule and colour bar; l, b in degrees.
+
+    **Returns** the dots, whose `.colorbar` can be adjusted.
+    """
+    angle = np.asarray([_auxiliary(math.radians(x)) for x in np.clip(b, -89.9, 89.9)])
+    x = -((np.asarray(l) + 180.0) % 360.0 - 180.0) / 90.0 * np.cos(angle)
+    size = float(np.clip(6000.0 / len(angle), 2.0, 25.0))
+    order = np.argsort(np.abs(values))
+    place = (x[order], np.sin(angle)[order])
+    shown = axes.scatter(*place, c=values[order], s=size, lw=0, cmap=cmap, norm=norm)
+    _graticule(axes, "#707070")
+    _bare(axes, title)
+    _colour_bar(axes, shown, norm, label)
+    return shown
+
+
+def _bare(axes: Any, title: str) -> None:
     axes.set_title(title, fontsize=13, color=_INK, pad=8)
     axes.set_axis_off()
     axes.set(xlim=(-2.04, 2.04), ylim=(-1.03, 1.03), aspect="equal", xticks=(), yticks=())
+
+
+def _colour_bar(axes: Any, shown: Any, norm: Any, label: str) -> None:
+    from matplotlib.colors import LogNorm
+
     bar = axes.figure.colorbar(
         shown, ax=axes, orientation="horizontal", shrink=0.62, aspect=38, pad=0.03, extend="both"
     )
@@ -86,7 +125,6 @@ def draw_mollweide(
         bar.ax.minorticks_off()
     bar.ax.tick_params(labelsize=10, colors=_INK)
     bar.outline.set_visible(False)
-    return shown
 
 
 def _short_ticks(low: float, high: float) -> list[float]:
@@ -110,7 +148,6 @@ def _graticule(axes: Any, color: str) -> None:
 
     sky = Ellipse((0, 0), 4, 2, facecolor="#e8e8ea", edgecolor="none", zorder=-1)
     axes.add_patch(sky)
-    axes.images[-1].set_clip_path(Ellipse((0, 0), 4, 2, transform=axes.transData))
     style = {"color": color, "lw": 0.5, "alpha": 0.4, "zorder": 3}
     theta = np.linspace(-0.5 * math.pi, 0.5 * math.pi, 181)
     for lon in range(-120, 121, 60):

@@ -7,6 +7,7 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._parameters import parameter
+from .._progress import telling
 from ..emission import Columns, FaradayRotation
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
@@ -57,8 +58,7 @@ class RotationMeasure(AbstractSimulator):
     def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Rotation measure of each sightline, rad m^-2 (n_rays,)."""
         sky = resolved(self, rays)
-        rotation = (FaradayRotation(),)
-        measure = _light(sky, plan(sky), rotation, rays).rotation_measure
+        measure = _light(sky, (FaradayRotation(),), rays).rotation_measure
         assert measure is not None  # there is rotation
         return measure
 
@@ -93,7 +93,7 @@ class DispersionMeasure(AbstractSimulator):
     def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Dispersion measure of each sightline, pc cm^-3 (n_rays,)."""
         sky = resolved(self, rays)
-        return const.PC_PER_KPC * _light(sky, plan(sky), (Columns((1,)),), rays).columns[0][0]
+        return const.PC_PER_KPC * _light(sky, (Columns((1,)),), rays).columns[0][0]
 
 
 class EmissionMeasure(AbstractSimulator):
@@ -131,12 +131,17 @@ class EmissionMeasure(AbstractSimulator):
     def __call__(self, rays: Any) -> Float[Array, " n_rays"]:
         """Emission measure of each sightline, pc cm^-6 (n_rays,)."""
         sky = resolved(self, rays)
-        column = _light(sky, plan(sky), (Columns((2,)),), rays).columns[0][0]
+        column = _light(sky, (Columns((2,)),), rays).columns[0][0]
         return const.PC_PER_KPC / self.filling_factor * column
 
 
+def _light(sky: AbstractSimulator, processes: tuple[Any, ...], rays: Sightlines) -> Light:
+    with telling(f"{type(sky).__name__}: compiling"):
+        return _compiled(sky, plan(sky), processes, rays)
+
+
 @eqx.filter_jit
-def _light(
+def _compiled(
     sky: AbstractSimulator, plan: Plan, processes: tuple[Any, ...], rays: Sightlines
 ) -> Light:
     magnetic = getattr(sky, "magnetic", None)

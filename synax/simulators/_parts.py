@@ -42,7 +42,7 @@ def in_parts(
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     size = min(checks.integer("part", part), rays.n_rays)
     found = []
-    with progress_bar(progress, type(simulator).__name__, rays.n_rays, "compiling") as tell:
+    with progress_bar(progress, type(simulator).__name__, rays.n_rays) as tell:
         for start in range(0, rays.n_rays, size):
             here = np.minimum(np.arange(start, start + size), rays.n_rays - 1)
             count = min(size, rays.n_rays - start)

@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from .. import _checks as checks, _constants as const
 from .._parameters import as_parameter
+from .._progress import telling
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw
 from ..emission import (
     AbstractBackground,
@@ -204,7 +205,8 @@ class Synchrotron(AbstractSimulator):
         check_validity(self, rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
-        return _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
+        with telling("Synchrotron: compiling"):
+            return _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
