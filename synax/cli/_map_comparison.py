@@ -33,7 +33,7 @@ def directions(nside: int, frame: str = "galactic") -> tuple[Map, Map]:
     lon, lat = healpy.pix2ang(nside, np.arange(12 * nside**2), lonlat=True)
     if frame == "galactic":
         return lon, lat
-    turn = healpy.Rotator(coord=[{"equatorial": "C", "ecliptic": "E"}[frame], "G"])
+    turn: Any = healpy.Rotator(coord=[{"equatorial": "C", "ecliptic": "E"}[frame], "G"])
     l, b = turn(lon, lat, lonlat=True)
     return l, b
 

@@ -81,5 +81,6 @@ def _turned(seen: Any, nside: int, frame: str) -> Bool[np.ndarray, " n_pix"]:
     import healpy
 
     l, b = healpy.pix2ang(nside, np.arange(seen.size), lonlat=True)
-    lon, lat = healpy.Rotator(coord=["G", frame])(l, b, lonlat=True)
+    turn: Any = healpy.Rotator(coord=["G", frame])
+    lon, lat = turn(l, b, lonlat=True)
     return seen[healpy.ang2pix(nside, lon, lat, lonlat=True)]
