@@ -18,6 +18,7 @@ import os
 import time
 from pathlib import Path
 
+import equinox as eqx
 import jax
 import numpy as np
 from _common import machine
@@ -27,6 +28,7 @@ from _sky_fit import BUBBLE, NUISANCE, fit, numbers
 import synax
 from synax import magnetic
 from synax.galaxies import _calibrated
+from synax.galaxies._halo import cosmic_ray_halo
 
 TEMPER = {"I": 23.0, "Q": 9.0, "U": 10.0, "RM": 8.0}
 """Excess of the residuals of UF23 in the Local Bubble, refitted: how many pixels count as one."""
@@ -115,7 +117,7 @@ def galaxy(name, bubble, steps):
     common = _calibrated.starting_form(steps=steps)
     if bubble:
         field, free = magnetic.LocalBubble(field), free | BUBBLE
-    parts = (field, common.electrons, common.cosmic_rays)
+    parts = (field, common.electrons, cosmic_ray_halo())
     return synax.Synchrotron(*parts, turbulence=common.turbulence, steps=steps), free | NUISANCE
 
 
@@ -207,7 +209,8 @@ def main():
     masks = parts()
     pixels = np.flatnonzero(masks["fitted"] | masks["held out"])[:: arguments.every]
     use = masks["fitted"][pixels]
-    turbulence = turbulent_scatter(_calibrated.starting_form(), pixels)
+    form = eqx.tree_at(lambda s: s.cosmic_rays, _calibrated.starting_form(), cosmic_ray_halo())
+    turbulence = turbulent_scatter(form, pixels)
     data, pulsars = likelihood_data(read(folder), pixels, turbulence), read_pulsars(folder)
     rows = []
     if arguments.resume and Path(arguments.output).exists():
@@ -217,13 +220,14 @@ def main():
         for bubble in {"both": (False, True), "yes": (True,), "no": (False,)}[arguments.bubble]:
             if (name, bubble) in have:
                 continue
-            rows += rows_of(
-                name, bubble, data, pixels, use, pulsars, arguments.steps, arguments.searches
-            )
+            settings = (pulsars, arguments.steps, arguments.searches)
+            new = rows_of(name, bubble, data, pixels, use, *settings)
+            rows += new
             short = ("chi2 I", "chi2 Q", "chi2 U", "chi2 RM", "r QU", "r RM", "log_evidence")
-            for row in rows[-2:]:
+            for row in new:
                 shown = "  ".join(f"{k} {row[k]:.3g}" for k in short)
                 print(name, "bubble" if bubble else "", row["numbers"], shown, flush=True)
+            rows.sort(key=lambda row: (list(FIELDS).index(row["field"]), row["bubble"]))
             if arguments.output:  # a long run keeps what it has
                 record = {"benchmark": "published fields", "machine": machine()}
                 record |= {"date": datetime.date.today().isoformat(), "temper": TEMPER}

@@ -442,7 +442,7 @@ def published():
             value = [r[f"held out {key}"] for r in chosen]
             axes.plot(value, place, marker, mfc=face, mec=edge, ms=7, label=label)
         axes.set(xscale="log", title=title, xlabel="χ² per pixel, held out")
-        axes.set_xticks([1, 2, 5], ["1", "2", "5"])
+        axes.set_xticks([0.7, 1, 2, 5], ["0.7", "1", "2", "5"])
         axes.tick_params(axis="x", which="minor", labelbottom=False)
         axes.set_yticks(range(len(names)), names)
         axes.grid(alpha=0.2, lw=0.5)

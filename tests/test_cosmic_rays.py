@@ -46,6 +46,28 @@ def test_physical_speed_changes_the_normalisation_as_stated():
     np.testing.assert_allclose(ratio, 0.9999875973, rtol=1e-9)
 
 
+def test_a_broken_disc_has_the_flux_that_it_is_given_and_the_indices_of_the_sky():
+    here = jnp.array([[-8.3], [0.0], [0.0]])
+    model = cr.BrokenAnalytic(flux=0.03, energy=10.0, r0=6.0, z0=2.0)
+    gamma = jnp.array([10.0 / const.ELECTRON_REST_ENERGY_GEV])
+    speed = jnp.sqrt(1.0 - 1.0 / gamma**2)
+    per_density = speed * const.SPEED_OF_LIGHT * 1e6 / (4 * np.pi * const.ELECTRON_REST_ENERGY_GEV)
+    np.testing.assert_allclose(model.spectrum(gamma, here)[0] * per_density, 0.03, rtol=1e-12)
+    there = jnp.array([[0.0], [5.0], [2.0]])
+    disc = np.exp(3.3 / 6.0) / np.cosh(1.0) ** 2
+    np.testing.assert_allclose(model(there) / model(here), disc, rtol=1e-12)
+    shape = cr.BrokenPowerLaw(float(model(here)[0]), 1.6, 3.23, 6500.0, 0.15)
+    some = jnp.geomspace(20.0, 1e8, 9)
+    np.testing.assert_allclose(model.spectrum(some, here), shape.spectrum(some, here), rtol=1e-12)
+    nu = np.array([0.045, 0.408, 1.42, 23.0])
+    b_perp = jnp.full(4, 4.0)
+    bright = synax.emission.emissivity(cr.BrokenAnalytic(), here, b_perp, jnp.asarray(nu))[0]
+    index = [np.log(bright[i] / bright[1]) / np.log(nu[i] / nu[1]) for i in (0, 2, 3)]
+    np.testing.assert_allclose(index, [-2.52, -2.74, -3.0], atol=0.05)  # against 408 MHz
+    with pytest.raises(ValueError, match="gamma_min < gamma_max"):
+        cr.BrokenAnalytic(gamma_min=10.0, gamma_max=5.0)
+
+
 def test_uniform_matches_hammurabi(table):
     oracle = table("cre_dev")
     position = jnp.asarray(oracle["pos_kpc"].T)

@@ -6,6 +6,7 @@ from ._base import (
     AbstractCosmicRays as AbstractCosmicRays,
     AbstractPowerLaw as AbstractPowerLaw,
 )
+from ._broken_analytic import BrokenAnalytic as BrokenAnalytic
 from ._discs import (
     JF11 as JF11,
     RidgedDisc as RidgedDisc,

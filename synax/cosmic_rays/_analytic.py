@@ -20,6 +20,11 @@ _DENSITY_OF_FLUX = (
 )
 
 
+def flux_density(flux: Scalar, speed: Scalar) -> Scalar:
+    """N(gamma) in cm^-3 of a flux (GeV^-1 m^-2 s^-1 sr^-1) and the electrons' speed over c."""
+    return _DENSITY_OF_FLUX / speed * flux
+
+
 def flux_normalisation(energy: float, flux: float, index: float) -> float:
     """C (cm^-3) of N = C gamma^-p from the flux (GeV^-1 m^-2 s^-1 sr^-1) at an energy (GeV).
 
@@ -93,7 +98,7 @@ class Analytic(AbstractPowerLaw):
         inverse = 1.0 / (gamma0 * gamma0) if self.physical_speed else 1.0 / gamma0
         speed = jnp.sqrt(1.0 - inverse)
         index = self.index(self.observer)
-        return _DENSITY_OF_FLUX / speed * self.flux * jnp.exp(index * jnp.log(gamma0))
+        return flux_density(self.flux, speed) * jnp.exp(index * jnp.log(gamma0))
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         x, y, z = position

@@ -17,12 +17,12 @@ from ._base import AbstractCosmicRays
 Values = Float[Array, "..."]
 
 
-def _energies(gamma_min: float, gamma_max: float, name: str) -> tuple[float, float]:
+def energy_range(gamma_min: float, gamma_max: float, name: str) -> None:
+    """Refuse Lorentz factors that are no range."""
     if not 1.0 <= gamma_min < gamma_max < float("inf"):
         raise ValueError(
             f"{name}: 1 <= gamma_min < gamma_max is needed, got {gamma_min}, {gamma_max}"
         )
-    return gamma_min, gamma_max
 
 
 class AbstractParametricSpectrum(AbstractCosmicRays):
@@ -77,6 +77,17 @@ class AbstractParametricSpectrum(AbstractCosmicRays):
         return jax.tree.map(lambda x: x.prepare() if is_field(x) else x, self, is_leaf=is_field)
 
 
+def broken_shape(
+    gamma: Values, below: Values, above: Values, break_: Values, width: Values | None = None
+) -> Values:
+    """Two power laws that join over `width` in ln gamma (None: sharply), 1 at a sharp break."""
+    level = log(gamma / break_)
+    if width is None:
+        return jnp.exp(-jnp.where(level < 0, below, above) * level)
+    bend = width * jax.nn.softplus(level / width)
+    return jnp.exp(-below * level - (above - below) * bend)
+
+
 class BrokenPowerLaw(AbstractParametricSpectrum):
     """Two power laws that join smoothly or sharply.
 
@@ -98,7 +109,7 @@ class BrokenPowerLaw(AbstractParametricSpectrum):
     info: ClassVar[ModelInfo] = ModelInfo(paper="none: a shape for the user's own numbers")
 
     def __check_init__(self):
-        _energies(self.gamma_min, self.gamma_max, "BrokenPowerLaw")
+        energy_range(self.gamma_min, self.gamma_max, "BrokenPowerLaw")
 
     def parameters(self) -> tuple[Any, ...]:
         smooth = () if self.width is None else (self.width,)
@@ -109,12 +120,7 @@ class BrokenPowerLaw(AbstractParametricSpectrum):
         return (self.gamma_break,) if sharp else ()
 
     def shape(self, gamma: Values, *parameters: Values) -> Values:
-        below, above, break_, *width = parameters
-        level = log(gamma / break_)
-        if not width:
-            return jnp.exp(-jnp.where(level < 0, below, above) * level)
-        bend = width[0] * jax.nn.softplus(level / width[0])
-        return jnp.exp(-below * level - (above - below) * bend)
+        return broken_shape(gamma, *parameters)
 
 
 class CutOffPowerLaw(AbstractParametricSpectrum):
@@ -130,7 +136,7 @@ class CutOffPowerLaw(AbstractParametricSpectrum):
     info: ClassVar[ModelInfo] = ModelInfo(paper="none: a shape for the user's own numbers")
 
     def __check_init__(self):
-        _energies(self.gamma_min, self.gamma_max, "CutOffPowerLaw")
+        energy_range(self.gamma_min, self.gamma_max, "CutOffPowerLaw")
 
     def parameters(self) -> tuple[Any, ...]:
         return (self.index, self.gamma_cut, self.sharpness)
@@ -153,7 +159,7 @@ class LogParabola(AbstractParametricSpectrum):
     info: ClassVar[ModelInfo] = ModelInfo(paper="none: a shape for the user's own numbers")
 
     def __check_init__(self):
-        _energies(self.gamma_min, self.gamma_max, "LogParabola")
+        energy_range(self.gamma_min, self.gamma_max, "LogParabola")
 
     def parameters(self) -> tuple[Any, ...]:
         return (self.index, self.curvature, self.pivot)

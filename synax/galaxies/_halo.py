@@ -1,8 +1,8 @@
-"""The cosmic-ray halo that published fields get where their own is a table."""
+"""The halos of cosmic rays: for published fields whose own is a table, and for the calibrated."""
 
 from typing import Any
 
-from ..cosmic_rays import Analytic
+from ..cosmic_rays import Analytic, BrokenAnalytic
 
 
 def cosmic_ray_halo(**changes: Any) -> Analytic:
@@ -11,3 +11,8 @@ def cosmic_ray_halo(**changes: Any) -> Analytic:
     **Reference:** Aguilar et al. 2014, PRL 113, 221102 (0.0217 per GeV m^2 s sr at 20.6 GeV).
     """
     return Analytic(**{"r0": 8.0, "z0": 4.0, **changes})
+
+
+def broken_halo() -> BrokenAnalytic:
+    """The same with a spectrum that bends, from 10 MHz to 23 GHz."""
+    return BrokenAnalytic(r0=8.0, z0=4.0)
