@@ -6,6 +6,7 @@ arrays and tracers pass through. Unit and text stay attached, so lists of models
 the code itself. `select` turns dotted paths into the filter that `eqx.partition` takes.
 """
 
+import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -211,14 +212,12 @@ def _check_shape(name: str, value: Any, declared: Any, unit: str) -> None:
     raise ValueError(f"{name} must {wanted}{_in(unit)}, got {checks.shown(value)}")
 
 
-def _getter(path: str) -> Callable[[Any], Any]:
-    def get(tree: Any) -> Any:
-        node = tree
-        for name in path.split("."):
-            node = node[int(name)] if name.lstrip("-").isdigit() else getattr(node, name)
-        return node
+def _step(node: Any, name: str) -> Any:
+    return node[int(name)] if name.lstrip("-").isdigit() else getattr(node, name)
 
-    return get
+
+def _getter(path: str) -> Callable[[Any], Any]:
+    return lambda tree: functools.reduce(_step, path.split("."), tree)
 
 
 def get_path(tree: PyTree, path: str) -> Any:
@@ -229,7 +228,7 @@ def get_path(tree: PyTree, path: str) -> Any:
     node = tree
     for i, name in enumerate(path.split(".")):
         try:
-            node = _getter(name)(node)
+            node = _step(node, name)
         except (AttributeError, IndexError, TypeError, KeyError, ValueError):
             where = ".".join(path.split(".")[:i]) or type(tree).__name__
             if hasattr(node, "__dataclass_fields__"):

@@ -4,12 +4,14 @@ Nearly all of the suite's time is compilation of programs that run once, so they
 without optimisation, and equal ones once. `SYNAX_TESTS_OPTIMISED=1` compiles as users do.
 """
 
+import ast
 import gc
 import os
 import platform
 import socket
 import tempfile
 import threading
+from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
@@ -28,6 +30,8 @@ if jaxlib.version.__version__.startswith("0.10.") and not OPTIMISED and OLDER_KE
     # XLA ends the process at a flag that it does not know: only where it was seen to know it
     os.environ["XLA_FLAGS"] = f"{FLAGS} {OLDER_KERNELS}".strip()
 
+# of the workers, which start after this: threads that wait for each other burn what others need
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 PROGRAMS = tempfile.TemporaryDirectory(prefix="synax-tests-")  # of this worker alone
 
 jax.config.update("jax_enable_x64", True)
@@ -59,6 +63,32 @@ def keep_translators(uses: int = 200) -> None:
 
 if jax.__version__.startswith("0.10.") and not OPTIMISED:  # where it was seen to work
     keep_translators()
+
+
+def check_outer_functions() -> None:
+    """Types are checked where functions are made once; `SYNAX_TESTS_OPTIMISED=1` checks all.
+
+    The check of a function inside another one would be made anew at each call of that one, which
+    takes a millisecond or two: more than all that the check finds out.
+    """
+    from jaxtyping import _import_hook as hook
+
+    visit, name_of = hook.JaxtypingTransformer.visit_FunctionDef, hook.Typechecker.get_hash
+
+    def visit_outer(self, node):
+        if not any(isinstance(parent, ast.FunctionDef) for parent in self._parents):
+            return visit(self, node)
+        self._parents.append(node)
+        self.generic_visit(node)
+        self._parents.pop()
+        return node
+
+    hook.JaxtypingTransformer.visit_FunctionDef = visit_outer
+    hook.Typechecker.get_hash = lambda self: f"{name_of(self)}outer"  # of the files of bytecode
+
+
+if version("jaxtyping").startswith("0.3.") and not OPTIMISED:
+    check_outer_functions()
 
 
 def pytest_collection_finish():

@@ -8,7 +8,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from ._box import bounds
 from ._curvature import Mode, NotFinite, find_mode
@@ -196,20 +196,20 @@ class _Search:
             score = -0.5 * np.sum(residuals * residuals, axis=1) + self._log_prior()
         score = np.where(np.isfinite(score), score, -np.inf)
         modes: list[Mode] = []
-        tried = 0
+        tried, known = 0, np.zeros(len(score), bool)
         for i in np.argsort(-score, kind="stable"):
             if tried == self.searches or score[i] == -np.inf:
                 break
-            latent = self._as_latent(self.latents[i])
-            if any(_close(mode, latent, 3.0) for mode in modes):
+            if known[i]:
                 continue
             tried += 1
-            found = _climb(part, latent, max_steps)
+            found = _climb(part, self._as_latent(self.latents[i]), max_steps)
             if found is None:
                 continue
             self.evaluations += found.steps
             if not any(_close(mode, found.latent, 1.0) for mode in modes):
                 modes.append(found)
+                known |= _close(found, self.latents, 3.0)
         return sorted(modes, key=_height, reverse=True)
 
     def _proposals(self, modes: list[Mode]) -> Float[np.ndarray, "draws n_latent"]:
@@ -264,10 +264,11 @@ def _height(mode: Mode) -> float:
     return float(mode.curvature.logdensity)
 
 
-def _close(mode: Mode, latent: Any, distance: float) -> bool:
-    """Whether a latent lies within so many standard deviations of a maximum."""
-    gap = np.asarray(latent, np.float64) - np.asarray(mode.latent, np.float64)
-    return float(gap @ np.asarray(mode.curvature.precision, np.float64) @ gap) < distance**2
+def _close(mode: Mode, latents: Any, distance: float) -> Bool[np.ndarray, "*draws"]:
+    """Whether latents (*draws, n_latent) lie within so many standard deviations of a maximum."""
+    gap = np.asarray(latents, np.float64) - np.asarray(mode.latent, np.float64)
+    precision = np.asarray(mode.curvature.precision, np.float64)
+    return np.asarray(np.sum((gap @ precision) * gap, axis=-1) < distance**2)
 
 
 def _distinct(modes: list[Mode], most: int) -> list[Mode]:
