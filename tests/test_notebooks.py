@@ -2,6 +2,7 @@
 
 import os
 import re
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -61,3 +62,20 @@ def test_runs(name, tmp_path, request):
 def test_every_notebook_is_listed():
     listed = set(re.findall(r"`(\w+)\.py`", (NOTEBOOKS / "README.md").read_text()))
     assert listed == {p.stem for p in NOTEBOOKS.glob("*.py")} == set(FIGURES)
+
+
+def test_pages_show_what_the_notebooks_gave():
+    """Every cell with a record is the cell that ran, and its figures are there."""
+    hooks = runpy.run_path(str(NOTEBOOKS.parent / "docs" / "config" / "hooks.py"))
+    pictures = NOTEBOOKS.parent / "docs" / "images" / "notebooks"
+    for name in FIGURES:
+        known = {
+            hooks["notebook_digest"](s) for text, s in hooks["notebook_cells"](name) if not text
+        }
+        outputs = hooks["recorded"](name)
+        assert set(outputs) <= known, f"run python docs/make_notebooks.py {name}"
+        drawn = [file for cell in outputs.values() for file in cell["figures"]]
+        assert not outputs or len(drawn) == FIGURES[name]
+        assert all((pictures / file).is_file() for file in drawn)
+        page = hooks["notebook"](name)
+        assert page.count("{ .figure }") == len(drawn)

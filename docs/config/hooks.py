@@ -6,6 +6,7 @@ A page asks for a table with a line such as `<!-- generated: models magnetic -->
 import dataclasses
 import html
 import importlib
+import importlib.util
 import inspect
 import json
 import os
@@ -170,17 +171,91 @@ def _default(value):
 
 
 def notebook(name):
-    """A notebook of jupytext's percent format as a page: its text and its code."""
-    source = (DOCS.parent / "notebooks" / f"{name}.py").read_text()
-    parts = []
-    for cell in re.split(r"^# %%", source, flags=re.MULTILINE)[1:]:
-        head, _, body = cell.partition("\n")
-        if "[markdown]" in head:
-            lines = [re.sub(r"^# ?", "", line) for line in body.strip().splitlines()]
-            parts.append("\n".join(lines))
-        elif body.strip():
-            parts.append(f"```{{ .python }}\n{body.strip()}\n```")
+    """A notebook as a page: its text, its code, and what it printed and drew."""
+    parts, outputs = [], recorded(name)
+    for text, source in notebook_cells(name):
+        if text:
+            parts.append("\n".join(re.sub(r"^# ?", "", line) for line in source.splitlines()))
+        elif source:
+            parts.append(f"```{{ .python }}\n{source}\n```")
+            found = outputs.get(notebook_digest(source), {})
+            if found.get("text"):
+                parts.append(f"```{{ .text .output }}\n{found['text']}\n```")
+            for file in found.get("figures", ()):
+                parts.append(f"![Figure of this cell](../images/notebooks/{file}){{ .figure }}")
     return "\n\n".join(parts)
+
+
+def notebook_cells(name):
+    """(is it text, its source) of every cell of a notebook."""
+    return _maker().cells(DOCS.parent / "notebooks" / f"{name}.py")
+
+
+def notebook_digest(source):
+    """The mark by which the record of a notebook knows a cell."""
+    return _maker().digest(source)
+
+
+def recorded(name):
+    """What each cell gave when the notebook was recorded, by the digest of the cell."""
+    file = DOCS / "data" / "notebooks" / f"{name}.json"
+    if not file.is_file():
+        return {}
+    return {cell["cell"]: cell for cell in json.loads(file.read_text())["outputs"]}
+
+
+def _maker():
+    spec = importlib.util.spec_from_file_location("make_notebooks", DOCS / "make_notebooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+_NOTEBOOKS = {
+    "quick_start": ("Quick start", "A sky, its figures, a gradient, a FITS file", 2),
+    "gallery": ("Gallery of models", "Every magnetic model, cut and seen from the Sun", 12),
+    "new_field": ("A new field", "A field of your own: mock data, a fit, a posterior", 2),
+    "from_sky_to_data": (
+        "From sky to data",
+        "A survey and its likelihood, galaxies from outside, Faraday spectra",
+        5,
+    ),
+    "sampling": ("Sampling", "NUTS with diagnostics, and what they catch", 2),
+    "low_frequencies": (
+        "Low frequencies",
+        "Depolarisation from 30 GHz to 100 MHz, and the steps it takes",
+        1,
+    ),
+    "one_megahertz": (
+        "The sky from 1 MHz to 100 GHz", "Turnover, the dark plane, optical depths", 2
+    ),
+    "paper_figures": (
+        "Figures of the paper",
+        "Accuracy, errors, posterior and grid fit of Diao et al. 2024",
+        1,
+    ),
+    "sky_data": ("Real data", "Pulsars and the Faraday sky against real data", 2),
+    "haslam": ("The 408 MHz sky", "A grid fitted to the 408 MHz sky", 1),
+    "joint_fit": (
+        "A joint fit", "Brightness, polarisation and rotation measures fitted together", 1
+    ),
+    "devices": ("Devices", "The same sky on one and on several devices", 0),
+}  # fmt: skip
+"""Title, what it shows, and which of its figures stands for it."""
+
+
+def notebooks():
+    """The gallery: a thumbnail, a title and a sentence for each notebook."""
+    cards = []
+    for name, (title, text, number) in _NOTEBOOKS.items():
+        picture = f"images/notebooks/{name}-{number}.png"
+        if not (DOCS / picture).is_file():
+            picture = "images/architecture.svg"
+        cards.append(
+            f"<div markdown>\n[![{title}](../{picture})]({name}.md)\n\n"
+            f"**[{title}]({name}.md)**<br>{text}\n</div>"
+        )
+    return '<div class="gallery" markdown>\n' + "\n".join(cards) + "\n</div>"
 
 
 def measured(*columns):
@@ -523,12 +598,40 @@ def _heading(column):
 
 
 def _tables(rows):
-    """One table for all rows that have the same columns, so that no cell is empty."""
+    """One table for all rows that have the same columns, so that no cell is empty.
+
+    What is the same in every row is told once, and a table of few rows and many columns is turned.
+    """
     groups = {}
     for row in rows:
-        filled = {k: v for k, v in row.items() if v not in (None, "")}
+        filled = {k: v for k, v in row.items() if v not in (None, "") and k not in _UNTOLD}
         groups.setdefault(tuple(filled), []).append(filled)
-    return [_table(found, list(columns)) for columns, found in groups.items()]
+    parts = []
+    for found in groups.values():
+        columns = list(found[0])
+        same = [c for c in columns[1:] if len(found) > 2 and len({str(r[c]) for r in found}) == 1]
+        columns = [c for c in columns if c not in same]
+        if len(columns) > _WIDEST and len(found) <= _WIDEST:
+            head, *rest = columns
+            turned = [
+                {"": _heading(c), **{str(k): r[c] for k, r in enumerate(found)}} for c in rest
+            ]
+            names = [_cell(_heading(head)), *(_cell(_number(r[head])) for r in found)]
+            lines = _table(turned, list(turned[0])).splitlines()
+            parts.append("\n".join(["| " + " | ".join(names) + " |", *lines[1:]]))
+        else:
+            parts.append(_table(found, columns))
+        if same:
+            told = ", ".join(f"{_heading(c)} {_number(found[0][c])}" for c in same)
+            parts.append(f"In all rows: {told}.")
+    return parts
+
+
+_WIDEST = 8
+"""Columns that a page holds side by side."""
+
+_UNTOLD = ("begun",)
+"""Keys of records that no table shows."""
 
 
 def _number(value):
@@ -560,6 +663,7 @@ GENERATORS = {
     "joint": joint,
     "grids": grids,
     "notebook": notebook,
+    "notebooks": notebooks,
     "validation": validation,
     "precision": precision,
 }

@@ -10,6 +10,6 @@ from ._figure import figure as figure
 from ._image import image as image
 from ._posterior import corner as corner, trace as trace
 from ._residuals import residuals as residuals
-from ._sky import draw_mollweide as draw_mollweide, draw_sources as draw_sources, sky as sky
+from ._sky import draw_mollweide as draw_mollweide, sky as sky
 from ._slices import profile as profile, slices as slices
 from ._stokes import draw_direction as draw_direction, stokes as stokes
