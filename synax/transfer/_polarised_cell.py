@@ -13,6 +13,7 @@ import functools
 import operator
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -30,6 +31,17 @@ class PolarisedCoefficients(NamedTuple):
     emission: Stokes4
     absorption: Stokes4
     rotativity: Vector3
+
+
+def _times(length: Values, coefficients: PolarisedCoefficients) -> PolarisedCoefficients:
+    """Coefficients times the length of the cell.
+
+    Kept, and with them their cotangents: those of the length and of what all frequencies share are
+    sums over them, which would compute the whole chain behind anew for each.
+    """
+    products = jax.tree.map(lambda x: length * x, coefficients)
+    shape = jnp.broadcast_shapes(*(x.shape for x in jax.tree.leaves(products)))
+    return stored(jax.tree.map(lambda x: jnp.broadcast_to(x, shape), products))
 
 
 def _dot(a: Vector3, b: Vector3) -> Values:
@@ -92,11 +104,9 @@ def constant_cell(
     coefficients: PolarisedCoefficients, length: Values, incoming: Stokes4
 ) -> Stokes4:
     """Stokes parameters behind a cell of constant coefficients (near side, towards us)."""
-    aI, *a = (length * x for x in coefficients.absorption)
-    rho = tuple(length * x for x in coefficients.rotativity)
+    emitted, (aI, *a), rho = _times(length, coefficients)
     n = _generator(aI, tuple(a), rho)
     cell = cell_functions(n.depths, 1)
-    emitted = tuple(length * x for x in coefficients.emission)
     through, added = _apply(cell.propagator, n, incoming), _apply(cell.source, n, emitted)
     return _sum(through, added)
 
@@ -126,10 +136,8 @@ def sloping_cell(
     **Reference:** Blanes et al. 2009, Phys. Rep. 470, 151 (Magnus expansion); Iserles 2004, IMA J.
     Num. Anal. 24 (Filon's quadrature).
     """
-    a0, *a = (length * x for x in mean.absorption)
-    rho = tuple(length * x for x in mean.rotativity)
-    b0, *b = (length * x for x in slope.absorption)
-    tau = tuple(length * x for x in slope.rotativity)
+    emitted, (a0, *a), rho = _times(length, mean)
+    sloping, (b0, *b), tau = _times(length, slope)
     a, b = tuple(a), tuple(b)
     size = _dot(a, a) + _dot(rho, rho)
     share = (1.0 / 12.0) / (1.0 + size / 40.0)
@@ -146,8 +154,8 @@ def sloping_cell(
     lost = (1.0 / 12.0) * damp
     bend = _generator(lost * b0, tuple(lost * x for x in b), tuple(x * (1.0 / 12.0) for x in tau))
     bent = cell_functions(bend.depths, 0).propagator
-    level = _apply(bent, bend, tuple(length * x for x in mean.emission))
-    tilt = _apply(bent, bend, tuple(damp * length * x for x in slope.emission))
+    level = _apply(bent, bend, emitted)
+    tilt = _apply(bent, bend, tuple(damp * x for x in sloping))
     # int exp(-K t) (1/2 - t) dt
     tilted = Weights(*(0.5 * x - y for x, y in zip(cell.source, cell.moment, strict=True)))
     parts = (
