@@ -160,6 +160,14 @@ def programs_of_one_file():
         jax.clear_caches()
 
 
+@pytest.fixture(scope="module")
+def optimised():
+    """For a file whose programs run for longer than they compile: compiled as users do."""
+    jax.config.update("jax_disable_most_optimizations", False)
+    yield
+    jax.config.update("jax_disable_most_optimizations", not OPTIMISED)
+
+
 def pytest_collection_modifyitems(items):
     """Dear files first, so that all workers end together.
 

@@ -39,8 +39,8 @@ def numbers(rays):
 """
 
 
-def run_all(codes, flags=""):
-    """Run programs side by side; the JSON on the last line of each one's output."""
+def run_all(codes, flags="", lines=1):
+    """Run programs side by side; the JSON on the last line, or lines, of each one's output."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
     environment = dict(os.environ, XLA_FLAGS=flags, JAX_PLATFORMS="cpu")
 
@@ -49,26 +49,36 @@ def run_all(codes, flags=""):
             [sys.executable, "-c", code], capture_output=True, text=True, env=environment
         )
         assert done.returncode == 0, done.stderr[-3000:]
-        return json.loads(done.stdout.strip().splitlines()[-1])
+        last = [json.loads(line) for line in done.stdout.strip().splitlines()[-lines:]]
+        return last if lines > 1 else last[0]
 
     with ThreadPoolExecutor() as pool:
         return list(pool.map(one, codes))
 
 
-def test_eight_forced_devices_give_the_same_numbers():
-    code = PROBLEM.format(setup="") + (
-        "print(json.dumps([numbers(rays), numbers(rays.sharded()), len(jax.devices())]))"
-    )
-    one, many, count = run_all([code], "--xla_force_host_platform_device_count=8")[0]
+SHARDED_RAYS = """
+print(json.dumps([numbers(rays), numbers(rays.sharded()), len(jax.devices())]))
+"""
+
+
+@pytest.fixture(scope="module")
+def eight():
+    """What one program with eight devices printed: (rays, grids, vmapped, random fields)."""
+    code = PROBLEM.format(setup="") + SHARDED_RAYS + SHARDED_GRID + VMAPPED + RANDOM
+    return run_all([code], "--xla_force_host_platform_device_count=8", lines=4)[0]
+
+
+def test_eight_forced_devices_give_the_same_numbers(eight):
+    one, many, count = eight[0]
     assert count == 8
     assert many == pytest.approx(one, rel=1e-12)
 
 
-def test_two_processes_give_the_same_numbers():
+def test_two_processes_give_the_same_numbers(eight):
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))
         port = s.getsockname()[1]
-    codes = [PROBLEM.format(setup="") + "print(json.dumps(numbers(rays)))"]
+    codes = []
     for rank in range(2):
         setup = f'jax.distributed.initialize("127.0.0.1:{port}", 2, {rank})'
         code = PROBLEM.format(setup=setup) + (
@@ -76,9 +86,9 @@ def test_two_processes_give_the_same_numbers():
             "print(json.dumps(numbers(rays.sharded())))"
         )
         codes.append(code)
-    alone, first, second = run_all(codes)
+    first, second = run_all(codes)
     assert first == second
-    assert first == pytest.approx(alone, rel=1e-12)
+    assert first == pytest.approx(eight[0][0], rel=1e-12)  # of one device
 
 
 CHAINS = """
@@ -168,10 +178,10 @@ print(json.dumps([len(jax.devices()), bits]))
 """
 
 
-def test_random_fields_have_the_same_bits_on_any_number_of_devices():
-    (one, bits), *_ = run_all([RANDOM])
-    (eight, again), *_ = run_all([RANDOM], "--xla_force_host_platform_device_count=8")
-    assert (one, eight) == (1, 8)
+def test_random_fields_have_the_same_bits_on_any_number_of_devices(eight):
+    one, bits = run_all([RANDOM])[0]
+    count, again = eight[3]
+    assert (one, count) == (1, 8)
     assert bits == again
     assert bits[-1] == bits[0]  # made in place, each device its own part
 
@@ -227,11 +237,9 @@ print(json.dumps([apart(parts, whole), slab, one_device, each_of_many]))
 """
 
 
-def test_grids_divided_over_devices():
+def test_grids_divided_over_devices(eight):
     """Maps, and gradients of values, box and cosmic rays; each device holds its planes only."""
-    code = PROBLEM.format(setup="") + SHARDED_GRID
-    flags = "--xla_force_host_platform_device_count=8"
-    error, slab, one_device, each_of_many = run_all([code], flags)[0]
+    error, slab, one_device, each_of_many = eight[1]
     assert error < 1e-12
     assert slab == [3, 4, 40, 40]
     assert each_of_many < 0.3 * one_device
@@ -262,11 +270,9 @@ print(json.dumps([
 """
 
 
-def test_chains_and_frequencies_divided_over_devices():
+def test_chains_and_frequencies_divided_over_devices(eight):
     """Parameters under vmap and frequencies, placed on a mesh: the compiler divides the march."""
-    code = PROBLEM.format(setup="") + VMAPPED
-    flags = "--xla_force_host_platform_device_count=8"
-    devices, chains, frequencies = run_all([code], flags)[0]
+    devices, chains, frequencies = eight[2]
     assert devices == [8, 8, 8]
     assert max(chains) < 1e-12
     assert frequencies < 1e-12

@@ -12,6 +12,7 @@ import synax
 from synax.inference import GaussianNoise, Likelihood
 from synax.random_fields import Matern
 
+pytestmark = pytest.mark.usefixtures("optimised")
 BOX = synax.Box((4.0, 4.0, 2.0))
 SHAPE = (10, 10, 6)
 
