@@ -6,6 +6,7 @@ arrays and tracers pass through. Unit and text stay attached, so lists of models
 the code itself. `select` turns dotted paths into the filter that `eqx.partition` takes.
 """
 
+import difflib
 import functools
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
@@ -213,6 +214,8 @@ def _check_shape(name: str, value: Any, declared: Any, unit: str) -> None:
 
 
 def _step(node: Any, name: str) -> Any:
+    if isinstance(node, dict):
+        return node[name]
     return node[int(name)] if name.lstrip("-").isdigit() else getattr(node, name)
 
 
@@ -235,13 +238,37 @@ def get_path(tree: PyTree, path: str) -> Any:
                 allowed = sorted(node.__dataclass_fields__)
             elif isinstance(node, (tuple, list)):
                 allowed = [str(k) for k in range(len(node))]
+            elif isinstance(node, dict):
+                allowed = sorted(map(str, node))
             else:
                 allowed = []
             raise ValueError(
                 f"no parameter '{path}': '{where}' has no '{name}'; it has {allowed}"
-                f"{hint_of_moved(node, name)}"
+                f"{hint_of_moved(node, name) or _hint(tree, path, name, allowed)}"
             ) from None
     return node
+
+
+def _hint(tree: PyTree, path: str, name: str, allowed: list[str]) -> str:
+    """'; did you mean ...?' with a like name at the failing level, or a path that ends so."""
+    near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
+    found = [path.removesuffix(name) + near[0]] if near else []
+    found = found or (_paths_ending(tree, path) if path == name else [])
+    return f"; did you mean {' or '.join(repr(p) for p in found[:3])}?" if found else ""
+
+
+def _paths_ending(node: Any, name: str, deepest: int = 6) -> list[str]:
+    """Dotted paths of the attributes of that name, at any depth."""
+    if isinstance(node, dict):
+        parts = {str(k): part for k, part in node.items()}
+    elif isinstance(node, (tuple, list)):
+        parts = {str(k): part for k, part in enumerate(node)}
+    else:
+        parts = {k: getattr(node, k, None) for k in getattr(node, "__dataclass_fields__", {})}
+    found = [name] if name in parts else []
+    for key, part in parts.items() if deepest else ():
+        found += [f"{key}.{rest}" for rest in _paths_ending(part, name, deepest - 1)]
+    return found
 
 
 def set_paths(tree: PyTree, values: dict[str, Any]) -> PyTree:

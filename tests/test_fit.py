@@ -129,10 +129,11 @@ def test_least_squares_of_a_pytree():
     found = synax.fit(synax.LeastSquares(rosenbrock), start, steps=100)
     assert found.converged and found.model["name"] == "kept"
     assert np.allclose([found.model["x"], found.model["y"]], 1.0, atol=1e-6)
-    half = synax.fit(
-        synax.LeastSquares(rosenbrock), start, free={"x": True, "y": False, "name": False}
-    )
-    assert float(half.model["y"]) == 1.0 and half.params["y"] is None
+    for free in ({"x": True, "y": False, "name": False}, "x"):
+        half = synax.fit(synax.LeastSquares(rosenbrock), start, free=free, steps=20)
+        assert float(half.model["y"]) == 1.0 and half.params["y"] is None
+    with pytest.raises(ValueError, match="no parameter 'z'"):
+        synax.fit(synax.LeastSquares(rosenbrock), start, free=("x", "z"))
 
 
 def test_a_plain_loss_takes_gradients_only():

@@ -149,6 +149,14 @@ def test_replace_takes_numbers_and_quantities():
     assert float(new.electrons.n1) == 0.01 and float(sky.electrons.n1) != 0.01
     with pytest.raises(ValueError, match=r"no parameter 'magnetic.b9'"):
         synax.replace(sky, {"magnetic.b9": 1.0})
+    for wrong, meant in (
+        ("b0", "'magnetic.b0'"),
+        ("magnetic.bo", "'magnetic.b0'"),
+        ("magnetics.b0", "'magnetic'"),
+        ("r0", "'cosmic_rays.r0'"),
+    ):
+        with pytest.raises(ValueError, match=f"did you mean {meant}"):
+            synax.select(sky, wrong)
     with pytest.raises(ValueError, match=r"parameter 'magnetic.b0'"):
         synax.replace(sky, {"magnetic.b0": 2 * u.kpc})
     with pytest.raises(ValueError, match="must be finite"):

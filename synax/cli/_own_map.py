@@ -42,7 +42,7 @@ class OwnMap:
             raise BadInput(f"WHAT = '{file}': there is no such file") from None
         except (ValueError, TypeError) as error:
             text = " ".join(str(error).split()).replace("pass ", "give ")
-            raise BadInput(f"'{file}': {text}") from None
+            raise BadInput(text if text.startswith("'") else f"'{file}': {text}") from None
         kinds = {"IQU": ("I", "QU"), "IQUV": ("I", "QU", "V")}.get(sky.kind, (sky.kind,))
         at = self.sky.frequency if isinstance(self.sky.frequency, tuple) else (self.sky.frequency,)
         self.file, self.parts = file, [(kind, k, nu) for k, nu in enumerate(at) for kind in kinds]

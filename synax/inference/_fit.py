@@ -176,8 +176,9 @@ def fit(
       `LeastSquares(residuals)`, or a function of a PyTree that returns the loss.
     - `start`: the PyTree to start from, for instance a simulator; for a posterior parameter
       values, a latent vector, or None for the values in the model.
-    - `free`: which arrays of `start` vary: a filter such as `synax.select(sky, "magnetic")`;
-      default: all floating-point arrays. Not with a posterior, whose priors say it.
+    - `free`: which arrays of `start` vary: paths such as "magnetic" or ("magnetic.b0", "electrons"),
+      or a filter such as `synax.select` gives; default: all floating-point arrays. Not with a
+      posterior, whose priors say it.
     - `optimizer`: an optax gradient transformation, or `GaussNewton()`, which is the default
       where curvature is known (posteriors, least squares); else optax.adam(1e-2).
     - `steps`: at most this many steps.

@@ -157,7 +157,9 @@ def _read_data(observable: Any, data: Any, mask: Any) -> tuple[Array, np.ndarray
         if mask.dtype != bool:
             raise ValueError(f"mask must be boolean (True: used), got {mask.dtype}")
         if not mask.any():
-            raise ValueError("mask must be True somewhere: no datum is used")
+            raise ValueError(
+                "mask must be True somewhere, and sigma not missing there: no datum is used"
+            )
     if isinstance(observable, AbstractObservable):
         found = observable.read("data", data)
     else:

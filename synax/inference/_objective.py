@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 from jaxtyping import Array, Float
 
+from .._parameters import select
 from ._density import LatentDensity
 from ._start import start_latent
 
@@ -146,6 +147,10 @@ def as_objective(
         )
     if start is None:
         raise ValueError("start is missing: a loss function needs the parameters to start from")
+    if isinstance(free, str):
+        free = (free,)
+    if isinstance(free, (tuple, list)) and free and all(isinstance(path, str) for path in free):
+        free = select(start, *free)
     varying, fixed = eqx.partition(start, eqx.is_inexact_array if free is None else free)
     if not jax.tree.leaves(varying):
         raise ValueError("nothing is free: start has no floating-point array that `free` selects")
