@@ -176,7 +176,7 @@ def fit(
       `LeastSquares(residuals)`, or a function of a PyTree that returns the loss.
     - `start`: the PyTree to start from, for instance a simulator; for a posterior parameter
       values, a latent vector, or None for the values in the model.
-    - `free`: which arrays of `start` vary: paths such as "magnetic" or ("magnetic.b0", "electrons"),
+    - `free`: which arrays of `start` vary: a path such as "magnetic", several in a tuple,
       or a filter such as `synax.select` gives; default: all floating-point arrays. Not with a
       posterior, whose priors say it.
     - `optimizer`: an optax gradient transformation, or `GaussNewton()`, which is the default
