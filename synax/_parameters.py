@@ -251,9 +251,9 @@ def get_path(tree: PyTree, path: str) -> Any:
 
 def _hint(tree: PyTree, path: str, name: str, allowed: list[str]) -> str:
     """'; did you mean ...?' with a like name at the failing level, or a path that ends so."""
-    near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.6)
-    found = [path.removesuffix(name) + near[0]] if near else []
-    found = found or (_paths_ending(tree, path) if path == name else [])
+    found = _paths_ending(tree, path) if path == name else []
+    near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+    found = found or [path.removesuffix(name) + one if path.endswith(name) else one for one in near]
     return f"; did you mean {' or '.join(repr(p) for p in found[:3])}?" if found else ""
 
 
