@@ -204,7 +204,7 @@ def sorted_rows(x: Float[Array, "n_rows *shape"]) -> Float[Array, "n_rows *shape
     """
     if x.shape[0] < 2:
         return x
-    if x.shape[0] > 6:  # stored: XLA would sort what is known while it compiles, for seconds
+    if x.shape[0] > 8:  # stored: XLA would sort what is known while it compiles, for seconds
         return jnp.sort(stored(x), axis=0)
     rows = list(x)
     for pairs in _exchanges(len(rows)):
