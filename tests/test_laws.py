@@ -284,9 +284,10 @@ def test_composition_in_numbers():
     np.testing.assert_allclose(whole.dispersion, 0.07)
 
 
-def test_a_law_refuses_what_it_cannot_carry(rays):
+def test_a_law_refuses_what_it_cannot_carry():
+    """When the simulator is made, before anything is traced."""
     with pytest.raises(ValueError, match=r"Thin\(\) cannot carry absorption; use .*Absorbing\(\)"):
-        sky(free_free=THERMAL, transfer=synax.Thin())(rays, 0.1)
+        sky(free_free=THERMAL, transfer=synax.Thin())
     for law, physics, missing, other in (
         (synax.Thin(), {"self_absorption": True}, "absorption", "Polarised"),
         (synax.Absorbing(), {"self_absorption": True}, "conversion", "Polarised"),
@@ -295,9 +296,11 @@ def test_a_law_refuses_what_it_cannot_carry(rays):
         name = type(law).__name__
         match = rf"{name}\(\) cannot carry .*{missing}.*use transfer=.*{other}\(\)"
         with pytest.raises(ValueError, match=match):
-            sky(transfer=law, **physics)(rays, 0.1)
+            sky(transfer=law, **physics)
     with pytest.raises(ValueError, match="Faraday dispersion"):
-        sky(turbulence=synax.Turbulence(1.0), transfer=synax.Polarised())(rays, 0.1)
+        sky(turbulence=synax.Turbulence(1.0), transfer=synax.Polarised())
+    with pytest.raises(ValueError, match="Faraday dispersion"):
+        sky(turbulence=synax.Turbulence(1.0), self_absorption=True)
     with pytest.raises(TypeError, match="transfer must be"):
         sky(transfer="thin")
     with pytest.raises(ValueError, match="filling_factor"):

@@ -30,7 +30,7 @@ from ..emission._synchrotron import index_is_three
 from ..fields._field import AbstractField
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
-from ..transfer import Absorbing, AbstractTransfer, Polarised, Thin
+from ..transfer import Absorbing, AbstractTransfer, Coefficients, Polarised, Thin
 from ._checked import check_frequency, check_simulator
 from ._engine import (
     AbstractSimulator,
@@ -135,21 +135,26 @@ class Synchrotron(AbstractSimulator):
             raise TypeError(f"self_absorption must be True or False, got {self.self_absorption!r}")
         if self.free_free is not None and self.electrons is None:
             raise ValueError("free_free needs electrons, got electrons=None")
+        self._chosen_law().check(_physics(self))
 
     def fields(self) -> tuple[AbstractField, ...]:
         electrons = () if self.electrons is None else (self.electrons,)
         more = [x.fields() for x in (self.turbulence, self.free_free) if x is not None]
         return (self.magnetic, *electrons, self.cosmic_rays, *(f for some in more for f in some))
 
+    def _chosen_law(self) -> AbstractTransfer:
+        """The law that was given, or the cheapest one that carries what there is."""
+        if self.transfer is not None:
+            return self.transfer
+        disperses = self.turbulence is not None and self.electrons is not None
+        absorbs = self.free_free is not None or disperses
+        return Polarised() if self.self_absorption else Absorbing() if absorbs else Thin()
+
     def law(
         self, frequency: Float[Array, " n_freq"], width: Float[Array, " n_freq"] | None = None
     ) -> AbstractTransfer:
         """The law of light at some frequencies, in channels of some width (GHz)."""
-        law = self.transfer
-        if law is None:
-            disperses = self.turbulence is not None and self.electrons is not None
-            absorbs = self.free_free is not None or disperses
-            law = Polarised() if self.self_absorption else Absorbing() if absorbs else Thin()
+        law = self._chosen_law()
         behind = None if self.background is None else self.background(frequency)
         changes = {"frequency": frequency}
         if behind is not None:
@@ -237,6 +242,17 @@ class Synchrotron(AbstractSimulator):
                 )
                 sky = eqx.tree_at(lambda s, name=name: getattr(s, name), sky, sample)
         return sky
+
+
+def _physics(sky: Synchrotron) -> Coefficients:
+    """Which coefficients its plasma has beyond emission and rotation: marks in place of arrays."""
+    mark = lambda there: 0.0 if there else None
+    hot = mark(sky.self_absorption)
+    absorption = mark(sky.free_free is not None or sky.self_absorption)
+    disperses = sky.turbulence is not None and sky.electrons is not None
+    return Coefficients(
+        absorption=(absorption, hot, hot, hot), conversion=(hot, hot), dispersion=mark(disperses)
+    )
 
 
 WIDEST = 0.2
