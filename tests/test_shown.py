@@ -1,5 +1,8 @@
 """What objects say of themselves: values, units, what is free; as text and for notebooks."""
 
+import inspect
+
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpyro.distributions as dist
@@ -54,3 +57,21 @@ def test_sightlines_domains_and_posteriors():
     assert lines[1].split()[-3:] == ["free:", "Uniform(low=0,", "high=10)"]
     assert "fixed" in next(line for line in lines if "magnetic.psi0" in line)
     assert "<th>prior</th>" in posterior._repr_html_()
+
+
+def test_every_kind_of_object_shows_itself():
+    """Public Modules that hold parameters or results; the machinery of a march is left out."""
+    spaces = (synax, synax.magnetic, synax.electrons, synax.cosmic_rays, synax.emission)
+    spaces += (synax.faraday, synax.inference, synax.instruments, synax.random_fields)
+    machinery = {"LeastSquares", "LatentDensity", "SamplerState", "ChannelSky", "SurveySky"}
+    machinery |= {"DirectSpectrum", "SpectralGrid", "SpectralTable", "ClosedForm"}
+    machinery |= {"FisherWhitening", "PathfinderWhitening", "PriorWhitening"}
+    quiet = set()
+    for space in spaces:
+        for name, kind in vars(space).items():
+            if not (inspect.isclass(kind) and issubclass(kind, eqx.Module)) or name[0] == "_":
+                continue
+            if kind.__repr__ is eqx.Module.__repr__ and not inspect.isabstract(kind):
+                quiet |= set() if kind.__module__.startswith("synax.transfer") else {name}
+    assert quiet <= machinery
+    assert "strength" in repr(synax.Turbulence(3.0)) and "uG" in repr(synax.Turbulence(3.0))

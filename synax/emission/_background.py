@@ -3,15 +3,15 @@
 import abc
 import functools
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._parameters import parameter
+from .._shown import Shown
 
 
-class AbstractBackground(eqx.Module):
+class AbstractBackground(Shown):
     """Unpolarised brightness behind the last cell of every ray."""
 
     @abc.abstractmethod

@@ -3,9 +3,9 @@
 import abc
 from typing import Any, NamedTuple
 
-import equinox as eqx
 from jaxtyping import Array, Float
 
+from .._shown import Shown
 from ..transfer._base import Coefficients
 
 
@@ -44,7 +44,7 @@ class Plasma(NamedTuple):
         return self.b_l * self.b_l + self.b_b * self.b_b
 
 
-class AbstractProcess(eqx.Module):
+class AbstractProcess(Shown):
     """Emission, absorption or rotation by one mechanism."""
 
     @abc.abstractmethod

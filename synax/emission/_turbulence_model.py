@@ -8,13 +8,14 @@ from jaxtyping import Array, Float
 
 from .._numerics._math import stored
 from .._parameters import parameter
+from .._shown import Shown
 from ..fields._field import AbstractField, check_rank
 from ..transfer._base import Coefficients
 from ._dispersion import rotation_variance_rate
 from ._process import AbstractProcess, Plasma, Unresolved
 
 
-class Turbulence(eqx.Module):
+class Turbulence(Shown):
     """A random magnetic field too fine to resolve, known by its strength alone.
 
     Maps are then ensemble means: no realisation, no grid, no noise. The isotropic part has the

@@ -9,10 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Int
 
+from .._shown import Shown
 from ._channels import Channels
 
 
-class Cleaned(eqx.Module):
+class Cleaned(Shown):
     """What RM-CLEAN made of a Faraday spectrum: restored = components * Gaussian + residual."""
 
     phi: np.ndarray

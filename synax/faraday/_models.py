@@ -7,13 +7,13 @@ all but thin ones `spectrum(phi)`, with P(lambda^2) = int F(phi) exp(2i phi lamb
 import abc
 from typing import Any
 
-import equinox as eqx
 import jax.numpy as jnp
 from jax.scipy.special import fresnel
 from jaxtyping import Array, Complex, Float
 
 from .._numerics._erfcx import erfcx
 from .._parameters import parameter
+from .._shown import Shown
 
 
 def _polarisation() -> Any:
@@ -24,7 +24,7 @@ def _angle() -> Any:
     return parameter(0.0, "rad", "angle of the electric vector at the source")
 
 
-class AbstractFaradaySource(eqx.Module):
+class AbstractFaradaySource(Shown):
     """A source of polarisation at one or many Faraday depths."""
 
     @abc.abstractmethod

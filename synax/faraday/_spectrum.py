@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from .._checks import warn
+from .._shown import Shown
 from ..cosmic_rays import AbstractPowerLaw
 from ..emission._synchrotron import index_is_three
 from ..sightlines._sightlines import Sightlines
@@ -19,7 +20,7 @@ from ._deposit import Deposit
 from ._synthesis import _check_phi
 
 
-class DepthSpectrum(eqx.Module):
+class DepthSpectrum(Shown):
     """F(phi) of sightlines, averaged over the bins of a grid of depths."""
 
     phi: Float[np.ndarray, " n_phi"]
@@ -60,7 +61,7 @@ class DepthSpectrum(eqx.Module):
         return jnp.tensordot(jnp.asarray(np.exp(2j * turn) * box), self.values, axes=1)
 
 
-class FaradaySpectrum(eqx.Module):
+class FaradaySpectrum(Shown):
     """The Faraday spectrum of a simulated sky: polarised emission by the rotation in front of it.
 
     Every cell of the march goes between its two Faraday depths, with its exact overlap with each

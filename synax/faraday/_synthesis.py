@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Complex, Float
 
 from .._checks import warn
+from .._shown import Shown
 from ._channels import Channels
 from ._clean import Cleaned, clean
 
@@ -30,7 +31,7 @@ class Peak(NamedTuple):
     """Its standard deviation, rad."""
 
 
-class Synthesis(eqx.Module):
+class Synthesis(Shown):
     """The Faraday spectrum that `rm_synthesis` finds ("dirty": blurred by the response).
 
     F(phi) = sum w P exp(-2i phi (lambda^2 - lambda_0^2)) / sum w

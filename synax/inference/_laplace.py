@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._shown import Shown
 from ._box import bounds, boxed, has_boxes
 from ._curvature import Mode, find_mode
 from ._density import LatentDensity
@@ -17,7 +18,7 @@ from ._start import start_latent
 Latent = Float[Array, " n_latent"]
 
 
-class Laplace(eqx.Module):
+class Laplace(Shown):
     """N(mode, precision^-1) in latent space; `latent = mode + root @ xi` whitens it."""
 
     mode: Float[Array, " n_latent"]

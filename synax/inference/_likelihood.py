@@ -19,12 +19,13 @@ from jaxtyping import Array, Float, PRNGKeyArray
 from .. import _checks as checks
 from .._checks import holds
 from .._parameters import as_parameter
+from .._shown import Shown
 from ._data import PLAIN, read
 from ._noise import AbstractNoise, check_broadcast
 from ._observables import AbstractObservable
 
 
-class AbstractLikelihood(eqx.Module):
+class AbstractLikelihood(Shown):
     """The probability of data given a model (any PyTree that the observables understand)."""
 
     @abc.abstractmethod

@@ -16,6 +16,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._shown import Shown
 from ._table import from_name
 
 Point = Float[Array, " n"]
@@ -58,7 +59,7 @@ def rotation(logdensity: LogDensity, kinetic_energy: Any) -> Callable[[Any, Arra
     return one_step
 
 
-class AbstractMethod(eqx.Module):
+class AbstractMethod(Shown):
     """One transition of one chain, with a step size that warm-up adapts."""
 
     @property

@@ -12,12 +12,13 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from .._checks import holds, shown
 from .._parameters import as_parameter, parameter
+from .._shown import Shown
 
 LOG_TWO_PI = math.log(2.0 * math.pi)
 Mask = Bool[Any, "*shape"] | None
 
 
-class AbstractNoise(eqx.Module):
+class AbstractNoise(Shown):
     """The distribution of data minus prediction. Its parameters are leaves and may be free."""
 
     @abc.abstractmethod

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._parameters import as_parameter
+from .._shown import Shown
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure, Synchrotron
@@ -26,7 +27,7 @@ def _frequency(value: Any) -> Any:
     return value
 
 
-class AbstractObservable(eqx.Module):
+class AbstractObservable(Shown):
     """A function of the model that returns one array, and reads data of the same kind."""
 
     rays: eqx.AbstractVar[Sightlines]

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
+from .._shown import Shown
 from ._damping import Damping
 from ._objective import AbstractCurvedObjective, AbstractObjective, Quadratic, Vector
 
@@ -29,7 +30,7 @@ class Progress(NamedTuple):
     """What a quadratic model expects a further step to gain; infinite where there is none."""
 
 
-class GaussNewton(eqx.Module):
+class GaussNewton(Shown):
     """Levenberg-Marquardt with the Gauss-Newton matrix as products only: for parameters and grids.
 
     Each step solves (J^T J + prior curvature + mu) d = -gradient by conjugate gradients; one

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray, UInt32
 
 from .._checks import integer
+from .._shown import Shown
 from ._box import standard_latent
 from ._competing import competing_gaussians
 from ._density import LatentDensity
@@ -51,7 +52,7 @@ class Chunk(NamedTuple):
     """Whether these are warm-up transitions, to be thrown away."""
 
 
-class Sampler(eqx.Module):
+class Sampler(Shown):
     """Chains of one method on one posterior.
 
     ```python

@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import PRNGKeyArray
 
 from .._checks import integer
+from .._shown import Shown
 from ._density import LatentDensity
 from ._methods import AbstractMethod
 from ._runs import open_run
@@ -49,7 +50,7 @@ class Plan(NamedTuple):
             )
 
 
-class AbstractStrategy(eqx.Module):
+class AbstractStrategy(Shown):
     """A way to draw from a posterior."""
 
     @property

@@ -12,6 +12,7 @@ from jaxtyping import Array, Complex, Float
 
 from .._checks import warn
 from .._constants import WAVELENGTH_SQUARED_AT_1GHZ
+from .._shown import Shown
 from ..maps._stokes import Stokes
 from ..maps._units import BRIGHTNESS_UNITS, conversion_factor, kelvin_rj_per
 from ..sightlines._sightlines import Sightlines
@@ -23,7 +24,7 @@ def _as_tuple(value: Any) -> tuple[float, ...]:
     return tuple(np.atleast_1d(np.asarray(value, dtype=float)).tolist())
 
 
-class Bandpass(eqx.Module):
+class Bandpass(Shown):
     """The response of a receiver to specific intensity, at given frequencies.
 
     T_RJ = int w nu^2 T dnu / int w nu^2 dnu, by the trapezoidal rule over the frequencies: PySM's

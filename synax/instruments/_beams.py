@@ -12,13 +12,14 @@ from jaxtyping import Array, Float
 from .._checks import warn
 from .._numerics._harmonics import filtered
 from .._parameters import as_parameter, holds
+from .._shown import Shown
 from ..maps._skymap import SkyMap
 
 SPIN = {"Q": 2, "U": 2}
 """Spin of the Stokes parameters that have any."""
 
 
-class AbstractBeam(eqx.Module):
+class AbstractBeam(Shown):
     """A beam with circular symmetry: it multiplies the multipoles of a map by a window.
 
     Q and U are smoothed together, as a field of spin 2. Everything is linear in the map, with the

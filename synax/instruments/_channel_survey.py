@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .._shown import Shown
 from ..inference import GaussianNoise, Likelihood
 from ..maps._skymap import SkyMap
 from ..sightlines._sightlines import Sightlines
@@ -36,7 +37,7 @@ class ChannelSky(eqx.Module):
         return jnp.stack([one.of(values[:, start:end]) for one, start, end in parts])
 
 
-class ChannelSurvey(eqx.Module):
+class ChannelSurvey(Shown):
     """Many channels of one survey; each is a `Survey` with the same Stokes parameters.
 
     **Arguments:**

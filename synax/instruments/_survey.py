@@ -12,6 +12,7 @@ from jaxtyping import Array, Float
 
 from .._checks import random_key
 from .._parameters import as_parameter
+from .._shown import Shown
 from ..inference import Likelihood
 from ..maps._skymap import SkyMap
 from ..maps._units import BRIGHTNESS_UNITS
@@ -51,7 +52,7 @@ class SurveySky(eqx.Module):
         return mean if self.chosen is None else mean[:, np.asarray(self.chosen)]
 
 
-class Survey(eqx.Module):
+class Survey(Shown):
     """One band of one survey: frequency, beam, unit, noise, offset and mask.
 
     **Arguments:**

@@ -12,6 +12,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 from .._numerics._harmonics import multipoles, synthesis
 from .._parameters import as_parameter, holds
+from .._shown import Shown
 from ..inference import AbstractNoise, GaussianNoise, LowRankNoise
 
 MOST_MODES = 2500
@@ -23,7 +24,7 @@ def pixel_area(nside: int) -> float:
     return math.degrees(1.0) ** 2 * math.pi / (3.0 * nside**2)
 
 
-class AbstractSurveyNoise(eqx.Module):
+class AbstractSurveyNoise(Shown):
     """Noise of a survey, in the unit of its maps, on pixels of any size (RING order)."""
 
     @abc.abstractmethod

@@ -2,17 +2,17 @@
 
 import math
 
-import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._numerics._math import safe_sqrt, sincos
 from .._parameters import Scalar, parameter
+from .._shown import Shown
 
 Directions = Float[Array, "3 *rays"]
 
 
-class Alves18(eqx.Module):
+class Alves18(Shown):
     """Direction of the field in a thin spheroidal shell round the Sun, seen along each sightline.
 
     A uniform field along n_0, swept into the shell by an explosion at its centre: with e the unit

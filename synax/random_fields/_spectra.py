@@ -7,11 +7,12 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._parameters import Scalar, parameter
+from .._shown import Shown
 
 Wavevector = Float[Array, "3 *modes"]
 
 
-class AbstractSpectrum(eqx.Module):
+class AbstractSpectrum(Shown):
     """The power of a random field as a function of the wave vector; its leaves may be inferred."""
 
     rms: eqx.AbstractVar[Scalar]

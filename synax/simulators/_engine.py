@@ -52,7 +52,7 @@ BLOCKS = {"cpu": 2048, "other": 131072}
 """
 
 
-class Integration(eqx.Module):
+class Integration(Shown):
     """How a simulator integrates; every simulator takes these as keyword arguments.
 
     - `steps`: cells per ray: an integer (cells that grow with distance, `GradedSteps`), or a rule

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float
 from .. import _checks as checks, _constants as const
 from .._parameters import as_parameter
 from .._progress import telling
+from .._shown import Shown
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw
 from ..emission import (
     AbstractBackground,
@@ -46,7 +47,7 @@ from ._sampled import sample_along
 from ._validity import check_validity
 
 
-class Observation(eqx.Module):
+class Observation(Shown):
     """What one march shows; None for what the simulator does not have."""
 
     stokes: Stokes
