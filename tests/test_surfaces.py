@@ -1,11 +1,14 @@
 """Where rays cut surfaces, at the places where a closed form degenerates."""
 
+from typing import ClassVar
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 import synax
+from synax.fields._level_sets import AbstractLevelSets, within_disc
 from synax.fields._surfaces import (
     Cylinder,
     Ellipsoid,
@@ -202,3 +205,43 @@ def test_models_know_their_sun():
     assert (synax.magnetic.Uniform((1.0, 0.0, 0.0)) + 2.0 * jf12).sun == jf12.sun
     assert synax.magnetic.UF23("spur").sun == (-8.2, 0.0, 0.0)
     assert synax.magnetic.Uniform((1.0, 0.0, 0.0)).sun is None
+
+
+class Globe(AbstractLevelSets):
+    """A sphere as a level set, for which everything is known in closed form."""
+
+    radius: jax.Array
+
+    looks: ClassVar[int] = 32
+    most: ClassVar[int] = 2
+
+    def ends(self, origin, direction):
+        return within_disc(origin, direction, 1.5 * self.radius, 1.5 * self.radius)
+
+    def levels(self, position):
+        return (jnp.sum(position**2, 0) - self.radius**2)[None]
+
+    def level(self, which, position):
+        return self.levels(position)[0] + 0.0 * which
+
+
+def test_level_sets_are_met_where_they_are_and_move_with_their_numbers():
+    rng = np.random.default_rng(1)
+    aim = rng.normal(0, 0.4, (3, 9))
+    origin = jnp.asarray(rng.normal(size=(3, 9)) + np.array([[4.0], [0.0], [0.0]]))
+    toward = aim - origin
+    toward = toward / jnp.linalg.norm(toward, axis=0)
+    radius = jnp.asarray(1.7)
+
+    def closed(radius, origin):
+        b = jnp.sum(origin * toward, 0)
+        root = jnp.sqrt(b * b - jnp.sum(origin**2, 0) + radius**2)
+        return jnp.stack([-b - root, -b + root])
+
+    met = lambda radius, origin: Globe(radius).crossings(origin, toward)
+    changes = (jnp.asarray(0.3), jnp.asarray(rng.normal(size=(3, 9))))
+    got, slope = jax.jit(lambda *x: jax.jvp(met, x, changes))(radius, origin)
+    expected, expected_slope = jax.jvp(closed, (radius, origin), changes)
+    np.testing.assert_allclose(got, expected, rtol=1e-12)
+    np.testing.assert_allclose(slope, expected_slope, rtol=1e-10)
+    assert np.all(np.isinf(Globe(radius).crossings(origin, -toward)))

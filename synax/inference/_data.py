@@ -168,7 +168,7 @@ def _of_map(
     return {s: getattr(sky._with(jnp.asarray(sky.values)), s) for s in stokes}
 
 
-def _on_rays(name: str, sky: SkyMap, rays: Sightlines, spin: bool = True) -> SkyMap:
+def _on_rays(name: str, sky: SkyMap, rays: Sightlines, spin: bool) -> SkyMap:
     """The map's values in the order of the sightlines; pixels that it does not hold are NaN.
 
     A map in another frame than the sightlines is rotated into theirs.
@@ -190,5 +190,5 @@ def catalogue_values(name: str, value: Any, kind: str, unit: str, rays: Sightlin
     if isinstance(value, SkyMap):
         if value.kind != kind:
             raise ValueError(f"{name} is a map of {value.kind}, needed one of {kind}")
-        value = jnp.asarray(_on_rays(name, value, rays).values)
+        value = jnp.asarray(_on_rays(name, value, rays, spin=False).values)
     return read(name, value, unit)
