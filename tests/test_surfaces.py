@@ -185,7 +185,8 @@ def test_an_observer_on_a_surface_is_told_so(magnetic, observer, surface):
     for place in (moved, *([] if magnetic.sun is None else [magnetic.sun])):
         warn_of_surfaces((synax.electrons.TwoDisc(), magnetic), look(place))
     # nothing is said of rays that begin elsewhere, and while JAX traces
-    warn_of_surfaces((magnetic,), look(observer, minimum_distance=1.0))
+    wide = synax.Box((40.0, 40.0, 40.0))
+    warn_of_surfaces((magnetic,), look(observer, minimum_distance=1.0, domain=wide))
     here = look(observer)
     jax.eval_shape(lambda b: warn_of_surfaces((b,), here), magnetic)
 
