@@ -305,7 +305,8 @@ def test_arithmetic_with_arrays_and_sums(sky):
     np.testing.assert_allclose((one + 500 * u.mK).values, one.values + 0.5)
     for wrong, match in (
         (lambda: sky + 1.0, r"added to I, Q, U alike"), (lambda: 1.0 / sky, "divided by a map"),
-        (lambda: sky * (2 * u.K), "by numbers in K"), (lambda: one / one, "cannot be divided: the ratio has"),
+        (lambda: sky * (2 * u.K), "by numbers in K"),
+        (lambda: one / one, "cannot be divided: the ratio has"),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=match):
             wrong()
