@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from .._checks import is_traced
+from .._numerics._quadrature import gauss_legendre
 
 _PANEL = 0.35  # longest panel in ln gamma
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
 
 
 class Energies(NamedTuple):
@@ -54,5 +54,6 @@ def energies(cosmic_rays: Any) -> Energies:
         ]
         bounds, xp = np.concatenate([*pieces, edges[-1:]]), np
     middle, half = 0.5 * (bounds[1:] + bounds[:-1]), 0.5 * (bounds[1:] - bounds[:-1])
-    gamma = xp.exp((middle[:, None] + half[:, None] * _NODES).ravel())
-    return Energies(gamma, gamma * (half[:, None] * _WEIGHTS).ravel())
+    nodes, weights = gauss_legendre(8)
+    gamma = xp.exp((middle[:, None] + half[:, None] * nodes).ravel())
+    return Energies(gamma, gamma * (half[:, None] * weights).ravel())

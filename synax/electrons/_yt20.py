@@ -5,11 +5,11 @@ from typing import ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import cylindrical_radius, safe_sqrt
+from .._numerics._quadrature import gauss_legendre
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._domain import Sphere
 from ..fields._field import AbstractScalarField
@@ -19,7 +19,6 @@ Points = Float[Array, "*points"]
 
 _PROTON = 1.67262192e-27  # kg, as in the model's tables
 _KEV = 1e-6 * const.GEV  # J
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(64)
 
 
 class YT20(AbstractScalarField):
@@ -73,9 +72,10 @@ class YT20(AbstractScalarField):
 
     def central_density(self) -> Scalar:
         """n0 of the sphere (cm^-3) from its mass, by 64-point quadrature over the radius."""
-        radius = 0.5 * self.r_vir * jnp.asarray(1.0 + _NODES, self.r_vir.dtype)
+        nodes, weights = gauss_legendre(64)
+        radius = 0.5 * self.r_vir * jnp.asarray(1.0 + nodes, self.r_vir.dtype)
         shell = 4.0 * math.pi * radius**2 * self._profile(radius * self.concentration / self.r_vir)
-        volume = 0.5 * self.r_vir * jnp.sum(jnp.asarray(_WEIGHTS, shell.dtype) * shell)
+        volume = 0.5 * self.r_vir * jnp.sum(jnp.asarray(weights, shell.dtype) * shell)
         unit = const.SOLAR_MASS / _PROTON / const.KPC**3 / const.PER_CM3
         return unit * self.m_baryons / (self.mu_e * volume)
 

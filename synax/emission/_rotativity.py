@@ -9,13 +9,12 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from .._numerics._math import log, sincos
+from .._numerics._quadrature import gauss_legendre
 from ..cosmic_rays import AbstractCosmicRays, energies
 from ._polarised import cold_rotativity
 from ._power_law import X_FACTOR
 
 Values = Float[Array, "..."]
-
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(40)
 
 
 def rotating_share(index: Values) -> Values:
@@ -25,8 +24,9 @@ def rotating_share(index: Values) -> Values:
     """
     q = index + 1.0
     end = 44.0 / q + 4.0  # sech^q has fallen to 1e-19
-    u = end * jnp.asarray(0.5 * (_NODES + 1.0), q.dtype).reshape(-1, *(1,) * q.ndim)
-    weight = jnp.asarray(0.5 * _WEIGHTS, q.dtype).reshape(u.shape[:1] + (1,) * q.ndim)
+    nodes, weights = gauss_legendre(40)
+    u = end * jnp.asarray(0.5 * (nodes + 1.0), q.dtype).reshape(-1, *(1,) * q.ndim)
+    weight = jnp.asarray(0.5 * weights, q.dtype).reshape(u.shape[:1] + (1,) * q.ndim)
     # ln cosh u without overflow
     level = u + jnp.log1p(jnp.exp(-2.0 * u)) - math.log(2.0)
     return end * jnp.sum(weight * u * jnp.exp(-q * level), axis=0)
