@@ -1,8 +1,8 @@
 # %% [markdown]
 # # A grid fitted to the 408 MHz sky
 # The experiment of Diao et al. 2024: a magnetic field on a grid is free, cosmic rays are fixed, and the
-# total intensity of Haslam's map is fitted. It can be, easily; what counts is whether the result knows
-# anything about pixels it has not seen. `SYNAX_DATA` names the data's folder.
+# total intensity of Haslam's map is fitted. The fitted pixels are easily met. What counts is whether the
+# result knows anything about pixels that it has not seen. `SYNAX_DATA` names the data's folder.
 
 # %%
 import os
@@ -93,7 +93,8 @@ plot.residuals(data, model)
 # %% [markdown]
 # ## What the grid holds
 # The distance of what shines is undecided where only one sightline passes: the prior fills it in.
-# `benchmarks/grids.py haslam` tries several priors; [the numbers](../docs/inference.md).
+# On this small map a few bright pixels decide which of the two fits predicts better. At full size
+# `benchmarks/grids.py haslam` tries several priors; [the numbers](../docs/benchmark-grids.md).
 
 # %%
 plot.slices(best.magnetic, shape=120, half_height=5.0, title="One of very many answers")

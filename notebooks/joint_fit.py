@@ -3,7 +3,7 @@
 # Brightness at 408 MHz goes as C B² with the field's direction unseen, polarisation at 23 GHz sees that
 # direction, and Faraday rotation sees the sign, n_e B: one regular field and one population of cosmic
 # rays must do for all three. `SYNAX_DATA` names the data's folder. `benchmarks/joint.py` does this at
-# full size, [with all its numbers](../docs/inference.md).
+# full size, [with all its numbers](../docs/benchmark-joint.md).
 
 # %%
 import os

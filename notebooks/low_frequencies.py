@@ -28,8 +28,8 @@ plot.stokes(maps, ("P", "angle"), frequency=30.0)
 
 # %% [markdown]
 # ## Depolarisation
-# The mean degree of polarisation against frequency. Above 10 GHz it is what the geometry of the field
-# leaves of the intrinsic 75 %; below, rotation along the line of sight cancels it.
+# The mean degree of polarisation against frequency. It starts from the intrinsic 75 %. Above 10 GHz the
+# geometry of the field reduces it; below, rotation along the line of sight does.
 
 # %%
 fraction = np.mean(np.asarray(maps.P) / np.asarray(maps.I), axis=-1)
@@ -44,8 +44,8 @@ assert fraction[0] < 0.3 * fraction[-1] < 0.3 * 0.75
 
 # %% [markdown]
 # ## How many steps?
-# The rotation within a cell is integrated exactly, so the error does not explode; but n_e B must be
-# resolved. The estimate tells.
+# The rotation within a cell is integrated exactly. Still n_e B must be resolved, and at low frequencies
+# 128 steps are too few: the warning says so, and `synax.with_tolerance` finds how many are needed.
 
 # %%
 for nu in (0.1, 0.408, 2.4, 30.0):

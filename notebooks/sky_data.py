@@ -46,8 +46,9 @@ figure
 
 # %% [markdown]
 # ## The Faraday sky
-# Rotation measures of extragalactic sources, averaged, against models. The WMAP field with its
-# published sign is anticorrelated: it was fitted to polarisation angles, which do not know the sign.
+# Rotation measures of extragalactic sources, averaged, against models. The WMAP field was fitted to
+# polarisation angles, which do not know the sign of a field. With these smooth electrons it is hardly
+# correlated with the sky, whichever sign it has.
 
 # %%
 with np.load(DATA / "faraday_oppermann2015_n64.npz", allow_pickle=False) as file:

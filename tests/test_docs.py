@@ -3,6 +3,7 @@
 import ast
 import importlib.util
 import re
+import runpy
 import shlex
 from pathlib import Path
 
@@ -72,6 +73,18 @@ def test_relative_links(page):
     for target in re.findall(r"\]\(([^)#\s]+)[^)]*\)", text):
         if not target.startswith(("http:", "https:", "mailto:")):
             assert (page.parent / target).exists(), f"{name(page)} links to {target}"
+
+
+def test_words_of_the_glossary_become_links_once():
+    hooks = runpy.run_path(str(DOCS / "config" / "hooks.py"))
+    glossary = (DOCS / "glossary.md").read_text().lower()
+    assert all(f"**{term}**" in glossary for term in hooks["TERMS"])
+    page = "<h2>March</h2><p>It leaves a <code>leaf</code>.</p><p>Its leaves, its leaves march.</p>"
+    link = '<a class="term" href="../glossary/#{}">{}</a>'
+    assert hooks["link_terms"](page, "../glossary/") == (
+        "<h2>March</h2><p>It leaves a <code>leaf</code>.</p>"
+        f"<p>Its {link.format('leaf', 'leaves')}, its leaves {link.format('march', 'march')}.</p>"
+    )
 
 
 def test_feature_table_names_existing_tests_and_every_public_name():

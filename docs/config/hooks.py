@@ -48,9 +48,14 @@ def on_page_markdown(markdown, **_):
     return _REQUEST.sub(lambda m: GENERATORS[m[1]](*m[2].split()), markdown)
 
 
-def on_page_content(content, **_):
-    """Formulae as MathML, which browsers draw without any script."""
+def on_page_content(content, page=None, **_):
+    """Formulae as MathML, drawn without any script; words of the glossary as links."""
     from latex2mathml.converter import convert
+
+    if page is not None and page.file.src_uri == "glossary.md":
+        content = _with_anchors(content)
+    elif page is not None and not page.file.src_uri.startswith(("reference/", "notebooks/")):
+        content = link_terms(content, "../" * page.url.count("/") + "glossary/")
 
     def draw(match):
         text = html.unescape(match[2]).strip()
@@ -61,6 +66,50 @@ def on_page_content(content, **_):
         )
 
     return _FORMULA.sub(draw, content)
+
+
+TERMS = {
+    "adjoint": r"adjoint",
+    "cell": r"cells?(?= a ray| per ray| faces?\b)|(?<=256 )cells|(?<=[Ee]ach )cell",
+    "domain": r"domain",
+    "face": r"(?<=cell )faces?",
+    "latent": r"latents?",
+    "leaf": r"leaf|(?<=[Ii]ts )leaves|(?<=whose )leaves|(?<=[Aa] class with )leaves",
+    "march": r"march",
+    "pytree": r"PyTrees?",
+    "traced": r"traced",
+}
+"""Words of the glossary, and how they stand in a page."""
+
+_SKIP = ("a", "code", "pre", "script", "style", "h1", "h2", "h3", "h4", "math", "title", "summary")
+
+
+def link_terms(content, glossary):
+    """Each word of the glossary as a link where a page uses it first, not in headings or code."""
+    left, inside, parts = dict(TERMS), [], []
+    for part in re.split(r"(<[^>]*>)", content):
+        if part.startswith("<"):
+            name = re.match(r"</?([\w-]*)", part)[1].lower()
+            if name in _SKIP and part.startswith("</"):
+                inside = inside[: inside.index(name)] if name in inside else inside
+            elif name in _SKIP and not part.endswith("/>"):
+                inside = [*inside, name]
+        elif not inside and left:
+            for term, pattern in list(left.items()):
+                link = f'<a class="term" href="{glossary}#{term}">'
+                word = rf"(?<![\w<>/#-])({pattern})(?![\w-])"
+                part, found = re.subn(word, rf"{link}\1</a>", part, count=1)
+                if found:
+                    del left[term]
+                    break  # what follows is inside of a tag now
+        parts.append(part)
+    return "".join(parts)
+
+
+def _with_anchors(content):
+    """The glossary with a place to jump to at each word."""
+    anchor = lambda m: f'<dt id="{m[1].split(",")[0].lower().replace(" ", "-")}">{m[0][4:]}'
+    return re.sub(r"<dt><strong>([^<]*)</strong>", anchor, content)
 
 
 def models(group=None):
@@ -175,7 +224,8 @@ def notebook(name):
     parts, outputs = [], recorded(name)
     for text, source in notebook_cells(name):
         if text:
-            parts.append("\n".join(re.sub(r"^# ?", "", line) for line in source.splitlines()))
+            lines = [re.sub(r"^# ?", "", line) for line in source.splitlines()]
+            parts.append("\n".join(lines).replace("](../docs/", "](../"))
         elif source:
             parts.append(f"```{{ .python }}\n{source}\n```")
             found = outputs.get(notebook_digest(source), {})
