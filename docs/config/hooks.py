@@ -94,16 +94,27 @@ def link_terms(content, glossary):
                 inside = inside[: inside.index(name)] if name in inside else inside
             elif name in _SKIP and not part.endswith("/>"):
                 inside = [*inside, name]
-        elif not inside and left:
-            for term, pattern in list(left.items()):
-                link = f'<a class="term" href="{glossary}#{term}">'
-                word = rf"(?<![\w<>/#-])({pattern})(?![\w-])"
-                part, found = re.subn(word, rf"{link}\1</a>", part, count=1)
-                if found:
-                    del left[term]
-                    break  # what follows is inside of a tag now
+        elif not inside:
+            part = _linked(part, left, glossary)
         parts.append(part)
     return "".join(parts)
+
+
+def _linked(text, left, glossary):
+    """A text without tags with links at the first of each word that is `left`, which gets shorter."""
+    parts = []
+    while left:
+        each = {t: re.search(rf"(?<![\w/#-])(?:{p})(?![\w-])", text) for t, p in left.items()}
+        found = {term: match for term, match in each.items() if match}
+        if not found:
+            break
+        term = min(found, key=lambda t: found[t].start())
+        start, end = found[term].span()
+        link = f'<a class="term" href="{glossary}#{term}">{text[start:end]}</a>'
+        parts += [text[:start], link]
+        text = text[end:]
+        del left[term]
+    return "".join([*parts, text])
 
 
 def _with_anchors(content):
