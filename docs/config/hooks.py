@@ -101,7 +101,7 @@ def link_terms(content, glossary):
 
 
 def _linked(text, left, glossary):
-    """A text without tags with links at the first of each word that is `left`, which gets shorter."""
+    """A text with links at the first of each word in `left`, which gets shorter."""
     parts = []
     while left:
         each = {t: re.search(rf"(?<![\w/#-])(?:{p})(?![\w-])", text) for t, p in left.items()}
