@@ -81,8 +81,10 @@ def sightlines(pixels):
     return synax.Sightlines.from_lonlat(l, b)
 
 
-def turbulent_scatter(sky, pixels, cells=160):
+def turbulent_scatter(sky, pixels, cells=160, length=0.03):
     """What the turbulence of a Galaxy adds to one pixel: sd of I (K), Q and U (uK), and RM.
+
+    `length` (kpc) is the correlation length, the same for every Galaxy.
 
     With j the emissivity at 1 microgauss, B the regular field across the ray, s^2 the variance of a
     component and n the density, var(j) = 4 j^2 s^2 (s^2 + B^2) for p = 3, and K^2 n^2 s^2 of the
@@ -98,7 +100,7 @@ def turbulent_scatter(sky, pixels, cells=160):
     field = sky.magnetic(position)
     across = jnp.sum(field**2, 0) - jnp.sum(field * ray, 0) ** 2
     random = sky.turbulence.strength(position) ** 2 / 3.0
-    cell = 2.0 * sky.turbulence.correlation_length
+    cell = 2.0 * length
     step = 2.0 * x / cells * (far - near)
     averaged = 1.0 + (distance * np.radians(3.665) / cell) ** 2
     emitted = 4.0 * random * (random + across)
@@ -112,7 +114,7 @@ def turbulent_scatter(sky, pixels, cells=160):
     return {"I": total(bright**2 * emitted / averaged), "Q": both, "U": both, "RM": rm}
 
 
-def _in_gum(pixels):
+def in_gum(pixels):
     """Pixels behind the Gum nebula, whose dense shell rotates by a field of its own."""
     l, b = (np.radians(x) for x in healpy.pix2ang(NSIDE, pixels, lonlat=True))
     (l0, b0), radius = np.radians(GUM[:2]), np.radians(GUM[2])
@@ -131,7 +133,7 @@ def likelihood_data(data, pixels, turbulence, model_error=None):
         value, scatter = (x[pixels] for x in data[name])
         known = np.isfinite(value)
         if name == "RM":
-            known &= ~_in_gum(pixels)
+            known &= ~in_gum(pixels)
         more = (model_error or {}).get(name, 0.0)
         gain = GAIN * value if name == "I" else 0.0
         sigma = np.sqrt(scatter**2 + turbulence[name] ** 2 + gain**2 + more**2)

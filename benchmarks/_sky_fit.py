@@ -12,7 +12,7 @@ import healpy
 import jax
 import jax.numpy as jnp
 import numpy as np
-from _sky_data import BLOCKS, DISTANCES, FREQUENCY, NSIDE, sightlines
+from _sky_data import BLOCKS, DISTANCES, FREQUENCY, NSIDE, in_gum, sightlines
 from scipy.optimize import least_squares
 
 import synax
@@ -209,29 +209,36 @@ def compare(seen, data, masks, offset):
         index = np.log(m["I23"] / m["I"]) / np.log(float(FREQUENCY[1] / FREQUENCY[0]))
         both = [np.concatenate([x["Q"], x["U"]]) for x in (m, d)]
         known = np.isfinite(d["RM"])
-        rm, measured = m["RM"][known], d["RM"][known]
-        large = np.abs(measured) > 20.0
+        away = known & ~in_gum(np.flatnonzero(mask))
         rows[part] = {
             "408 MHz": bright,
             "index": {"model": float(np.mean(index)), "data": float(np.mean(d["index"]))},
             "Q": agreement(m["Q"], d["Q"]),
             "U": agreement(m["U"], d["U"]),
             "Q and U": agreement(*both),
-            "RM": agreement(rm, measured)
-            | {"same_sign_above_20": float(np.mean(rm[large] * measured[large] > 0))},
+            "RM": _rotation(m["RM"][known], d["RM"][known]),
+            "RM away from the Gum nebula": _rotation(m["RM"][away], d["RM"][away]),
         }
     return rows
+
+
+def _rotation(model, measured):
+    large = np.abs(measured) > 20.0
+    same = float(np.mean(model[large] * measured[large] > 0))
+    return agreement(model, measured) | {"same_sign_above_20": same}
 
 
 def told(rows):
     """The targets' numbers, one line a part of the sky."""
     for part, row in rows.items():
         bright, both, rm = row["408 MHz"], row["Q and U"], row["RM"]
+        away = row["RM away from the Gum nebula"]
         print(
             f"{part:9s} 408 MHz: scale {bright['scale']:.3f} r {bright['correlation']:.3f} "
             f"rms/mean {bright['residual_over_mean']:.3f} | index {row['index']['model']:.2f} "
             f"({row['index']['data']:.2f}) | Q, U: scale {both['scale']:.3f} "
             f"r {both['correlation']:.3f} | RM: scale {rm['scale']:.3f} "
-            f"r {rm['correlation']:.3f} sign {rm['same_sign_above_20']:.3f}",
+            f"r {rm['correlation']:.3f} sign {rm['same_sign_above_20']:.3f} "
+            f"(without Gum {away['scale']:.3f} {away['correlation']:.3f})",
             flush=True,
         )

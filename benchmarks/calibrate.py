@@ -34,7 +34,17 @@ from _sky_data import (
     sightlines,
     turbulent_scatter,
 )
-from _sky_fit import BUBBLE, NUISANCE, UF23, compare, fit, numbers, observables, told
+from _sky_fit import (
+    BUBBLE,
+    NUISANCE,
+    UF23,
+    compare,
+    first_numbers,
+    fit,
+    numbers,
+    observables,
+    told,
+)
 
 import synax
 from synax.galaxies import _calibrated
@@ -49,19 +59,32 @@ plane that the largest rotation measures would not count.
 TEMPER = {"I": 20.0, "Q": 8.0, "U": 6.0, "RM": 6.0}
 """How many pixels count as one."""
 FREE = {p.replace("magnetic.", "magnetic.outer."): how for p, how in UF23.items()}
-FREE |= BUBBLE | NUISANCE
+FREE |= BUBBLE | {k: how for k, how in NUISANCE.items() if k != "cosmic_rays.alpha"}
+FREE |= {"cosmic_rays.index_below": ("linear", 0.05), "cosmic_rays.index_above": ("linear", 0.01)}
 GALAXIES = ("calibrated", "uf23", "jf12", "wmap")
 DRAWS = 64
 
 
+def beginning(form, values):
+    """Where the search begins: at the numbers of an earlier fit, as far as they are free."""
+    first, x = first_numbers(form, FREE), []
+    for path, (kind, width) in FREE.items():
+        value = values.get(path, first[path])
+        x.append((value - first[path] if kind == "linear" else np.log(value / first[path])) / width)
+    return np.array([*x, 0.0])
+
+
 def calibrate(folder, steps, searches):
-    """The fit of the package's form to the data in a folder."""
+    """The fit of the package's form to the data in a folder, from where the last one ended."""
     form = _calibrated.starting_form(steps=steps)
     pixels = np.flatnonzero(parts()["fitted"])
     turbulence = turbulent_scatter(form, pixels) | {"RM": 0.0}
     measured = likelihood_data(read(folder), pixels, turbulence, MODEL_ERROR)
     pulsars = read_pulsars(folder)
-    return fit(form, FREE, measured, pixels, pulsars, TEMPER, searches=searches, verbose=2)
+    start = beginning(form, _calibrated.numbers())
+    return fit(
+        form, FREE, measured, pixels, pulsars, TEMPER, None, searches, start=start, verbose=2
+    )
 
 
 def write(found, steps):
@@ -72,7 +95,7 @@ def write(found, steps):
     drawn = [numbers(row, FREE, found.first)[0] for row in unit]
     values = np.array([[float(d[p]) for p in FREE] for d in drawn])
     record = {
-        "name": "local-bubble 1",
+        "name": "local-bubble 2",
         "date": datetime.date.today().isoformat(),
         "made_by": "benchmarks/calibrate.py --fit",
         "cells": steps,

@@ -58,6 +58,9 @@ def test_draws_scatter_as_the_fit_says_and_share_one_structure():
 def test_parts_can_be_replaced():
     sky = synax.galaxies.calibrated(turbulence=None, background=2.0)
     assert sky.turbulence is None and float(sky.background.temperature) == 2.0
+    sky = synax.galaxies.calibrated(cosmic_rays=synax.cosmic_rays.Analytic(2.9))
+    assert float(sky.cosmic_rays.alpha) == pytest.approx(2.9)
+    assert float(sky.magnetic.b0) == pytest.approx(_calibrated.numbers()["magnetic.b0"])
 
 
 def test_record_of_the_comparison_is_that_of_the_fit_kept():
@@ -82,3 +85,5 @@ def test_it_looks_like_the_sky(sky_data, monkeypatch):
     assert abs(both["scale"] - 1.0) < 0.1 and both["correlation"] > 0.75
     assert 0.75 < rm["scale"] < 1.2 and rm["correlation"] > 0.6
     assert rm["same_sign_above_20"] > 0.8
+    rm = row["RM away from the Gum nebula"]
+    assert 0.8 < rm["scale"] < 1.2 and rm["correlation"] > 0.65

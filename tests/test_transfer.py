@@ -303,6 +303,9 @@ def test_precomputed_fields_are_interchangeable(rays):
         np.testing.assert_allclose(a, b, rtol=1e-13, atol=1e-18)
     alone = synax.sample_along(sky.electrons, rays, 7, surfaces=sky.magnetic.surfaces())
     np.testing.assert_allclose(alone.values, fixed.electrons.values, rtol=1e-13)
+    bent = eqx.tree_at(lambda s: s.cosmic_rays, sky, synax.cosmic_rays.BrokenAnalytic())
+    sampled = bent.precompute(rays, "electrons", "cosmic_rays")(rays, 2.4)
+    np.testing.assert_allclose(sampled.I, bent(rays, 2.4).I, rtol=1e-13)
     with pytest.raises(ValueError, match="48 sightlines"):
         fixed(synax.Sightlines.healpix(1), 2.4)
     turned = synax.Sightlines.from_lonlat(np.arange(48.0), np.zeros(48), domain=rays.domain)

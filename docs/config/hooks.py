@@ -8,6 +8,7 @@ import html
 import importlib
 import importlib.util
 import inspect
+import itertools
 import json
 import os
 import re
@@ -518,6 +519,22 @@ def calibration():
     return "\n".join(lines)
 
 
+def structure():
+    """Angular power of realisations over the sky's: docs/data/structure.json."""
+    record = json.loads((DOCS / "data" / "structure.json").read_text())
+    edges = record["edges"]
+    bins = [f"{a} to {b - 1}" for a, b in itertools.pairwise(edges)]
+    lines = ["| l | " + " | ".join(bins) + " |", "|---" * (len(bins) + 1) + "|"]
+    names = {"I": "408 MHz", "EE": "23 GHz, E", "BB": "23 GHz, B"}
+    for key, name in names.items():
+        power = record["power"][key]
+        for kind, label in (("realised", "realisations"), ("mean", "the mean")):
+            pairs = zip(power[kind], power["sky"], strict=True)
+            cells = " | ".join(f"{a / b:.2f}" for a, b in pairs)
+            lines.append(f"| {name}: {label} | {cells} |")
+    return "\n".join(lines)
+
+
 def published():
     """What `benchmarks/published_fields.py` found: docs/data/published_fields.json."""
     record = json.loads((DOCS / "data" / "published_fields.json").read_text())
@@ -716,6 +733,7 @@ GENERATORS = {
     "reference": reference,
     "comparison": comparison,
     "calibration": calibration,
+    "structure": structure,
     "published": published,
     "published_uf23": published_uf23,
     "measured": measured,

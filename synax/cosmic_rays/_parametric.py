@@ -77,6 +77,30 @@ class AbstractParametricSpectrum(AbstractCosmicRays):
         return jax.tree.map(lambda x: x.prepare() if is_field(x) else x, self, is_leaf=is_field)
 
 
+class Renormalised(AbstractParametricSpectrum):
+    """The shape of another spectrum, the same everywhere, with a normalisation of its own."""
+
+    normalisation: Any = parameter(..., "cm-3", "C (number or scalar field)")
+    like: AbstractParametricSpectrum
+
+    @property
+    def gamma_min(self) -> float:
+        return self.like.gamma_min
+
+    @property
+    def gamma_max(self) -> float:
+        return self.like.gamma_max
+
+    def breaks(self) -> tuple[Any, ...]:
+        return self.like.breaks()
+
+    def parameters(self) -> tuple[Any, ...]:
+        return self.like.parameters()
+
+    def shape(self, gamma: Values, *parameters: Values) -> Values:
+        return self.like.shape(gamma, *parameters)
+
+
 def broken_shape(
     gamma: Values, below: Values, above: Values, break_: Values, width: Values | None = None
 ) -> Values:

@@ -11,17 +11,18 @@ from .. import _checks as checks, electrons, magnetic
 from .._parameters import set_paths
 from ..emission import Turbulence
 from ..simulators import Synchrotron
-from ._halo import cosmic_ray_halo
+from ._halo import broken_halo
 
 _DATA = Path(__file__).parent / "data"
 
 
 def calibrated(**settings: Any) -> Synchrotron:
-    """A Galaxy that looks like the sky: fit 'local-bubble 1' of 2026-11-26.
+    """A Galaxy that looks like the sky: fit 'local-bubble 2' of 2026-11-26.
 
     The field has the form of UF23 (base) outside of the Local Bubble and its wall, the thermal
-    electrons are YMW16 times a factor, the cosmic rays an analytic halo; the turbulence is a thin
-    disc and a thick one, with a striated part. Its numbers are those of the greatest posterior
+    electrons are YMW16 times a factor, the cosmic rays a halo with a spectrum that bends (it holds
+    from 40 MHz to 30 GHz); the turbulence is a thin disc and a thick one, with a striated part. Its
+    numbers are those of the greatest posterior
     given the 408 MHz brightness, Q and U at 23 GHz, rotation measures at |b| > 10 deg and
     dispersion measures of pulsars, for the observer and the domain that `Sightlines.healpix` has
     by default. How near it comes to the sky, also to the half of it that
@@ -33,7 +34,8 @@ def calibrated(**settings: Any) -> Synchrotron:
 
     **Arguments:**
 
-    - `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`.
+    - `settings`: any keyword arguments of `synax.Synchrotron`, such as `steps`; a part that is
+      given (`magnetic`, `electrons`, `cosmic_rays`, `turbulence`) takes the fitted one's place.
 
     **Returns** a `synax.Synchrotron`; every number of it is a leaf.
     """
@@ -65,13 +67,14 @@ def draws(number: int | None = None, **settings: Any) -> list[Synchrotron]:
 def starting_form(**settings: Any) -> Synchrotron:
     """The Galaxy before it is fitted: models with their published numbers, or plain ones."""
     thin, thick = magnetic.UF26Strength(), magnetic.ExponentialStrength(r0=10.0, z0=3.0)
-    turbulence = Turbulence(thin + 3.0 * thick, striation=0.4)
-    return Synchrotron(
-        magnetic.LocalBubble(magnetic.UF23()),
-        1.0 * electrons.YMW16(),
-        cosmic_ray_halo(),
-        **{"turbulence": turbulence, **settings},
-    )
+    turbulence = Turbulence(thin + 3.0 * thick, striation=0.4, correlation_length=0.09)
+    parts = {
+        "magnetic": magnetic.LocalBubble(magnetic.UF23()),
+        "electrons": 1.0 * electrons.YMW16(),
+        "cosmic_rays": broken_halo(),
+        "turbulence": turbulence,
+    }
+    return Synchrotron(**{**parts, **settings})
 
 
 def with_numbers(

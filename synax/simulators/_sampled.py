@@ -17,7 +17,8 @@ from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._checks import is_traced
-from ..cosmic_rays import AbstractPowerLaw, PowerLaw
+from ..cosmic_rays import AbstractParametricSpectrum, AbstractPowerLaw, PowerLaw
+from ..cosmic_rays._parametric import Renormalised
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface
 from ..sightlines._sightlines import Sightlines
@@ -209,14 +210,15 @@ def sample_along(
 
     **Arguments:**
 
-    - `field`: scalar or vector field, or power-law cosmic rays.
+    - `field`: scalar or vector field, or cosmic rays.
     - `rays`, `steps`, `quadrature`: as the simulator will use them (quadrature: its default).
     - `surfaces`: where cell faces go; default: the field's own. Give those of all fields of the
       simulator, or use `Synchrotron.precompute`, which does.
 
     **Returns** a field that `Synchrotron` and the other simulators accept in place of `field`,
-    with memory cells x nodes x components x rays. Cosmic rays stay a power law, with normalisation
-    and (if it is a field) index sampled.
+    with memory cells x nodes x components x rays. Cosmic rays keep their spectrum: of a power
+    law, normalisation and (if it is a field) index are sampled, of a spectrum of the same shape
+    everywhere the normalisation.
     """
     checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
@@ -230,6 +232,8 @@ def sample_along(
             index = _sample(index, rays, steps, quadrature, tuple(surfaces), mark)
         normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
         return PowerLaw(normalisation, index)
+    if isinstance(field, AbstractParametricSpectrum) and field.has_uniform_shape:
+        return Renormalised(_sample(field, rays, steps, quadrature, tuple(surfaces), mark), field)
     return _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
 
 

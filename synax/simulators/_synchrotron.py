@@ -11,7 +11,7 @@ from .. import _checks as checks, _constants as const
 from .._parameters import as_parameter
 from .._progress import telling
 from .._shown import Shown
-from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw
+from ..cosmic_rays import AbstractCosmicRays, AbstractParametricSpectrum, AbstractPowerLaw
 from ..emission import (
     AbstractBackground,
     AbstractEmissivity,
@@ -228,10 +228,14 @@ class Synchrotron(AbstractSimulator):
         unknown = [n for n in names if n not in allowed]
         if unknown or not names:
             raise ValueError(f"precompute takes names out of {allowed}, got {names}")
-        if "cosmic_rays" in names and not isinstance(self.cosmic_rays, AbstractPowerLaw):
+        spectrum = self.cosmic_rays
+        known = isinstance(spectrum, AbstractPowerLaw) or (
+            isinstance(spectrum, AbstractParametricSpectrum) and spectrum.has_uniform_shape
+        )
+        if "cosmic_rays" in names and not known:
             raise ValueError(
-                "precompute can evaluate 'cosmic_rays' only of a power law, got "
-                f"{type(self.cosmic_rays).__name__}: leave it out"
+                "precompute can evaluate 'cosmic_rays' only of a power law or of a spectrum of the "
+                f"same shape everywhere, got {type(spectrum).__name__}: leave it out"
             )
         sky = resolved(self, rays)
         surfaces = sky.surfaces()
