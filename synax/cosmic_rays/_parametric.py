@@ -82,14 +82,8 @@ class Renormalised(AbstractParametricSpectrum):
 
     normalisation: Any = parameter(..., "cm-3", "C (number or scalar field)")
     like: AbstractParametricSpectrum
-
-    @property
-    def gamma_min(self) -> float:
-        return self.like.gamma_min
-
-    @property
-    def gamma_max(self) -> float:
-        return self.like.gamma_max
+    gamma_min: float = eqx.field(static=True)
+    gamma_max: float = eqx.field(static=True)
 
     def breaks(self) -> tuple[Any, ...]:
         return self.like.breaks()

@@ -233,7 +233,8 @@ def sample_along(
         normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
         return PowerLaw(normalisation, index)
     if isinstance(field, AbstractParametricSpectrum) and field.has_uniform_shape:
-        return Renormalised(_sample(field, rays, steps, quadrature, tuple(surfaces), mark), field)
+        normalisation = _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
+        return Renormalised(normalisation, field, field.gamma_min, field.gamma_max)
     return _sample(field, rays, steps, quadrature, tuple(surfaces), mark)
 
 
