@@ -187,7 +187,8 @@ def sources(
     spaced(figure, w_pad=0.12, h_pad=0.1)
     figure.suptitle(title, fontsize=15, color=_DATA)
     left, middle, right = figure.subplots(1, 3)
-    norm = _signed_norm(data) if signed else _log_norm(data)
+    usual = np.clip(data, *np.percentile(data, [3.0, 97.0]))  # single sources lie far out
+    norm = _signed_norm(usual) if signed else _log_norm(usual)
     style: dict[str, Any] = {"norm": norm, "cmap": "RdBu_r" if signed else "cividis"}
     for axes, values, name in ((left, data, "measured"), (middle, model, "model")):
         draw_sources(axes, l, b, values, title=name, label=unit, **style)

@@ -91,7 +91,7 @@ def draw_sources(
     """
     angle = np.asarray([_auxiliary(math.radians(x)) for x in np.clip(b, -89.9, 89.9)])
     x = -((np.asarray(l) + 180.0) % 360.0 - 180.0) / 90.0 * np.cos(angle)
-    size = float(np.clip(6000.0 / len(angle), 2.0, 25.0))
+    size = float(np.clip(4e4 / len(angle), 3.0, 30.0))
     order = np.argsort(np.abs(values))
     place = (x[order], np.sin(angle)[order])
     shown = axes.scatter(*place, c=values[order], s=size, lw=0, cmap=cmap, norm=norm)
