@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import stored
+from .._numerics._math import sincos, stored
 from ._cell_functions import Depths, Weights, cell_functions
 
 Values = Float[Array, "..."]
@@ -128,10 +128,12 @@ def sloping_cell(
 
     the Magnus expansion for the propagator; for the source the integral of the linear j against
     the constant propagator, and in E the bend of the phase at the Gauss nodes. Error O(L^5) a
-    cell. Where all K commute (no conversion, no polarised absorption) it is the rule of
-    `Thin` and `Absorbing`, whatever the depths. Two terms are damped, by amounts of O(L^5): the
-    commutator by 1 + |L n|^2/40, the decay of its effect once the cell is many rotations deep;
-    absorption in K1 and the slopes of j by 1 + (L aI/2)^4, so that thick cells stay positive.
+    cell. E is exact in aI and rV, and of first order in the rest, whose square is O(L^4). Where
+    all K commute (no conversion, no polarised absorption) it is the rule of `Thin` and
+    `Absorbing`, whatever the depths. Three terms are damped, by amounts of O(L^5): the commutator
+    by 1 + |L n|^2/40, the decay of its effect once the cell is many rotations deep; absorption in
+    K1 and the slopes of j by 1 + (L aI/2)^4, so that thick cells stay positive; what E has of
+    first order by 1 + its square.
 
     **Reference:** Blanes et al. 2009, Phys. Rep. 470, 151 (Magnus expansion); Iserles 2004, IMA J.
     Num. Anal. 24 (Filon's quadrature).
@@ -152,10 +154,8 @@ def sloping_cell(
     half2 = 0.25 * a0 * a0
     damp = 1.0 / (1.0 + half2 * half2)
     lost = (1.0 / 12.0) * damp
-    bend = _generator(lost * b0, tuple(lost * x for x in b), tuple(x * (1.0 / 12.0) for x in tau))
-    bent = cell_functions(bend.depths, 0).propagator
-    level = _apply(bent, bend, emitted)
-    tilt = _apply(bent, bend, tuple(damp * x for x in sloping))
+    bend = _Bend(lost * b0, tuple(lost * x for x in b), tuple(x * (1.0 / 12.0) for x in tau))
+    level, tilt = _bent(bend, emitted, tuple(damp * x for x in sloping))
     # int exp(-K t) (1/2 - t) dt
     tilted = Weights(*(0.5 * x - y for x, y in zip(cell.source, cell.moment, strict=True)))
     parts = (
@@ -164,6 +164,41 @@ def sloping_cell(
         _apply(tilted, n, tilt),
     )
     return _sum(*parts)
+
+
+class _Bend(NamedTuple):
+    """L K1 / 12: a_I, (a_Q, a_U, a_V), (r_Q, r_U, r_V)."""
+
+    depth: Values
+    absorption: Vector3
+    rotativity: Vector3
+
+
+def _bent(bend: _Bend, *emissions: Stokes4) -> tuple[Stokes4, ...]:
+    """E times each of some emissions."""
+    (a_q, a_u, a_v), (r_q, r_u, turn) = bend.absorption, bend.rotativity
+    small = _dot(bend.absorption, bend.absorption) + r_q * r_q + r_u * r_u
+    share = 1.0 / (1.0 + small)
+    a_q, a_u, a_v, r_q, r_u = (share * x for x in (a_q, a_u, a_v, r_q, r_u))
+    decay = jnp.exp(-bend.depth)
+    sine, cosine = sincos(turn)
+    decay, a_q, a_u, a_v, r_q, r_u = stored((decay, a_q, a_u, a_v, r_q, r_u))
+
+    def one(emission: Stokes4) -> Stokes4:
+        i, v = decay * emission[0], decay * emission[3]
+        q = decay * (cosine * emission[1] - sine * emission[2])
+        u = decay * (sine * emission[1] + cosine * emission[2])
+        i, q, u, v = stored((i, q, u, v))
+        return stored(
+            (
+                i - (a_q * q + a_u * u + a_v * v),
+                q - a_q * i + r_u * v,
+                u - a_u * i - r_q * v,
+                v - a_v * i + (r_q * u - r_u * q),
+            )
+        )
+
+    return tuple(map(one, emissions))
 
 
 def _checked(name: str, value: Any, count: int) -> Array:
