@@ -4,11 +4,10 @@ All are elementwise, keep the dtype of their argument, and are differentiable to
 """
 
 import math
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Bool, Float, PyTree
+from jaxtyping import Array, Float
 
 from ._stored import stored as stored
 
@@ -294,17 +293,6 @@ def kept(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 @kept.defjvp
 def _kept_jvp(primals, tangents):
     return primals[0], stored(tangents[0])
-
-
-def where_near(near: Bool[Array, "*points"], function: Callable[[], PyTree]) -> PyTree:
-    """`function()`, or zeros without computing it if no point is near.
-
-    For structure that fills little of space: `function` must vanish at every point that is not
-    near. Under `vmap` both are computed.
-    """
-    zeros = lambda: jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), jax.eval_shape(function))
-    # without stored intermediates: both branches would have to write all of them
-    return jax.lax.cond(jnp.any(near), jax.checkpoint(function, prevent_cse=False), zeros)
 
 
 def vector(

@@ -14,6 +14,7 @@ from .._numerics._padding import padded_length
 from .._parameters import as_parameter
 from ..fields._domain import AbstractDomain, Sphere
 from ..fields._field import AbstractField, check_rank
+from ..fields._surfaces import crossings_of
 
 SUN = (-8.3, 0.0, 0.006)
 _SCALE = 0.3  # kpc: cells grow with distance as 1 + s / 0.3 kpc, fine among the local shells
@@ -129,9 +130,9 @@ def _faces(
     low, high = jnp.log1p(near / _SCALE), jnp.log1p(far / _SCALE)
     fraction = jnp.linspace(0.0, 1.0, steps + 1)[:, None].astype(direction.dtype)
     regular = _SCALE * jnp.expm1(low + fraction * (high - low))
-    cuts = [s.crossings(origin, direction) for s in field.surfaces()]
-    cuts = [jnp.where((c > near) & (c < far), c, near) for c in cuts]
-    return jnp.sort(jnp.concatenate([regular, *cuts]), axis=0)
+    cuts = crossings_of(field.surfaces(), origin, direction)
+    cuts = jnp.where((cuts > near) & (cuts < far), cuts, near)
+    return jnp.sort(jnp.concatenate([regular, cuts]), axis=0)
 
 
 def _cell(

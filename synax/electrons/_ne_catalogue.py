@@ -14,7 +14,8 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Int
 
-from .._numerics._math import stored, where_near
+from .._numerics._math import stored
+from .._numerics._near import where_near
 
 Position = Float[Array, "3 *points"]
 _BLOCK = 8  # cubes along the side of a block
@@ -187,32 +188,48 @@ def density_in(
 
 def total_density(catalogue: Catalogue, position: Position) -> Float[Array, "*points"]:
     """Densities of all objects that hold a position, added up."""
-    cube = stored(_cube(catalogue, jax.lax.stop_gradient(position)))
-    nothing = _last(catalogue)
+    cube, near, nothing = _listing(catalogue, position)
 
-    def add(total: Array, k: Array) -> tuple[Array, None]:
-        row = _members(catalogue, cube, k)
-        near = row != nothing
-        return total + where_near(near, lambda: density_in(catalogue, row, position)[0]), None
+    def total(cube: Array, position: Position) -> Array:
+        def add(total: Array, k: Array) -> tuple[Array, None]:
+            row = _members(catalogue, cube, k)
+            density = lambda row, position: density_in(catalogue, row, position)[0]
+            return total + where_near(row != nothing, density, row, position), None
 
-    return jax.lax.scan(add, jnp.zeros_like(position[0]), _places(catalogue))[0]
+        return jax.lax.scan(add, jnp.zeros_like(position[0]), _places(catalogue))[0]
+
+    return where_near(near, total, cube, position)
 
 
 def last_density(
     catalogue: Catalogue, position: Position
 ) -> tuple[Float[Array, "*points"], Bool[Array, "*points"]]:
     """Density of the last object of the list that holds a position, and whether there is one."""
-    fixed, nothing = jax.lax.stop_gradient(position), _last(catalogue)
-    cube = stored(_cube(catalogue, fixed))
+    cube, near, nothing = _listing(catalogue, position)
 
-    def choose(chosen: Array, k: Array) -> tuple[Array, None]:
-        row = _members(catalogue, cube, k)
-        better = lambda: jnp.where(density_in(catalogue, row, fixed)[1], row, chosen)
-        return jax.lax.cond(jnp.any(row != nothing), better, lambda: chosen), None
+    def last(cube: Array, position: Position) -> tuple[Array, Array]:
+        fixed = jax.lax.stop_gradient(position)
 
-    none = jnp.full(position.shape[1:], nothing, jnp.int32)
-    chosen = jax.lax.scan(choose, none, _places(catalogue))[0]
-    return where_near(chosen != nothing, lambda: density_in(catalogue, chosen, position))
+        def choose(chosen: Array, k: Array) -> tuple[Array, None]:
+            row = _members(catalogue, cube, k)
+            better = lambda: jnp.where(density_in(catalogue, row, fixed)[1], row, chosen)
+            return jax.lax.cond(jnp.any(row != nothing), better, lambda: chosen), None
+
+        none = jnp.full(position.shape[1:], nothing, jnp.int32)
+        chosen = jax.lax.scan(choose, none, _places(catalogue))[0]
+        return density_in(catalogue, chosen, position)
+
+    return where_near(near, last, cube, position)
+
+
+def _listing(
+    catalogue: Catalogue, position: Position
+) -> tuple[Int[Array, "*points"], Bool[Array, "*points"], int]:
+    """Cube of each position, whether any object reaches into it, and the row of no object."""
+    cube = stored(_cube(catalogue, jax.lax.stop_gradient(position)))
+    nothing = _last(catalogue)
+    # lists are filled from the front
+    return cube, _members(catalogue, cube, jnp.zeros((), jnp.int32)) != nothing, nothing
 
 
 def _last(catalogue: Catalogue) -> int:

@@ -7,7 +7,8 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .._numerics._math import kept, larger, where_near
+from .._numerics._math import kept, larger
+from .._numerics._near import where_near
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractScalarField
 from ..fields._surfaces import AbstractSurface
@@ -157,7 +158,7 @@ class YMW16(AbstractYMW16):
         gum = 0.0 * taper
         if self.gum:
             near = parts.near_gum(self, position)
-            gum = kept(where_near(near, lambda: parts.gum_nebula(self, position)))
+            gum = kept(where_near(near, lambda place: parts.gum_nebula(self, place), position))
         first = wall = None
         if self.local_bubble:
             wall, inside = parts.local_bubble(self, position)
@@ -169,10 +170,12 @@ class YMW16(AbstractYMW16):
         result = n
         if self.galactic_center:
             near = parts.near_center(self, position)
-            result = n + kept(where_near(near, lambda: parts.galactic_center(self, position)))
+            result = n + kept(
+                where_near(near, lambda place: parts.galactic_center(self, place), position)
+            )
         if self.loop_i:
             near = parts.near_loop(self, position)
-            loop = kept(where_near(near, lambda: parts.loop_i(self, position)))
+            loop = kept(where_near(near, lambda place: parts.loop_i(self, place), position))
             result = jnp.where(loop > n, loop, result)
         if self.gum:
             result = jnp.where(gum > n, gum, result)

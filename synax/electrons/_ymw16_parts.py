@@ -21,8 +21,8 @@ from .._numerics._math import (
     safe_sqrt,
     smaller,
     stored,
-    where_near,
 )
+from .._numerics._near import where_near
 from ..fields._surfaces import AbstractSurface, Ellipsoid, Quadric
 
 Points = Float[Array, "*points"]
@@ -178,7 +178,7 @@ def local_bubble(p: Any, position: Position) -> tuple[Points, Mask]:
     widest = _CUT * larger(p.bubble_width[0], p.bubble_width[1])
     highest = _CUT * larger(p.bubble_height[0], p.bubble_height[1])
     near = (gap <= widest) & (jnp.abs(position[2]) <= highest)
-    return where_near(near, lambda: _bubble_walls(p, position, gap)), gap <= 0
+    return where_near(near, lambda *place: _bubble_walls(p, *place), position, gap), gap <= 0
 
 
 def _bubble_walls(p: Any, position: Position, gap: Points) -> Points:

@@ -58,32 +58,33 @@ class AbstractLevelSets(AbstractSurface):
         start, end = self.ends(origin, direction)
         step = jnp.where(end > start, end - start, 0.0) / self.looks
         inside = lambda k: self.levels(origin + (start + k * step) * direction) < 0
-        first = inside(jnp.zeros((), start.dtype))
+        shape = (self.most, *start.shape)
         places = jnp.arange(self.most).reshape((-1,) + (1,) * start.ndim)
-        empty = jnp.zeros((self.most, *start.shape), jnp.int32)
+        outside = jnp.zeros(jax.eval_shape(inside, jnp.zeros((), start.dtype)).shape, bool)
+        n = outside.shape[0]
 
         def look(carry: tuple, k: Array) -> tuple[tuple, None]:
-            before, count, steps, which = carry
-            now = inside((k + 1).astype(start.dtype))
-            for j in range(now.shape[0]):
-                changed = now[j] != before[j]
-                here = changed & (count == places)
-                steps, which = jnp.where(here, k, steps), jnp.where(here, j, which)
+            before, count, changes = carry
+            now = inside(k.astype(start.dtype))
+            for j in range(n):
+                changed = (now[j] != before[j]) & (k > 0)
+                # step, function and direction of a change as one number
+                change = 2 * (n * (k - 1) + j) + before[j]
+                changes = jnp.where(changed & (count == places), change, changes)
                 count = count + changed
-            return (now, count, steps, which), None
+            return (now, count, changes), None
 
-        carry = (first, jnp.zeros(start.shape, jnp.int32), empty, empty)
-        (_, count, steps, which), _ = jax.lax.scan(
-            look, carry, jnp.arange(self.looks, dtype=jnp.int32)
-        )
+        begin = (outside, jnp.zeros(start.shape, jnp.int32), jnp.zeros(shape, jnp.int32))
+        order = jnp.arange(self.looks + 1, dtype=jnp.int32)
+        (_, count, changes), _ = jax.lax.scan(look, begin, order)
+        leaving, which, steps = changes % 2 == 1, changes // 2 % n, changes // (2 * n)
         low = start + steps.astype(start.dtype) * step
         place = lambda t: origin[:, None] + t * direction[:, None]
-        rising = self.level(which, place(low)) < 0
 
         def halve(_: Any, bounds: tuple[Array, Array]) -> tuple[Array, Array]:
             low, width = bounds
             width = 0.5 * width
-            before = (self.level(which, place(low + width)) < 0) == rising
+            before = (self.level(which, place(low + width)) < 0) == leaving
             return jnp.where(before, low + width, low), width
 
         width = jnp.broadcast_to(step, low.shape)

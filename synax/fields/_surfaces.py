@@ -60,6 +60,42 @@ class AbstractSurface(eqx.Module):
         return None
 
 
+def crossings_of(surfaces: Sequence[AbstractSurface], origin: Rays, direction: Rays) -> Distances:
+    """Crossings of all surfaces, in no particular order.
+
+    Surfaces of one kind are cut together: their code is compiled once.
+
+    **Arguments:**
+
+    - as for `AbstractSurface.crossings`.
+    """
+    kinds: list[list[AbstractSurface]] = []
+    for surface in surfaces:
+        alike = (kind for kind in kinds if _one_kind(surface, kind[0]))
+        kind = next(alike, None)
+        if kind is None:
+            kinds.append(kind := [])
+        kind.append(surface)
+    found = [jnp.zeros((0, *direction.shape[1:]), direction.dtype)]
+    for kind in kinds:
+        if len(kind) == 1:
+            found.append(kind[0].crossings(origin, direction))
+            continue
+        together = jax.tree.map(lambda *leaves: jnp.stack(leaves), *kind)
+        cut = jax.vmap(lambda surface: surface.crossings(origin, direction))(together)
+        found.append(cut.reshape((-1, *cut.shape[2:])))
+    return jnp.concatenate(found)
+
+
+def _one_kind(a: AbstractSurface, b: AbstractSurface) -> bool:
+    """Whether two surfaces differ in the values of their leaves only."""
+    if jax.tree.structure(a) != jax.tree.structure(b):
+        return False
+    pairs = zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True)
+    shape = lambda x: (jnp.shape(x), jnp.result_type(x))
+    return all(shape(x) == shape(y) for x, y in pairs)
+
+
 def distinct(surfaces: Sequence[AbstractSurface]) -> tuple[int, ...]:
     """Numbers of the surfaces that do not repeat an earlier one, as far as values are known."""
     kept: list[int] = []
@@ -139,18 +175,17 @@ class FlaredCylinder(AbstractSurface):
 
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         (x, y, z), (u, v, w) = origin, direction
-        halves = []
-        for slope in (self.slope, -self.slope):
-            apex = self.radius + slope * z
-            a = u * u + v * v - (slope * w) ** 2
-            b = x * u + y * v - slope * w * apex
-            c = x * x + y * y - apex * apex
-            # one half's cone goes on beyond the plane, and as a mirrored cone beyond its apex
-            turned = jnp.where(a < 0, -1.0, 1.0)
-            t = _quadratic(turned * a, turned * b, turned * c)
-            there = z + jnp.where(jnp.isfinite(t), t, 0.0) * w
-            halves.append(jnp.where(slope * there >= 0, t, jnp.inf))
-        return jnp.concatenate(halves)
+        slope = self.slope * jnp.asarray([1.0, -1.0], z.dtype).reshape((2,) + (1,) * w.ndim)
+        apex = self.radius + slope * z
+        a = u * u + v * v - (slope * w) ** 2
+        b = x * u + y * v - slope * w * apex
+        c = x * x + y * y - apex * apex
+        # one half's cone goes on beyond the plane, and as a mirrored cone beyond its apex
+        turned = jnp.where(a < 0, -1.0, 1.0)
+        t = _quadratic(turned * a, turned * b, turned * c)
+        there = z + jnp.where(jnp.isfinite(t), t, 0.0) * w
+        t = jnp.swapaxes(jnp.where(slope * there >= 0, t, jnp.inf), 0, 1)
+        return t.reshape((4, *t.shape[2:]))
 
     def gap(self, place: Place) -> float:
         slope = float(self.slope)
@@ -237,18 +272,18 @@ class LogarithmicSpirals(AbstractSurface):
         period = 2.0 * math.pi * jnp.abs(k)
         level = jnp.log(self.radii).astype(origin.dtype)
         level = level.reshape((-1,) + (1,) * b.ndim)
-        found = []
-        for side in (-1.0, 1.0):
-            end = side * larger(t_end, 1e-9)
-            start = jnp.where(jnp.abs(turn) > t_start, turn, side * t_start)
-            start = jnp.clip(start, -jnp.abs(end), jnp.abs(end))
-            low, high = phase(start), phase(end)
-            first = jnp.ceil((smaller(low, high) - level) / period)
-            winding = first + jnp.arange(self.windings).reshape((-1, 1) + (1,) * b.ndim)
-            target = level + winding * period
-            exists = (target <= larger(low, high)) & (t_end > 0) & ~vertical
-            found.append(self._solve(phase, target, exists, start, end, b, k, sense))
-        t = jnp.concatenate([f.reshape((-1, *b.shape)) for f in found])
+        # axes: side of the turning point, winding, wall, rays
+        side = jnp.asarray([-1.0, 1.0], b.dtype).reshape((2, 1, 1) + (1,) * b.ndim)
+        end = side * larger(t_end, 1e-9)
+        start = jnp.where(jnp.abs(turn) > t_start, turn, side * t_start)
+        start = jnp.clip(start, -jnp.abs(end), jnp.abs(end))
+        low, high = phase(start), phase(end)
+        first = jnp.ceil((smaller(low, high) - level) / period)
+        winding = first + jnp.arange(self.windings).reshape((-1, 1) + (1,) * b.ndim)
+        target = level + winding * period
+        exists = (target <= larger(low, high)) & (t_end > 0) & ~vertical
+        t = self._solve(phase, target, exists, start, end, high > low, b, k, sense)
+        t = t.reshape((-1, *b.shape))
         radius2 = b * b + jnp.where(jnp.isfinite(t), t, 0.0) ** 2
         valid = jnp.isfinite(t) & (radius2 > self.r_min**2) & (radius2 < self.r_max**2)
         return jnp.where(valid, (closest + t) / norm, jnp.inf)
@@ -271,12 +306,12 @@ class LogarithmicSpirals(AbstractSurface):
         exists: Array,
         start: Array,
         end: Array,
+        rising: Array,
         b: Array,
         k: Array,
         sense: Array,
     ) -> Array:
         """Root of phase(t) = target between start and end (monotone there), or inf."""
-        rising = phase(end) > phase(start)
         fixed = jax.lax.stop_gradient
         low = jnp.broadcast_to(fixed(start), target.shape)
         high = jnp.broadcast_to(fixed(end), target.shape)
@@ -286,9 +321,10 @@ class LogarithmicSpirals(AbstractSurface):
 
         def step(_: Any, bounds: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
             low, high, t = bounds
-            beyond = (fixed(phase(t)) > fixed(target)) == fixed(rising)
+            ahead = fixed(phase(t) - target)
+            beyond = (ahead > 0) == rising
             high, low = jnp.where(beyond, t, high), jnp.where(beyond, low, t)
-            newton = t - fixed((phase(t) - target) / slope(t))
+            newton = t - ahead / fixed(slope(t))
             inside = (newton - low) * (newton - high) < 0
             return low, high, jnp.where(inside, newton, 0.5 * (low + high))
 

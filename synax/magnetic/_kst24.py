@@ -18,8 +18,10 @@ from .._numerics._math import (
     safe_divide,
     sincos,
     smaller,
+    stored,
     vector,
 )
+from .._numerics._near import where_near
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._level_sets import AbstractLevelSets, within_disc
@@ -123,7 +125,8 @@ class KST24(AbstractVectorField):
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         x, y, z = position
         disc = (z <= self.north_z_min) & (z >= self.south_z_max)
-        b_x, b_y, b_z = self._arms(x, y, z, disc) if self.arms else (0.0 * x, 0.0 * y, 0.0 * z)
+        b_x, b_y = self._arms(x, y, z, disc) if self.arms else (0.0 * x, 0.0 * y)
+        b_z = 0.0 * z
         if self.toroidal:
             clockwise = self._rings(x, y, z)
             b_x, b_y = b_x + clockwise * y, b_y - clockwise * x
@@ -182,27 +185,30 @@ class KST24(AbstractVectorField):
 
     def _arms(
         self, x: Array, y: Array, z: Array, disc: Bool[Array, "*points"]
-    ) -> tuple[Array, Array, Array]:
+    ) -> tuple[Array, Array]:
+        """B_x and B_y of all arms."""
+        reach = jnp.max(self.arm_r_max + jnp.abs(self.arm_shift))
+        near = disc & (jnp.abs(z) <= jnp.max(self.arm_z_max)) & (x * x + y * y <= reach**2)
+        return where_near(near, self._arms_in_disc, x, y, z)
+
+    def _arms_in_disc(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         arm = self._arm(lambda value: value.reshape((-1,) + (1,) * z.ndim))
         x, y = x + arm.shift, y + 0.0 * arm.shift
         r = cylindrical_radius(x, y)
-        inside = (r >= arm.r_min) & (r <= arm.r_max) & (jnp.abs(z) <= arm.z_max) & disc
+        inside = (r >= arm.r_min) & (r <= arm.r_max) & (jnp.abs(z) <= arm.z_max)
+        inside = inside & (z <= self.north_z_min) & (z >= self.south_z_max)
         r, x, y = (jnp.where(inside, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
-        cos_phi, sin_phi = x / r, y / r
-        sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
         (sin_t, cos_t), width, height, distance2 = self._section(arm, r, x, y)
-        # used in a comparison only, so log 0 does no harm once derivatives are cut off
-        half = 0.5 * arm.exponent
-        across2, above2 = jax.lax.stop_gradient((distance2 / width**2, (z / height) ** 2))
-        power = jnp.exp(half * log(across2)) + jnp.exp(half * log(above2))
-        strength = arm.b * arm.height * arm.width / (width * height)
-        strength = jnp.where(inside & (power <= 1.0), strength, 0.0)
+        narrow = 1.0 / (width * height)
+        within = _power(arm, *jax.lax.stop_gradient((distance2, z, width, height, narrow))) <= 1.0
+        strength = stored(arm.b * arm.height * arm.width) * narrow / r
+        strength = jnp.where(inside & within, strength, 0.0)
+        sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
         along_r = strength * (sin_p * cos_t - cos_p * sin_t)
         along_phi = strength * (sin_p * sin_t + cos_p * cos_t)
-        b_x = along_r * cos_phi - along_phi * sin_phi
-        b_y = along_r * sin_phi + along_phi * cos_phi
-        # added row by row: a reduction fused with all of the above is not vectorised on CPU
-        return functools.reduce(jnp.add, b_x), functools.reduce(jnp.add, b_y), 0.0 * z
+        b_x, b_y = stored((along_r * x - along_phi * y, along_r * y + along_phi * x))
+        # added row by row: a reduction is not vectorised on CPU
+        return functools.reduce(jnp.add, b_x), functools.reduce(jnp.add, b_y)
 
     def _arm(self, pick: Callable[[PerArm], Array]) -> "_Arm":
         """What `pick` takes of each parameter of the arms."""
@@ -221,17 +227,19 @@ class KST24(AbstractVectorField):
         """
         sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
         k = sin_p / cos_p
-        phase = azimuth(x, y) + arm.phase
-        windings = (log(r / self.arm_pivot) / k - phase) / (2.0 * math.pi)
+        turns = 0.5 / math.pi
+        # stored: in an expression of points they would be computed at every point
+        start = (jnp.log(self.arm_pivot) / k + arm.phase) * turns
+        start, widening = stored((start, arm.divergence / sin_p))
+        windings = log(r) * (turns / k) - azimuth(x, y) * turns - start
         # radius on the winding just inside the point, or just outside where that is nearer
-        inner = r * jnp.exp(-2.0 * math.pi * k * (windings - jnp.floor(windings)))
+        inner = r * jnp.exp((-2.0 * math.pi * k) * (windings - jnp.floor(windings)))
         outer = inner * jnp.exp(2.0 * math.pi * k)
         axis = jnp.where(r - inner > outer - r, outer, inner)
-        turn = (r / axis - 1.0) * sin_p * cos_p
+        turn = (r / axis - 1.0) * (sin_p * cos_p)
         axis = axis * jnp.exp(k * turn)
         sin_t, cos_t = sincos(turn)
-        grown = 1.0 + (axis - self.arm_start) / sin_p * arm.divergence
-        grown = larger(grown, 1.0)
+        grown = larger(1.0 + (axis - self.arm_start) * widening, 1.0)
         width = smaller(arm.width * grown, self.arm_cap)
         height = smaller(arm.height * grown, self.arm_cap)
         return (sin_t, cos_t), width, height, (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
@@ -271,6 +279,19 @@ class _Arm(NamedTuple):
     z_max: Array
 
 
+def _power(
+    arm: _Arm, distance2: Array, z: Array, width: Array, height: Array, narrow: Array
+) -> Array:
+    """(d/R_p)^eps + (|z|/R_z)^eps, 1 on the wall of the tube; `narrow` is 1 / (R_p R_z)."""
+    across, above = height * narrow, z * width * narrow
+    half = 0.5 * arm.exponent
+
+    def power(u: Array) -> Array:
+        return jnp.where(u > 0, jnp.exp(half * log(jnp.where(u > 0, u, 1.0))), 0.0)
+
+    return power(distance2 * across * across) + power(above * above)
+
+
 class _Tubes(AbstractLevelSets):
     """The walls and the ends of the arms' tubes."""
 
@@ -299,9 +320,6 @@ class _Tubes(AbstractLevelSets):
         away = r > 0.1  # no arm begins so far inside
         safe = (jnp.where(away, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
         _, width, height, distance2 = self.field._section(arm, *safe)
-        power = lambda u: jnp.where(
-            u > 0, jnp.exp(0.5 * arm.exponent * log(jnp.where(u > 0, u, 1.0))), 0.0
-        )
-        wall = power(distance2 / width**2) + power((z / height) ** 2) - 1.0
+        wall = _power(arm, distance2, z, width, height, 1.0 / (width * height)) - 1.0
         along = larger(arm.r_min - r, r - arm.r_max)
         return larger(wall, larger(along, jnp.abs(z) - arm.z_max))

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Array, Int
 
 from .. import _checks as checks
-from ..fields._surfaces import AbstractSurface
+from ..fields._surfaces import AbstractSurface, crossings_of
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
 from ._engine import AbstractSimulator, resolved
@@ -68,7 +68,7 @@ def _cuts(surfaces: Sequence[AbstractSurface], rays: Sightlines) -> Int[Array, "
     """How many surfaces each ray crosses."""
     near, far = rays.span()
     origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
-    found = jnp.concatenate([s.crossings(origin, rays.direction) for s in surfaces])
+    found = crossings_of(surfaces, origin, rays.direction)
     return jnp.sum((found > near) & (found < far), axis=0)
 
 

@@ -20,7 +20,7 @@ from .._checks import is_traced
 from ..cosmic_rays import AbstractParametricSpectrum, AbstractPowerLaw, PowerLaw
 from ..cosmic_rays._parametric import Renormalised
 from ..fields._field import AbstractField
-from ..fields._surfaces import AbstractSurface
+from ..fields._surfaces import AbstractSurface, crossings_of
 from ..sightlines._sightlines import Sightlines
 from ..transfer import (
     AbstractQuadrature,
@@ -175,9 +175,8 @@ def cells_along(
     """Where the cells lie on each ray, with faces at the surfaces, and how many there are."""
     near, far = rays.span()
     origin = jnp.broadcast_to(rays.origin, rays.direction.shape)
-    crossings = [s.crossings(origin, rays.direction) for s in surfaces]
-    stacked = jnp.concatenate(crossings) if crossings else jnp.zeros((0, rays.n_rays))
-    return place_cells(near, far, stacked.astype(near.dtype), steps)
+    crossings = crossings_of(surfaces, origin, rays.direction)
+    return place_cells(near, far, crossings.astype(near.dtype), steps)
 
 
 def crossings_along(rays: Sightlines, surfaces: Sequence[AbstractSurface]) -> int:
