@@ -22,8 +22,9 @@ from typer.testing import CliRunner
 
 import synax
 from synax import _catalogue
-from synax.cli import _schema, app, main
+from synax.cli import _run, _schema, app, main
 from synax.cli._app import _empty
+from synax.cli._config import load, parse_set
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
 
@@ -580,6 +581,13 @@ def test_physics_of_the_configuration(tmp_path):
     assert "tau 0.03 GHz" in record["error_estimate"]["outputs"]
     message = refused("simulate", *small, "--outputs", "tau", "-f", "23", "-o", tmp_path / "high")
     assert "set physics.free_free = true" in message
+    filling = ("--set", "physics.filling_factor=scattering")
+    message = refused("simulate", *small, *filling, "-o", tmp_path / "filled")
+    assert "needs electrons.model = 'NE2001' or 'NE2025', got TwoDisc" in message
+    low = ("physics.filling_factor=scattering", "electrons.model=NE2001", "frequency=[0.03]")
+    gas = _run.prepare(load(None, [parse_set(text) for text in low]))
+    filling = gas.physics["free_free"].filling_factor
+    assert isinstance(filling, synax.emission.FluctuationFilling)
     out = tmp_path / "circular"
     change = ("--set", "physics.self_absorption=true")
     result = call("simulate", *small, *plain, *change, "--frequency", "23", "-o", out)

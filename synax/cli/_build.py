@@ -16,6 +16,7 @@ from ..cosmic_rays import AbstractPowerLaw
 from ..fields._field import AbstractField, check_rank
 from . import _values as v
 from ._console import BadInput, suggestion
+from ._schema import SCATTERING
 
 _COMMON = ("scale", "rotate", "shift")
 _UNITS = {"magnetic": "uG", "electrons": "cm-3", "cosmic_rays": "cm-3"}
@@ -321,7 +322,9 @@ def physics(settings: dict[str, Any], frequency: list[float]) -> dict[str, Any]:
     found: dict[str, Any] = {"self_absorption": settings["self_absorption"]}
     choice = settings["free_free"]
     if choice is True or (choice == "auto" and min(frequency) < FREE_FREE_BELOW):
-        found["free_free"] = FreeFree(settings["temperature"], settings["filling_factor"])
+        filling = settings["filling_factor"]
+        known = filling != SCATTERING  # else the electrons tell, once they are there
+        found["free_free"] = FreeFree(settings["temperature"], filling if known else 1.0)
     if "turbulence" in settings:
         if settings["self_absorption"]:
             raise BadInput(

@@ -81,6 +81,8 @@ def prepare(config: dict[str, Any]) -> Sky:
         fields = _galaxy(config["galaxy"], physics)
     else:
         fields = {g: _build.build_field(g, config[g], seed) for g in _schema.GROUPS}
+    if config["physics"]["filling_factor"] == _schema.SCATTERING:
+        _fill(physics, fields["electrons"])
     lines = config["sightlines"]
     domain = _build.domain(config["domain"])
     view = _view.build(config["view"], domain) if "view" in config else None
@@ -132,6 +134,21 @@ def _galaxy(name: str, physics: dict[str, Any]) -> dict[str, Any]:
         if getattr(galaxy, part) is not None:
             physics.setdefault(part, getattr(galaxy, part))
     return {group: getattr(galaxy, group) for group in _schema.GROUPS}
+
+
+def _fill(physics: dict[str, Any], electrons: Any) -> None:
+    """Put the filling factor of the electrons' own parts in."""
+    from ..electrons._ne2001 import AbstractNE
+    from ..emission import FluctuationFilling, FreeFree
+
+    if not isinstance(electrons, AbstractNE):
+        raise BadInput(
+            f"physics.filling_factor = '{_schema.SCATTERING}' needs electrons.model = 'NE2001' or "
+            f"'NE2025', got {type(electrons).__name__}"
+        )
+    if "free_free" in physics:
+        filling = FluctuationFilling(electrons)
+        physics["free_free"] = FreeFree(physics["free_free"].temperature, filling)
 
 
 def check_memory(config: dict[str, Any], results: bool = True) -> None:

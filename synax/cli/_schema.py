@@ -115,6 +115,9 @@ INTEGRATION: Section = {
     "precision": Key(v.choice("float64", "float32"), "float64 or float32", "float64"),
 }
 
+SCATTERING = "scattering"
+"""The filling factor that follows from the scattering of pulsars, as NE2001 has it."""
+
 PHYSICS: Section = {
     "free_free": Key(
         v.either(v.choice("auto"), v.boolean),
@@ -123,7 +126,9 @@ PHYSICS: Section = {
     ),
     "temperature": Key(v.quantity("K", positive=True), "K, of the thermal electrons", 8000.0),
     "filling_factor": Key(
-        v.quantity("", positive=True, maximum=1.0), "volume fraction of their clumps", 1.0
+        v.either(v.choice(SCATTERING), v.quantity("", positive=True, maximum=1.0)),
+        f"volume fraction of their clumps, or {SCATTERING!r}: of NE2001's or NE2025's parts",
+        1.0,
     ),
     "turbulence": Key(
         v.quantity("uG", minimum=0.0), "total rms of an unresolved random field", example=3.0
