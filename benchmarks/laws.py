@@ -5,13 +5,14 @@
 Laws: the same rays, cells and fields (WMAP, TwoDisc) with one thing more each; CPU time of a run,
 for 0.1, 0.4 and 2.4 GHz together, over that of the plain sky timed in turns in the same process;
 and of its gradient with respect to the magnetic field, likewise. First runs, with compilation, in
-CPU seconds.
+CPU seconds. The process keeps to one core: threads that wait for each other would count as work.
 Precision: `precision=jnp.float32` against float64: the largest rms difference of I, Q, U over the
 rms of the map at each frequency, the speed-up at 2.4 GHz, the largest difference of the gradient
 with respect to the magnetic parameters over its largest component.
 """
 
 import argparse
+import os
 import time
 
 import equinox as eqx
@@ -137,10 +138,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--only", nargs="+", default=["laws", "precision"], help="which part")
     parser.add_argument("--models", nargs="+", default=MODELS, help="pairs for the precision")
-    parser.add_argument("--nside", type=int, default=8)
+    parser.add_argument("--nside", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=4)
     parser.add_argument("--json", help="write the results to this file, after each row")
     args = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):  # not on every system
+        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
     jax.config.update("jax_enable_x64", True)
     rows = []
 

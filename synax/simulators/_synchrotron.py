@@ -50,17 +50,19 @@ from ._validity import check_validity
 class Observation(Shown):
     """What one march shows; None for what the simulator does not have."""
 
-    stokes: Stokes
+    stokes: Stokes = eqx.field(metadata=dict(unit="K"))
     """K (Rayleigh-Jeans), IAU, each (*freq, n_rays)."""
-    rotation_measure: Float[Array, " n_rays"] | None
+    rotation_measure: Float[Array, " n_rays"] | None = eqx.field(metadata=dict(unit="rad m-2"))
     """rad m^-2, positive for a field that points to the observer."""
-    dispersion_measure: Float[Array, " n_rays"] | None
+    dispersion_measure: Float[Array, " n_rays"] | None = eqx.field(metadata=dict(unit="pc cm-3"))
     """pc cm^-3."""
-    emission_measure: Float[Array, " n_rays"] | None
+    emission_measure: Float[Array, " n_rays"] | None = eqx.field(metadata=dict(unit="pc cm-6"))
     """pc cm^-6, for a filling factor of one."""
     optical_depth: Float[Array, "*freq n_rays"] | None
     """Of I, with absorption."""
-    rotation_measure_variance: Float[Array, " n_rays"] | None
+    rotation_measure_variance: Float[Array, " n_rays"] | None = eqx.field(
+        metadata=dict(unit="rad2 m-4")
+    )
     """By turbulence, rad^2 m^-4."""
 
 
