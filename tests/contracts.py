@@ -30,34 +30,43 @@ def norm(value):
 
 def in_single_precision(model):
     """The model with float32 leaves."""
-    return jax.tree.map(lambda leaf: leaf.astype(jnp.float32), model)
+    return jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float32)), model)
+
+
+@quick_jit
+def value_and_pull(model, position):
+    """The model's value, and the derivatives of its sum: one program, none for each operation."""
+    value, pull = jax.vjp(lambda m, x: m(x), model, position)
+    return value, pull(jnp.ones_like(value))
 
 
 def check_gradients(model, seed=3):
     """Derivatives in every parameter and position equal central differences."""
     x = points(200, seed=seed, half=(17.0, 17.0, 4.0))
-    weights = jnp.asarray(np.random.default_rng(1).normal(size=(3, 200)))
+    x, weights = np.asarray(x), np.random.default_rng(1).normal(size=(3, 200))
     flat, rebuild = ravel_pytree(model)
+    flat = np.asarray(flat)
     n = flat.size
-    direction = jnp.asarray(np.random.default_rng(2).normal(size=x.shape)) * 1e-6
-    d_flat = jnp.concatenate([jnp.diag(1e-6 * jnp.maximum(jnp.abs(flat), 0.1)), jnp.zeros((1, n))])
-    d_x = jnp.zeros((n + 1, *x.shape)).at[n].set(direction)
+    d_flat, d_x = np.zeros((n + 1, n)), np.zeros((n + 1, *x.shape))
+    d_flat[:n] = np.diag(1e-6 * np.maximum(np.abs(flat), 0.1))
+    d_x[n] = np.random.default_rng(2).normal(size=x.shape) * 1e-6
 
     def loss(flat, x):
         return jnp.sum(weights * rebuild(flat)(x))
 
     many = jax.jit(jax.vmap(loss))
-    numeric = 0.5 * (many(flat + d_flat, x + d_x) - many(flat - d_flat, x - d_x))
+    above, below = (np.asarray(many(flat + s * d_flat, x + s * d_x)) for s in (1.0, -1.0))
+    numeric = 0.5 * (above - below)
     along = jax.jit(jax.vmap(lambda df, dx: jax.jvp(loss, (flat, x), (df, dx))[1]))
     np.testing.assert_allclose(along(d_flat, d_x), numeric, rtol=1e-6, atol=1e-11)
 
 
 def check_finite_at(model, singular):
     """Value and reverse derivatives are finite in float32; returns the value."""
-    model, x = in_single_precision(model), jnp.asarray(singular, jnp.float32)
-    value, pull = jax.jit(lambda m, x: jax.vjp(lambda m, x: m(x), m, x))(model, x)
+    model, x = in_single_precision(model), np.asarray(singular, np.float32)
+    value, pulled = value_and_pull(model, x)
     assert value.dtype == jnp.float32
-    for leaf in jax.tree.leaves((value, pull(jnp.ones_like(value)))):
+    for leaf in jax.tree.leaves((value, pulled)):
         assert np.all(np.isfinite(leaf))
     return value
 
