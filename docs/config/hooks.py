@@ -432,7 +432,7 @@ def grids(letter):
     ((title, rows),) = found
     keys = dict.fromkeys(k for row in rows for k in row)
     columns = [k for k in keys if k == "fit" or k in _COLUMNS]
-    return f"*{title[4:]}.*\n\n" + _table(rows, columns)
+    return f"*{title[4:]}.*\n\n" + _fitting(rows, columns)
 
 
 def _where(record):
@@ -503,20 +503,22 @@ def _low(numbers):
 def calibration():
     """What `benchmarks/calibrate.py` found for each Galaxy: docs/data/calibration.json."""
     record = json.loads((DOCS / "data" / "calibration.json").read_text())
-    head = (
-        "| Galaxy | sky | 408 MHz: scale | r | rms / mean | index 0.4 to 23 GHz | Q, U: scale | r |"
-    )
-    lines = [head + " RM: scale | r | same sign |", "|---" * 11 + "|"]
+    bright = ["| Galaxy | sky | scale | r | rms / mean | index 0.4 to 23 GHz |", "|---" * 6 + "|"]
+    rest = ["| Galaxy | sky | Q, U: scale | r | RM: scale | r | same sign |", "|---" * 7 + "|"]
     for name, parts in record["galaxies"].items():
         for part, row in parts.items():
-            bright, both, rm = row["408 MHz"], row["Q and U"], row["RM"]
-            numbers = [bright[k] for k in ("scale", "correlation", "residual_over_mean")]
-            numbers += [row["index"]["model"], both["scale"], both["correlation"]]
-            numbers += [rm["scale"], rm["correlation"], rm["same_sign_above_20"]]
-            lines.append(
-                f"| `{name}()` | {part} | " + " | ".join(f"{x:.2f}" for x in numbers) + " |"
-            )
-    return "\n".join(lines)
+            first = [row["408 MHz"][k] for k in ("scale", "correlation", "residual_over_mean")]
+            both, rm = row["Q and U"], row["RM"]
+            second = [both["scale"], both["correlation"], rm["scale"], rm["correlation"]]
+            for lines, numbers in (
+                (bright, [*first, row["index"]["model"]]),
+                (rest, [*second, rm["same_sign_above_20"]]),
+            ):
+                cells = " | ".join(f"{x:.2f}" for x in numbers)
+                lines.append(f"| `{name}()` | {part} | {cells} |")
+    titles = ("**Brightness at 408 MHz**", "**Polarisation at 23 GHz, rotation measures**")
+    tables = ("\n".join(lines) for lines in (bright, rest))
+    return "\n\n".join(part for pair in zip(titles, tables, strict=True) for part in pair)
 
 
 def structure():
@@ -539,19 +541,19 @@ def published():
     """What `benchmarks/published_fields.py` found: docs/data/published_fields.json."""
     record = json.loads((DOCS / "data" / "published_fields.json").read_text())
     best = max(row["log_evidence"] for row in record["rows"])
-    head = "| field | Local Bubble | numbers | free | χ²: I | Q | U | RM | DM "
-    lines = [
-        head + "| held out: I | Q | U | RM |" + " r of Q, U | r of RM | ln Z |",
-        "|---" * 16 + "|",
+    whole = ["| field | Local Bubble | numbers | free | r of Q, U | r of RM | ln Z |"]
+    chi = [
+        "| field | Local Bubble | numbers | χ²: I | Q | U | RM | DM | held out: I | Q | U | RM |"
     ]
+    whole, chi = [*whole, "|---" * 7 + "|"], [*chi, "|---" * 12 + "|"]
     keys = [f"chi2 {k}" for k in ("I", "Q", "U", "RM", "DM")]
-    keys += [f"held out {k}" for k in ("I", "Q", "U", "RM")] + ["r QU", "r RM"]
+    keys += [f"held out {k}" for k in ("I", "Q", "U", "RM")]
     for row in record["rows"]:
-        numbers = " | ".join(f"{row[k]:.2f}" for k in keys)
-        bubble = "yes" if row["bubble"] else "no"
-        start = f"| {row['field']} | {bubble} | {row['numbers']} | {row['free']} | "
-        lines.append(f"{start}{numbers} | {row['log_evidence'] - best:.0f} |")
-    return "\n".join(lines)
+        start = f"| {row['field']} | {'yes' if row['bubble'] else 'no'} | {row['numbers']} | "
+        both = f"{row['r QU']:.2f} | {row['r RM']:.2f}"
+        whole.append(f"{start}{row['free']} | {both} | {row['log_evidence'] - best:.0f} |")
+        chi.append(start + " | ".join(f"{row[k]:.2f}" for k in keys) + " |")
+    return "\n".join(whole) + "\n\n" + "\n".join(chi)
 
 
 def published_uf23():
@@ -689,20 +691,23 @@ def _tables(rows):
         columns = list(found[0])
         same = [c for c in columns[1:] if len(found) > 2 and len({str(r[c]) for r in found}) == 1]
         columns = [c for c in columns if c not in same]
-        if len(columns) > _WIDEST and len(found) <= _WIDEST:
-            head, *rest = columns
-            turned = [
-                {"": _heading(c), **{str(k): r[c] for k, r in enumerate(found)}} for c in rest
-            ]
-            names = [_cell(_heading(head)), *(_cell(_number(r[head])) for r in found)]
-            lines = _table(turned, list(turned[0])).splitlines()
-            parts.append("\n".join(["| " + " | ".join(names) + " |", *lines[1:]]))
-        else:
-            parts.append(_table(found, columns))
+        parts.append(_fitting(found, columns))
         if same:
             told = ", ".join(f"{_heading(c)} {_number(found[0][c])}" for c in same)
             parts.append(f"In all rows: {told}.")
     return parts
+
+
+def _fitting(rows, columns):
+    """The table of these columns, turned where it is wide and has few rows."""
+    if len(columns) <= _WIDEST or len(rows) > _WIDEST:
+        return _table(rows, columns)
+    head, *rest = columns
+    turned = [{"": _heading(c), **{str(k): r.get(c) for k, r in enumerate(rows)}} for c in rest]
+    turned = [{k: "" if v is None else v for k, v in row.items()} for row in turned]
+    names = [_cell(_heading(head)), *(_cell(_number(r[head])) for r in rows)]
+    lines = _table(turned, list(turned[0])).splitlines()
+    return "\n".join(["| " + " | ".join(names) + " |", *lines[1:]])
 
 
 _WIDEST = 8
