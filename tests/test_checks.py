@@ -193,6 +193,7 @@ def test_what_is_converted():
         assert jnp.issubdtype(synax.magnetic.WMAP(b0=integers).b0.dtype, jnp.floating)
     assert synax.GradedSteps(np.int64(4), scale=100 * u.pc).n == 4
     np.testing.assert_allclose(synax.GradedSteps(4, scale=100 * u.pc).scale, 0.1)
+    assert len(jax.tree.leaves(synax.GradedSteps(4))) == 1  # the number of cells is none
     grid = synax.GridField(np.ones((3, 2, 2, 2)), BOX, unit="G").to_unit("uG")
     np.testing.assert_allclose(grid.values, 1e6, rtol=1e-14)
 

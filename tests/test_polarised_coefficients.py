@@ -59,6 +59,8 @@ def test_closed_forms_of_a_power_law(rows):
     ):
         assert np.allclose(got[wide], (values[name] * unit * const.KPC)[wide], rtol=1e-9)
     assert np.any(wide)
+    none = power_law_coefficients(jnp.asarray(1.0), jnp.asarray(3.0), 0.0 * across, nu, along)
+    np.testing.assert_array_equal((*none.emission, *none.absorption), 0.0)
 
 
 def test_cold_rotation_and_conversion(rows):

@@ -293,6 +293,13 @@ def test_nside_is_a_whole_number(nside):
         SkyMap(jnp.zeros(12), "RM", nside)
 
 
+def test_angle_and_strength_of_polarisation():
+    angle = jnp.linspace(-1.5, 1.5, 7)
+    seen = synax.Stokes(jnp.ones(7), 0.3 * jnp.cos(2 * angle), 0.3 * jnp.sin(2 * angle))
+    np.testing.assert_allclose(seen.angle, angle, rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(seen.P, 0.3, rtol=1e-12)
+
+
 def test_arithmetic_with_arrays_and_sums(sky):
     one = SkyMap(np.arange(1.0, 13.0), "I", 1, frequency=1.0)
     for product in (np.ones(12) * one, one * np.ones(12), np.float64(1) * one, jnp.ones(12) * one):

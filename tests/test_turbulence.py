@@ -103,6 +103,9 @@ def test_no_turbulence_no_field(p):
     plain, factor = turbulent_powers(*(jnp.asarray(x) for x in (4.0, 0.0, p)))
     assert np.isclose(plain, 2.0 ** ((p + 1.0) / 2.0), rtol=1e-12)
     assert np.isclose(factor, 2.0 ** ((p - 3.0) / 2.0), rtol=1e-12)
+    nothing = turbulent_powers(*(jnp.asarray(x) for x in (0.0, 0.0, p)))
+    if p > 3.0:  # below, the factor is infinite there, and held finite
+        np.testing.assert_array_equal(nothing, 0.0)
 
 
 def test_depolarisation_inside_a_slab(rows):
