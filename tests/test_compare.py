@@ -199,6 +199,9 @@ def test_an_own_map_is_compared_in_its_own_unit_and_convention(own, tmp_path):
     assert found["map_QU_1.4GHz"]["all"]["Q and U"]["scale"] == pytest.approx(2.0, rel=1e-6)
     assert angle < 1e-3
     missing = own_numbers(own, tmp_path, "rm.fits")["map_RM"]
+    told = json.loads(call("info", tmp_path / "iqu.fits", "--json").stdout)
+    assert told["holds"] == "folder of comparisons"
+    assert told["comparisons"]["map_QU_1.4GHz"] == "iqu.fits: Q and U at 1.4 GHz"
     assert missing["empty_pixels"] == 90
     assert missing["all"]["scale"] == pytest.approx(-1.0, rel=1e-5)
     assert missing["all"]["same_sign"] == 0.0

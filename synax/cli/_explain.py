@@ -1,8 +1,10 @@
 """What the files and folders of this program hold, as plain data."""
 
+import html
 import json
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -178,9 +180,10 @@ def _html(file: Path) -> dict[str, Any]:
     title = re.search(r'<meta name="generator" content="synax"><title>(.*?)</title>', page)
     if title is None:
         raise _refuse(file, "a page, but not a report of this program")
+    what = "page of comparisons" if file.name == "compare.html" else "report of a run"
     return {
-        "holds": "report of a run, to be opened in a browser",
-        "title": title[1],
+        "holds": f"{what}, to be opened in a browser",
+        "title": html.unescape(title[1]),
         "figures": page.count("data:image/png;base64,"),
     }
 
@@ -205,7 +208,15 @@ def _folder(folder: Path) -> dict[str, Any]:
     if (folder / "record.json").is_file():
         record = _json(folder / "record.json")
         return {**record, "holds": f"folder of a {record['holds'].split()[-1]}", "files": files}
-    raise _refuse(folder, "a folder, but neither of a run nor of a simulation")
+    if (folder / "compare.html").is_file():
+        titles = {}
+        for file in sorted(folder.glob("*.json")):
+            with suppress(BadInput):  # a folder may hold files of others
+                record = _json(file)
+                if {"comparison", "title"} <= record.keys():
+                    titles[record["comparison"]] = record["title"]
+        return {"holds": "folder of comparisons", "comparisons": titles, "files": files}
+    raise _refuse(folder, "a folder, but neither of a run, of a simulation, nor of comparisons")
 
 
 def _map(file: Path) -> dict[str, Any]:
