@@ -37,7 +37,8 @@ from ._spectrum_table import (
     table_sums,
 )
 from ._synchrotron import AbstractEmissivity
-from ._turbulence import INDEX_RANGE, striated_square, turbulent_powers
+from ._turbulence import INDEX_RANGE
+from ._turbulence_local import local_powers
 
 Values = Float[Array, "..."]
 
@@ -69,8 +70,7 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
         lit = total > 0
         steepness = jnp.where(lit, slope, 0.0) / jnp.where(lit, total, 1.0)
         index = jnp.clip(-2.0 * steepness - 3.0, *INDEX_RANGE)
-        boost = striated_square(jnp.ones_like(index), plasma.random.striation, index, coarse=True)
-        power, factor = turbulent_powers(squared * boost, variance, index, coarse=True)
+        power, factor, boost = local_powers(squared, plasma.random.striation, variance, index)
         positive = whole > 0
         scale = jnp.exp(-0.25 * (index - 3.0) * log(jnp.where(positive, whole, 1.0)))
         return total * scale * power, polarised * scale * factor * boost
