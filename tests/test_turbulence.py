@@ -179,8 +179,9 @@ def test_derivatives_are_finite_where_the_regular_field_all_but_vanishes():
 def test_the_means_at_an_index_of_each_point_are_the_means():
     """Few terms where each point has its own p: within 2e-3 of both full series."""
     rng = np.random.default_rng(5)
-    square, striation = rng.uniform(0.0, 20.0, 2000), rng.uniform(0.0, 2.0, 2000)
-    variance, index = 10 ** rng.uniform(-3.0, 1.5, 2000), rng.uniform(1.0, 6.0, 2000)
+    low, high = jnp.array([0.0, 0.0, -3.0, 1.0]), jnp.array([20.0, 2.0, 1.5, 6.0])
+    square, striation, level, index = jnp.asarray(rng.uniform(low, high, (2000, 4))).T
+    variance = 10.0**level
     found = jax.jit(local_powers)(square, striation, variance, index)
     along = striated_square(square, striation * square, index)
     total, factor = turbulent_powers(along, variance, index)
