@@ -504,15 +504,18 @@ def calibration():
     """What `benchmarks/calibrate.py` found for each Galaxy: docs/data/calibration.json."""
     record = json.loads((DOCS / "data" / "calibration.json").read_text())
     bright = ["| Galaxy | sky | scale | r | rms / mean | index 0.4 to 23 GHz |", "|---" * 6 + "|"]
-    rest = ["| Galaxy | sky | Q, U: scale | r | RM: scale | r | same sign |", "|---" * 7 + "|"]
+    head = "| Galaxy | sky | Q, U: scale | r | RM: scale | r | same sign | without Gum: scale | r |"
+    rest = [head, "|---" * 9 + "|"]
     for name, parts in record["galaxies"].items():
         for part, row in parts.items():
             first = [row["408 MHz"][k] for k in ("scale", "correlation", "residual_over_mean")]
             both, rm = row["Q and U"], row["RM"]
             second = [both["scale"], both["correlation"], rm["scale"], rm["correlation"]]
+            away = row["RM away from the Gum nebula"]
+            third = [rm["same_sign_above_20"], away["scale"], away["correlation"]]
             for lines, numbers in (
                 (bright, [*first, row["index"]["model"]]),
-                (rest, [*second, rm["same_sign_above_20"]]),
+                (rest, [*second, *third]),
             ):
                 cells = " | ".join(f"{x:.2f}" for x in numbers)
                 lines.append(f"| `{name}()` | {part} | {cells} |")
