@@ -1,7 +1,7 @@
-"""The means over turbulence where each point has an index of its own: few terms, in one pass.
+"""The means over turbulence where each point has an index of its own: fewer terms, in one pass.
 
-The functions are those of `_turbulence`. Of their Chebyshev coefficients in x and p, some 25 of 576
-make all but 2e-3 of the values; which of them depends on p at every point, so that there they are
+The functions are those of `_turbulence`. Of their Chebyshev coefficients in x and p, some 55 of 576
+make all but 1e-5 of the values; which of them depends on p at every point, so that there they are
 summed, not tabulated.
 """
 
@@ -14,7 +14,7 @@ from jaxtyping import Array, Float
 from .._numerics._math import log
 from ._turbulence import INDEX_RANGE, _split, _tables
 
-_LEFT_OUT = 1.2e-4
+_LEFT_OUT = 6e-7
 """Of each coefficient in x, the largest sum of coefficients in p that is left out."""
 
 Values = Float[Array, "..."]
@@ -61,7 +61,7 @@ def local_powers(
 ) -> tuple[Values, Values, Values]:
     """What a power law's emission needs of a field with turbulence, at an index of each point.
 
-    The values are those of `striated_square` and `turbulent_powers`, within 2e-3 (relative).
+    The values are those of `striated_square` and `turbulent_powers`, within 1e-5 (relative).
 
     **Arguments** (broadcast against each other):
 
