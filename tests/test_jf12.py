@@ -92,7 +92,7 @@ def test_striation_is_a_strength_and_no_number_of_the_field():
     np.testing.assert_allclose(evaluate(strength, x), expected, rtol=1e-12)
     assert float(strength.emissivity_factor()) == pytest.approx(2.36)
     assert len(strength.surfaces()) == len(JF12().surfaces())
-    zero = jax.grad(lambda x: StriatedStrength(JF12())(x))(jnp.array([0.0, 0.0, 25.0]))
+    zero = jax.jit(jax.grad(lambda x: StriatedStrength(JF12())(x)))(jnp.array([0.0, 0.0, 25.0]))
     assert np.array_equal(zero, np.zeros(3))
     with pytest.raises(TypeError, match="field must be a vector field"):
         StriatedStrength(JF12RandomStrength())

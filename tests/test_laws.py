@@ -356,7 +356,7 @@ def test_a_law_and_a_process_of_ones_own():
         medium = Medium(None, model.electrons, (Clumps(),))
         return jnp.mean(run(model, Plan((0,)), medium, Distance(), rays).stokes[0])
 
-    value, slope = jax.value_and_grad(mean)(jnp.asarray(0.3))
+    value, slope = jax.jit(jax.value_and_grad(mean))(jnp.asarray(0.3))
     np.testing.assert_allclose(value, 0.3**2 * 8.0, rtol=1e-12)
     np.testing.assert_allclose(slope, 2 * 0.3 * 8.0, rtol=1e-12)
 

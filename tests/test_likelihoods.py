@@ -117,14 +117,13 @@ def test_fisher_of_noise_parameters():
         return noise.features(jnp.zeros(n), None)
 
     theta = jnp.array([scale, dof])
-    jacobian = jax.jacfwd(features)(theta)
+    jacobian = jax.jit(jax.jacfwd(features))(theta)
     fisher = np.asarray(jacobian.T @ jacobian) / n
     u = np.linspace(-12.0, 12.0, 4001)
     z = np.sinh(u)
     weight = scipy.stats.t.pdf(z, dof, scale=scale) * np.cosh(u) * (u[1] - u[0])
-    score = jax.vmap(
-        jax.grad(lambda th, r: StudentTNoise(th[0], th[1]).logpdf(r[None], None)), (None, 0)
-    )(theta, jnp.asarray(z))
+    one = jax.grad(lambda th, r: StudentTNoise(th[0], th[1]).logpdf(r[None], None))
+    score = jax.jit(jax.vmap(one, (None, 0)))(theta, jnp.asarray(z))
     expected = np.asarray(score).T @ (weight[:, None] * np.asarray(score))
     np.testing.assert_allclose(fisher, expected, rtol=1e-9)
 

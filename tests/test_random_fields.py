@@ -221,7 +221,7 @@ def test_gradients_equal_finite_differences(make):
     def loss(free):
         return jnp.mean(weight * eqx.combine(free, fixed).grid().values ** 2)
 
-    gradient = jax.grad(loss)(free)
+    gradient = jax.jit(jax.grad(loss))(free)
     for name in names:
         get = lambda tree, name=name: eval(f"tree.{name}", {"tree": tree})
         shifted = [eqx.tree_at(get, free, get(free) + h) for h in (1e-5, -1e-5)]
