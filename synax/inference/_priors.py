@@ -360,7 +360,7 @@ def _check_numbers(distribution: Any, name: str) -> None:
         kind = type(distribution).__name__
         for argument, constraint in distribution.arg_constraints.items():
             value = getattr(distribution, argument, None)
-            if value is None or is_traced(value) or not np.issubdtype(np.result_type(value), float):
+            if value is None or is_traced(value) or np.asarray(value).dtype.kind not in "fiu":
                 continue
             try:
                 good = bool(np.all(constraint(value)))
