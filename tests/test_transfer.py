@@ -351,7 +351,7 @@ def test_error_estimate_is_honest(rays):
         synax.with_tolerance(edged(steps=4, faces=False), rays, 1.4, 1e-6, max_steps=32)
 
 
-# without a face at the ball the estimate says that it is not reliable
+# 16 steps are too few for the ball, and the estimate says so
 @pytest.mark.filterwarnings("ignore:the estimated error")
 @pytest.mark.parametrize("faces", [True, False])
 def test_error_of_columns_bounds_what_a_ball_smaller_than_a_cell_adds(faces):
