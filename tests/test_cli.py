@@ -492,7 +492,7 @@ def test_empty_arguments_end_the_program(monkeypatch, capsys):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::synax.ConvergenceWarning")  # twenty draws are too few
 def test_the_examples_of_help_run(tmp_path, monkeypatch):
-    """Each as it is written, with small sizes added; `compare` needs the data."""
+    """Each as it is written, with small sizes added; those of public data need them."""
     monkeypatch.chdir(tmp_path)
     Path("galaxy.toml").write_text(
         '[electrons]\nmodel = "Uniform"\n[sightlines]\nnside = 1\n[integration]\nsteps = 4\n'
@@ -515,11 +515,15 @@ def test_the_examples_of_help_run(tmp_path, monkeypatch):
         Path(file).write_text(rows)
     for file in ("pulsars.fits", "pulsars.ecsv"):
         Table.read("pulsars.csv").write(file)
-    for verb in _schema.OF_SOURCES:
+    Path("rms.csv").write_text(rows)
+    synax.SkyMap(np.ones(48), "I", 2, frequency=1.4).save("my_map.fits")
+    healpy.write_map("mask.fits", np.ones(12), dtype=np.float64)
+    for verb in (*_schema.OF_SOURCES, "compare"):
         added[verb] = ["--steps", "4", "--overwrite"]
     for verb in (
         *_schema.OF_SOURCES,
         "simulate",
+        "compare",
         "models",
         "info",
         "convert",
@@ -529,10 +533,12 @@ def test_the_examples_of_help_run(tmp_path, monkeypatch):
         "benchmark",
     ):
         for line in examples(verb):
+            if "--data" in line:
+                continue
             command, _, target = line.partition(" > ")
             _, name, *arguments = shlex.split(command)
             more = [] if "--print-config" in arguments else added.get(name, [])
-            if "--galaxy" in arguments:  # it has its own electrons
+            if "--galaxy" in arguments or "my_galaxy.toml" in arguments:  # with electrons of its own
                 more = [m for m in more if m not in ("--electrons", "Uniform")]
             if name == "sample" and "--resume" not in arguments:
                 shutil.rmtree("run")
