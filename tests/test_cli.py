@@ -538,7 +538,7 @@ def test_the_examples_of_help_run(tmp_path, monkeypatch):
             command, _, target = line.partition(" > ")
             _, name, *arguments = shlex.split(command)
             more = [] if "--print-config" in arguments else added.get(name, [])
-            if "--galaxy" in arguments or "my_galaxy.toml" in arguments:  # with electrons of its own
+            if "--galaxy" in arguments or "my_galaxy.toml" in arguments:  # a Galaxy
                 more = [m for m in more if m not in ("--electrons", "Uniform")]
             if name == "sample" and "--resume" not in arguments:
                 shutil.rmtree("run")
