@@ -71,11 +71,6 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return table(0.0, 1.0), table(1.0, 3.0), table(0.0, 0.5)
 
 
-def _coarse_tables() -> tuple[np.ndarray, ...]:
-    """The same, cut to the leading (12, 10)."""
-    return tuple(table[:12, :10] for table in _tables())
-
-
 def _coefficients(table: np.ndarray, index: Values) -> tuple[Values, ...]:
     """Coefficients in x at an index p, each of the shape of p."""
     low, high = INDEX_RANGE
@@ -112,7 +107,6 @@ def turbulent_powers(
     variance: Values,
     index: Values,
     cubic: bool = False,
-    coarse: bool = False,
 ) -> tuple[Values, Values]:
     """Means over isotropic turbulence of what a power law's emission needs of the field.
 
@@ -129,14 +123,13 @@ def turbulent_powers(
       total rms.
     - `index`: p, in 1 ... 6.
     - `cubic`: (static) the index is known to be 3: then b^2 + 2 variance and 1, at no cost.
-    - `coarse`: (static) fewer terms, error 1e-5: cheaper where each point has an index of its own.
 
     **Returns** total (microgauss^((p+1)/2)) and the polarised factor (microgauss^((p-3)/2)).
     """
     if cubic:
         total = b_perp_squared + 2.0 * variance
         return total, jnp.ones_like(total)
-    total_table, polarised_table, _ = _coarse_tables() if coarse else _tables()
+    total_table, polarised_table, _ = _tables()
     size, logarithm, x = _split(b_perp_squared, variance)
     # (b^2 + 8 s)^(m - 1); at 0 it is held finite, as the products with b^2 vanish there
     at_zero = jnp.where(index > 3.0, 0.0, 1.0)
@@ -151,7 +144,6 @@ def striated_square(
     variance: Values,
     index: Values,
     cubic: bool = False,
-    coarse: bool = False,
 ) -> Values:
     """The square of a regular field that emits as one with a striated random part does.
 
@@ -162,7 +154,7 @@ def striated_square(
 
     **Arguments:**
 
-    - `b_perp_squared`, `index`, `cubic`, `coarse` as there.
+    - `b_perp_squared`, `index`, `cubic` as there.
     - `variance`: of the projected striated part, microgauss^2.
 
     **Returns** the square (microgauss^2).
@@ -170,6 +162,6 @@ def striated_square(
     if cubic:
         return b_perp_squared + variance
     size, _, x = _split(b_perp_squared, variance)
-    table = (_coarse_tables() if coarse else _tables())[2]
+    table = _tables()[2]
     mean = _series(_coefficients(table, index), x)
     return size * jnp.exp(4.0 / (index + 1.0) * log(mean))
