@@ -66,16 +66,6 @@ def test_index_three_needs_no_special_function(rows):
     assert np.allclose(striated_square(b * b, sigma**2, jnp.asarray(3.0)), b * b + sigma**2)
 
 
-def test_fewer_terms(rows):
-    p, b, sigma = _inputs(rows, "iso")
-    arguments = (b * b, sigma**2, p)
-    pairs = zip(
-        turbulent_powers(*arguments), turbulent_powers(*arguments, coarse=True), strict=True
-    )
-    for fine, coarse in (*pairs, [striated_square(*arguments, coarse=c) for c in (False, True)]):
-        assert np.allclose(coarse, fine, rtol=1e-5)
-
-
 def test_both_parts_together(rows):
     """Exact for p = 3; elsewhere within what the docstring says."""
     p, b, along, across = (jnp.asarray(rows[f"ani_{k}"]) for k in ("p", "b", "s_par", "s_perp"))
