@@ -259,7 +259,8 @@ def test_bad_configuration_files(tmp_path):
     (tmp_path / "broken.py").write_text("raise RuntimeError('boom')\n")
     leaving = tmp_path / "leaving.py"
     leaving.write_text("import sys\n\nsys.exit(0)\n")  # a script that ends itself ends no program
-    assert "it ends the program" in refused("simulate", "--set", f"magnetic.class={leaving}:Ring")
+    leaves = f"magnetic.class={leaving}:Ring"
+    assert "it ends the program" in refused("simulate", "--set", leaves, "-o", tmp_path / "out")
     broken = f"magnetic.class={tmp_path / 'broken.py'}:Ring"
     assert "boom" in refused("simulate", "--set", broken, "-o", tmp_path / "out")
     (tmp_path / "scalar.py").write_text(
