@@ -143,7 +143,7 @@ def main():
     parser.add_argument("--json", help="write the results to this file, after each row")
     args = parser.parse_args()
     if hasattr(os, "sched_setaffinity"):  # not on every system
-        os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     jax.config.update("jax_enable_x64", True)
     rows = []
 
