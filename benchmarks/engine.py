@@ -8,9 +8,6 @@ Every core of a CPU has its own rays (`synax.use_cores`), unless a line says oth
 
 import argparse
 import resource
-import subprocess
-import sys
-import tempfile
 import time
 
 import equinox as eqx
@@ -79,16 +76,6 @@ def forward_row(name, sky, rays, frequency):
     }
 
 
-def cold_row():
-    """`synax simulate` without options in a fresh process: imports, compilation, files, figure."""
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "synax", "simulate", "--quiet", "--output", folder]
-        start = time.perf_counter()
-        subprocess.run(command, check=True)
-        seconds = time.perf_counter() - start
-    return {"case": "the whole `synax simulate`, cold", "first_s": seconds}
-
-
 def large(nside=1024, steps=512):
     """One map and one gradient of NSIDE 1024, 1024 points a ray: time, and peak memory of all."""
     rays = synax.Sightlines.healpix(nside).sharded()
@@ -133,8 +120,6 @@ def main():
     nside, steps = (8, 64) if args.quick else (32, 256)
     nu = jnp.asarray(2.4)
     rays = synax.Sightlines.healpix(nside).sharded()
-    if not args.quick:
-        add(cold_row())
     base = problem(steps=steps)
     add(forward_row(f"forward NSIDE {nside} x {steps}", base, rays, nu))
     midpoint = problem(steps=2 * steps, quadrature=synax.Midpoint(), faces=False)

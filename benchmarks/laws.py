@@ -1,6 +1,6 @@
 """What laws of light and spectra cost in the march, and what `precision=` gains and errs.
 
-    python benchmarks/laws.py [--only laws precision] [--models WMAP+TwoDisc ...] [--json FILE]
+    python benchmarks/laws.py [--only laws precision calls galaxy] [--models ...] [--json FILE]
 
 Laws: the same rays, cells and fields (WMAP, TwoDisc) with one thing more each; CPU time of a run,
 for 0.1, 0.4 and 2.4 GHz together, over that of the plain sky timed in turns in the same process;
@@ -9,6 +9,8 @@ CPU seconds. The process keeps to one core: threads that wait for each other wou
 Precision: `precision=jnp.float32` against float64: the largest rms difference of I, Q, U over the
 rms of the map at each frequency, the speed-up at 2.4 GHz, the largest difference of the gradient
 with respect to the magnetic parameters over its largest component.
+Calls: a call of few points against one of many, and blocks of rays in and out of a core's cache.
+Galaxy: the calibrated one against itself without turbulence, and against itself with one power law.
 """
 
 import argparse
@@ -134,9 +136,65 @@ def precision(nside, repeats, models, add):
         add({"case": f"precision, {pair}", **row, "speed_up": slow / fast, "gradient_error": gap})
 
 
+def calls(repeats, add):
+    """Nanoseconds a point of WMAP and TwoDisc, checks and placement of cells included."""
+    rays, nu = synax.Sightlines.healpix(32), jnp.asarray(2.4)
+    few = synax.Sightlines.healpix(1)
+    for steps in (13, 256):
+        sky = sky_of(steps=steps)
+        points = rays.n_rays * sky.cells(few)[1] * len(sky.quadrature.nodes)
+        seconds(sky, rays, nu)
+        best = min(seconds(sky, rays, nu) for _ in range(repeats))
+        add({"case": f"{steps} cells, {rays.n_rays} rays", "ns_per_point": 1e9 * best / points})
+    tiny = sky_of(steps=1)
+    seconds(tiny, few, nu)
+    best = min(seconds(tiny, few, nu) for _ in range(10 * repeats))
+    add({"case": f"1 cell, {few.n_rays} rays", "call_ms": 1e3 * best})
+    runs = {}
+    for block in (2048, rays.n_rays):
+        sky = sky_of(block=block)
+        run, free, fixed = gradient(sky)
+        forward = (eqx.filter_jit(lambda s, r, f: s(r, f)), sky, rays, nu)
+        runs[block] = (forward, (run, free, fixed, rays, nu))
+        for one in runs[block]:
+            seconds(*one)
+    small, large = runs.values()
+    ratio = [np.divide(*in_turns(b, a, repeats)) for a, b in zip(small, large, strict=True)]
+    add(
+        {
+            "case": f"blocks of {rays.n_rays} rays over blocks of 2048",
+            "forward_ratio": float(ratio[0]),
+            "gradient_ratio": float(ratio[1]),
+        }
+    )
+
+
+def galaxy(nside, repeats, add):
+    """CPU time of the calibrated Galaxy over that of itself without something."""
+    rays = synax.Sightlines.healpix(nside)
+    whole = synax.galaxies.calibrated(steps=64)
+    halo = synax.cosmic_rays.Analytic(3.0, r0=whole.cosmic_rays.r0, z0=whole.cosmic_rays.z0)
+    simpler = {
+        "turbulence": synax.galaxies.calibrated(steps=64, turbulence=None),
+        "the bend of the spectrum": synax.galaxies.calibrated(steps=64, cosmic_rays=halo),
+    }
+    run = eqx.filter_jit(lambda s, r, f: s(r, f))
+    for name, other in simpler.items():
+        row = {"case": f"calibrated Galaxy over itself without {name}"}
+        for label, nu in {"one_frequency": (0.408,), "three": FREQUENCIES}.items():
+            pair = [(run, sky, rays, jnp.asarray(nu)) for sky in (whole, other)]
+            for one in pair:
+                seconds(*one)
+            row[label] = float(np.divide(*in_turns(*pair, repeats)))
+        add(row)
+
+
+PARTS = ("laws", "precision", "calls", "galaxy")
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--only", nargs="+", default=["laws", "precision"], help="which part")
+    parser.add_argument("--only", nargs="+", default=PARTS, choices=PARTS)
     parser.add_argument("--models", nargs="+", default=MODELS, help="pairs for the precision")
     parser.add_argument("--nside", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=4)
@@ -145,20 +203,22 @@ def main():
     if hasattr(os, "sched_setaffinity"):  # not on every system
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     jax.config.update("jax_enable_x64", True)
-    rows = []
+    runs = {
+        "laws": lambda add: laws(args.nside, args.repeats, add),
+        "precision": lambda add: precision(args.nside, args.repeats, args.models, add),
+        "calls": lambda add: calls(args.repeats, add),
+        "galaxy": lambda add: galaxy(args.nside, args.repeats, add),
+    }
+    for part in args.only:
+        rows = []
 
-    def add(row):
-        rows.append(row)
-        print(row, flush=True)
-        for part in ("laws", "precision"):
-            mine = [r for r in rows if r["case"].startswith("precision") == (part == "precision")]
-            if mine and args.json:
-                report(part, mine, args.json.replace("laws", part), nside=args.nside)
+        def add(row, part=part, rows=rows):
+            rows.append(row)
+            print(row, flush=True)
+            path = args.json and args.json.replace("laws", part)
+            report(part, rows, path, **{} if part == "calls" else {"nside": args.nside})
 
-    if "laws" in args.only:
-        laws(args.nside, args.repeats, add)
-    if "precision" in args.only:
-        precision(args.nside, args.repeats, args.models, add)
+        runs[part](add)
 
 
 if __name__ == "__main__":

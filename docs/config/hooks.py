@@ -348,8 +348,23 @@ def benchmarks():
             k: v for k, v in record.items() if k not in ("benchmark", "machine", "rows", "tables")
         }
         told = "; ".join(f"{k}: {_number(v)}" for k, v in settings.items())
-        parts += [f"`python benchmarks/{record['benchmark']}.py`" + (f" ({told})" if told else "")]
+        parts += [f"`python {program(record)}`" + (f" ({told})" if told else "")]
     return "\n\n".join(parts) or "Run `python benchmarks/engine.py` for those of your machine."
+
+
+_PROGRAMS = {
+    "against_hammurabi": "against.py --hammurabi PATH",
+    "precision": "laws.py --only precision",
+    "calls": "laws.py --only calls",
+    "galaxy": "laws.py --only galaxy",
+}
+"""What wrote a record that is not called as its program is."""
+
+
+def program(record):
+    """The program that wrote a record, with what it was asked for."""
+    name = record["benchmark"]
+    return f"benchmarks/{_PROGRAMS.get(name, f'{name}.py')}"
 
 
 def accuracy():
@@ -559,6 +574,17 @@ def published():
     return "\n".join(whole) + "\n\n" + "\n".join(chi)
 
 
+def published_bubble():
+    """By how much ln Z is greater in the Local Bubble, field by field."""
+    rows = json.loads((DOCS / "data" / "published_fields.json").read_text())["rows"]
+    known = {(r["field"], r["numbers"], r["bubble"]): r["log_evidence"] for r in rows}
+    lines = ["| field | gain in ln Z, as published | refitted |", "|---" * 3 + "|"]
+    for field in dict.fromkeys(row["field"] for row in rows):
+        gains = (known[field, n, True] - known[field, n, False] for n in ("published", "refitted"))
+        lines.append(f"| {field} | " + " | ".join(f"{gain:+.1f}" for gain in gains) + " |")
+    return "\n".join(lines)
+
+
 def published_uf23():
     """The refit of UF23 (base) beside the published numbers."""
     record = json.loads((DOCS / "data" / "published_fields.json").read_text())["uf23"]
@@ -743,6 +769,7 @@ GENERATORS = {
     "calibration": calibration,
     "structure": structure,
     "published": published,
+    "published_bubble": published_bubble,
     "published_uf23": published_uf23,
     "measured": measured,
     "benchmarks": benchmarks,

@@ -1,0 +1,243 @@
+"""Numbers in the prose of pages are those of the records that the benchmarks wrote."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+DATA = ROOT / "docs" / "data"
+
+
+def record(name):
+    return json.loads((DATA / f"{name}.json").read_text())
+
+
+def rows(name, key="case"):
+    """Rows of a record by their name."""
+    return {row[key].strip(): row for row in record(name)["rows"]}
+
+
+def published():
+    """Of benchmarks/published_fields.py: rows by field, numbers, and whether in the Bubble."""
+    found = {(r["field"], r["numbers"], r["bubble"]): r for r in record("published_fields")["rows"]}
+    fields = list(dict.fromkeys(field for field, *_ in found))
+    uf23 = [f for f in fields if f.startswith("UF23")]
+    z = lambda *key: found[key]["log_evidence"]
+    span = lambda key, names, numbers, bubbles: _span(
+        found[f, n, b][key] for f in names for n in numbers for b in bubbles
+    )
+    best = max(found.values(), key=lambda r: r["log_evidence"])
+    assert (best["field"], best["numbers"], best["bubble"]) == ("UF23 nebCor", "published", False)
+    below = sorted(best["log_evidence"] - z(f, "published", False) for f in uf23)
+    assert all(z(f, "refitted", False) < z(f, "published", False) for f in uf23)
+    twist = max(found.values(), key=lambda r: r["r QU"])
+    assert (twist["field"], twist["numbers"], twist["bubble"]) == ("UF23 twistX", "refitted", True)
+    low = sorted(found.values(), key=lambda r: r["held out RM"])[:2]
+    assert {(r["field"], r["numbers"]) for r in low} == {("UF23 nebCor", "published")}
+    bright = min(found.values(), key=lambda r: r["held out I"])
+    assert (bright["field"], bright["numbers"], bright["bubble"]) == ("KST24", "refitted", False)
+    lost = {f for f in fields if _gain(found, "r QU", f, "published") < 0}
+    assert lost == {*uf23, "JF12", "KST24", "WMAP"}
+    assert {f for f in fields if _gain(found, "r QU", f, "refitted") < 0} == {"WMAP"}
+    three, halo, both = (
+        [*uf23, "KST24", "JF12"],
+        ["XH24", "SVT22", "PT11"],
+        ("published", "refitted"),
+    )
+    chi = [
+        *span("held out Q", three, both[1:], [True]),
+        *span("held out U", three, both[1:], [True]),
+    ]
+    ended = [r["field"] for r in found.values() if r["evaluations"] == 8]
+    pulls = [
+        r["pull"] for part in record("published_fields")["uf23"].values() for r in part.values()
+    ]
+    return [
+        f"The greatest ln Z is that of nebCor as published: {best['log_evidence']:.1f}.",
+        f"at most {below[-2]:.1f} below it, and expX is {below[-1]:.1f} below",
+        f"those of twistX ({twist['r QU']:.2f} refitted in the Bubble)",
+        f"nebCor as published ({low[0]['held out RM']:.2f} and {low[1]['held out RM']:.2f})",
+        f"on the pixels held out (χ² of {bright['held out I']:.2f})",
+        f"have a correlation of {bright['r RM']:.2f}",
+        "refitted have {:.2f} to {:.2f}".format(*span("r RM", uf23, both[1:], [False])),
+        f"those of JF12 {found['JF12', 'refitted', False]['r RM']:.2f}",
+        f"ln Z is {-_gain(found, 'log_evidence', 'KST24', 'refitted'):.1f} lower",
+        f"rotation measures rises to {found['KST24', 'refitted', True]['r RM']:.2f}",
+        f"have χ² of {min(chi):.2f} to {max(chi):.2f} in Q and U held out",
+        "correlations are {:.2f} to {:.2f} with".format(*span("r QU", three, both[1:], [True])),
+        "and {:.2f} to {:.2f} without".format(*span("r QU", three, both[1:], [False])),
+        "correlations of {:.2f} to {:.2f}. They".format(*span("r RM", halo, both, [0, 1])),
+        "with correlations of {:.2f} to {:.2f}.".format(*span("r QU", halo, both, [0, 1])),
+        "polarisation are {:.2f} to {:.2f}".format(*span("r QU", ["WMAP"], both, [0, 1])),
+        "measures are {:.2f} to {:.2f}:".format(*span("r RM", ["WMAP"], both, [0, 1])),
+        "No field meets the brightness** (χ² of {:.1f} and more)".format(
+            min(min(r["chi2 I"], r["held out I"]) for r in found.values())
+        ),
+        f"{['Eight', 'Nine', 'Ten'][len(ended) - 8]} of the {len(found)} searches ended there",
+        f"by more than {max(map(abs, pulls)):.1f} errors",
+    ]
+
+
+def _span(values):
+    values = list(values)
+    return min(values), max(values)
+
+
+def _gain(found, key, field, numbers):
+    return found[field, numbers, True][key] - found[field, numbers, False][key]
+
+
+def held_out():
+    return record("calibration")["galaxies"]["calibrated"]["held out"]
+
+
+def readme():
+    both = lambda name: (held_out()[name]["scale"], held_out()[name]["correlation"])
+    against = rows("benchmark_against")
+    inside = against["forward, everything inside on both sides"]
+    value = against["value and gradient, 4 parameters"]
+    alone = against["forward, theirs with C, n_e precomputed"]
+    same = against["the same, theirs precomputed"]
+    hammurabi = list(record("benchmark_against_hammurabi")["rows"])
+    equal = next(r for name, r in against.items() if name.startswith("equal error"))
+    return [
+        "correlation are {:.2f} and {:.2f} at 408 MHz".format(*both("408 MHz")),
+        "and {:.2f} and {:.2f} for Q and U at 23 GHz".format(*both("Q and U")),
+        "For rotation measures they are {:.2f} and {:.2f}".format(*both("RM")),
+        "they are {:.2f} and {:.2f}. [Which".format(*both("RM away from the Gum nebula")),
+        f"| evaluated inside | {inside['ratio']:.0f} | {equal['ratio']:.0f} |",
+        f"| the paper's code | precomputed | {alone['ratio']:.1f} | {same['ratio']:.0f} |",
+        f"| precomputed | {value['ratio']:.1f} | |",
+        *(
+            f"| evaluated inside | {a['ratio']:.1f} | {b['ratio']:.0f} |"
+            for a, b in (hammurabi[:2], hammurabi[2:])
+        ),
+    ]
+
+
+def galaxies():
+    of, plane = held_out(), record("calibration")["galaxies"]["calibrated"]["plane"]
+    lines = []
+    for text, name in (
+        ("brightness at 408 MHz", "408 MHz"),
+        ("Q and U at 23 GHz", "Q and U"),
+        ("rotation measures", "RM"),
+        ("the same without the Gum nebula", "RM away from the Gum nebula"),
+    ):
+        lines.append(f"| {text}: scale | {of[name]['scale']:.2f} |")
+        lines.append(f"| {text}: correlation | {of[name]['correlation']:.2f} |")
+    return [
+        *lines,
+        f"rms / mean | {of['408 MHz']['residual_over_mean']:.2f} |",
+        f"| brightness index | {of['index']['model']:.2f} |",
+        f"right in {of['RM']['same_sign_above_20']:.2f} of the bins",
+        f"has to be multiplied by {plane['408 MHz']['scale']:.2f}",
+        f"multiplied by {plane['Q and U']['scale']:.2f}, and has a correlation of "
+        f"{plane['Q and U']['correlation']:.2f}",
+        f"are wrong (correlation {plane['RM']['correlation']:.2f})",
+    ]
+
+
+def devices():
+    engine = rows("benchmark_engine")
+    fast, slow = engine["forward NSIDE 32 x 256"], engine["one device of all cores"]
+    ratio = fast["Mpoints_per_s"] / slow["Mpoints_per_s"]
+    return [f"On two cores `use_cores` is {ratio:.1f} times as fast"]
+
+
+def draws(experiment, method, nside):
+    (row,) = (
+        r
+        for r in record("benchmark_posterior")["rows"]
+        if (r["experiment"], r["method"], r["nside"]) == (experiment, method, nside)
+    )
+    return row["bulk_per_gradient"], row["tail_per_gradient"]
+
+
+def inference():
+    return [
+        "one gradient makes one independent draw of a Gaussian | {:.1f}; {:.1f} |".format(
+            *draws("a", "hmc", 8)
+        ),
+        "it finds the length of each trajectory | {:.1f}; {:.1f} |".format(*draws("a", "nuts", 8)),
+        '`"hmc"` has {:.1f} and {:.1f},'.format(*draws("b", "hmc", 8)),
+        '`"nuts"` has {:.1f} and {:.1f}.'.format(*draws("b", "nuts", 8)),
+        'On NSIDE 32 `"hmc"` has {:.1f} and {:.1f}.'.format(*draws("b", "hmc", 32)),
+    ]
+
+
+SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def power(value):
+    """1.7·10⁻⁵, of two digits."""
+    digits, exponent = f"{value:.1e}".split("e")
+    return f"{digits}·10{str(int(exponent)).translate(SUPERSCRIPT)}"
+
+
+def light():
+    simple, dear = record("benchmark_precision")["rows"]
+    pair = lambda k: f"| {power(simple[k])} | {power(dear[k])} |"
+    return [
+        *(f"| {nu} {pair(f'error_{nu}_GHz')}" for nu in ("30", "2.4", "0.4", "0.1")),
+        f"WMAP and TwoDisc are {simple['speed_up']:.1f} times as fast this way, and JF12 and YMW16 "
+        f"{dear['speed_up']:.1f} times",
+    ]
+
+
+def first_maps():
+    default_one, default_all, wmap_one, wmap_all = record("benchmark_first_map")["rows"]
+    whole = lambda key, *two: sorted({f"{row[key]:.0f}" for row in two})
+    return {
+        "first": " to ".join(whole("first_CPU_s", default_one, default_all)),
+        "again": " to ".join(whole("again_CPU_s", default_one, default_all)),
+        "wmap": " to ".join(whole("first_CPU_s", wmap_one, wmap_all)),
+        "wmap again": " to ".join(whole("again_CPU_s", wmap_one, wmap_all)),
+        "one": (default_one, wmap_one),
+    }
+
+
+def readme_first_maps():
+    t = first_maps()
+    return [
+        f"gives its first maps after {t['wmap']} CPU seconds, and after {t['wmap again']} when",
+        f"The calibrated Galaxy takes {t['first']}, and then {t['again']}",
+    ]
+
+
+def faq():
+    t = first_maps()
+    return [
+        f"takes {t['first']} CPU seconds the first time, and {t['again']} when",
+        f"With `--galaxy wmap` it takes {t['wmap']}, and then {t['wmap again']}",
+    ]
+
+
+PAGES = {
+    "README.md": (readme, readme_first_maps),
+    "docs/published-fields.md": (published,),
+    "docs/galaxies.md": (galaxies,),
+    "docs/devices.md": (devices,),
+    "docs/inference.md": (inference,),
+    "docs/light.md": (light,),
+    "docs/faq.md": (faq,),
+}
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_numbers_in_a_page_are_those_of_their_record(page):
+    text = " ".join((ROOT / page).read_text().split())
+    sentences = [s for make in PAGES[page] for s in make()]
+    wrong = [s for s in sentences if s not in text]
+    assert sentences and not wrong, f"{page} must say: {wrong}"
+
+
+def test_every_record_names_a_program_that_exists():
+    spec = importlib.util.spec_from_file_location("hooks", ROOT / "docs" / "config" / "hooks.py")
+    hooks = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(hooks)
+    named = re.findall(r"^`python (\S+\.py)", hooks.benchmarks(), re.MULTILINE)
+    assert len(named) > 5 and all((ROOT / name).is_file() for name in named)
