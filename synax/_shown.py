@@ -9,6 +9,8 @@ import equinox as eqx
 import jax
 import numpy as np
 
+from ._operators import Refusing
+
 MOST_LINES = 60
 """Lines of a text; tables in notebooks have all."""
 
@@ -108,7 +110,7 @@ def as_html(
     return f"<table>{caption}<thead>{row(head, 'th')}</thead><tbody>{body}</tbody></table>"
 
 
-class Shown(eqx.Module):
+class Shown(Refusing, eqx.Module):
     """Modules that show their parameters, with values and units, as text and in notebooks."""
 
     def __repr__(self) -> str:

@@ -62,8 +62,6 @@ class AbstractCosmicRays(AbstractScalarField):
     def __mul__(self, factor: Any) -> Any:
         return _population(super().__mul__(factor))
 
-    __rmul__ = __mul__
-
     def __truediv__(self, factor: Any) -> Any:
         return _population(super().__truediv__(factor))
 

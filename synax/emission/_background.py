@@ -2,11 +2,13 @@
 
 import abc
 import functools
+from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _constants as const
+from .._operators import is_zero
 from .._parameters import parameter
 from .._shown import Shown
 
@@ -18,10 +20,16 @@ class AbstractBackground(Shown):
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
         """Brightness temperature (K, Rayleigh-Jeans), a column or one value a ray."""
 
-    def __add__(self, other: "AbstractBackground") -> "Backgrounds":
+    _arithmetic = "a background can be added to another background, such as CMB() + Constant(1.0)"
+
+    def __add__(self, other: Any) -> "Backgrounds":
         if not isinstance(other, AbstractBackground):
-            return NotImplemented
+            self._refuse("+", other)
         return Backgrounds((self, other))
+
+    def __radd__(self, other: Any) -> "AbstractBackground":
+        """`sum([a, b])` begins with the number 0, which adds nothing."""
+        return self if is_zero(other) else self._refuse("+", other, reflected=True)
 
 
 class Backgrounds(AbstractBackground):

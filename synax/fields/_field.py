@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
+from .._operators import is_number, is_zero
 from .._parameters import as_parameter, hint_of_moved, parameter, unit_factor
 from .._shown import Shown
 from ._surfaces import AbstractSurface, Moved
@@ -86,30 +87,44 @@ class AbstractField(Shown):
         """
         return self
 
-    def __add__(self, other: "AbstractField") -> "Sum":
+    _arithmetic = (
+        "a field can be added to and subtracted from a field of its rank (a constant is "
+        "magnetic.Uniform or electrons.Uniform), multiplied by a number or a scalar field, and "
+        "divided by a number"
+    )
+
+    def __add__(self, other: Any) -> "Sum":
         if not isinstance(other, AbstractField):
-            return NotImplemented
+            self._refuse("+", other)
         return Sum((*_parts(self), *_parts(other)))
 
     def __radd__(self, other: Any) -> "AbstractField":
         """`sum([a, b])` begins with the number 0, which adds nothing."""
-        if isinstance(other, int) and not isinstance(other, bool) and other == 0:
-            return self
-        return NotImplemented
+        return self if is_zero(other) else self._refuse("+", other, reflected=True)
 
-    def __sub__(self, other: "AbstractField") -> "Sum":
+    def __sub__(self, other: Any) -> "Sum":
         if not isinstance(other, AbstractField):
-            return NotImplemented
+            self._refuse("-", other)
         return self + (-1.0) * other
 
     def __mul__(self, factor: Any) -> "Scaled":
         if isinstance(factor, AbstractField) and factor.rank == "vector":
             return Scaled(factor, self)  # a profile times a vector field
+        if not isinstance(factor, AbstractField):
+            return Scaled(self, factor) if is_number(factor) else self._refuse("*", factor)
+        own = AbstractField.__mul__
+        if type(self).__mul__ is own and type(factor).__mul__ is not own:
+            return factor * self  # a profile times a population is a population
         return Scaled(self, factor)
 
-    __rmul__ = __mul__
+    def __rmul__(self, factor: Any) -> "Scaled":
+        if not isinstance(factor, AbstractField) and not is_number(factor):
+            self._refuse("*", factor, reflected=True)
+        return self * factor
 
     def __truediv__(self, factor: Any) -> "Scaled":
+        if not is_number(factor) or is_zero(factor):
+            self._refuse("/", factor)
         return Scaled(self, 1.0 / factor)
 
     def __neg__(self) -> "Scaled":

@@ -3,6 +3,7 @@
 import abc
 import math
 import os
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -100,9 +101,11 @@ class AbstractBeam(Shown):
         out = jnp.stack([parts[name] for name in columns])
         return out if back is None else out[..., back]
 
-    def __matmul__(self, other: "AbstractBeam") -> "AbstractBeam":
+    _arithmetic = "one beam can follow another, such as GaussianBeam(1.0) @ WindowFunction(...)"
+
+    def __matmul__(self, other: Any) -> "AbstractBeam":
         """One beam after another (such as a pixel's window): their windows multiplied."""
-        return Beams((self, other))
+        return Beams((self, other)) if isinstance(other, AbstractBeam) else self._refuse("@", other)
 
 
 def _orders(nside: int, ordering: str) -> tuple[np.ndarray | None, np.ndarray | None]:

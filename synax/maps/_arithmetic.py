@@ -15,7 +15,7 @@ _MUST_AGREE = ("kind", "unit", "convention", "frame", "ordering", "nside", "freq
 
 def addend(sky: Any, other: Any) -> Any:
     """Numbers that may be added to the values of a map: another map's that belongs to it, an
-    array's, a Quantity's in its unit. `NotImplemented` for anything else.
+    array's, a Quantity's in its unit. None for anything else.
 
     **Raises** `ValueError` that says in what two maps differ; or if one number would be added to
     several Stokes parameters.
@@ -27,7 +27,7 @@ def addend(sky: Any, other: Any) -> Any:
     elif eqx.is_array_like(other) or isinstance(other, list | tuple):
         values = jnp.asarray(other)
     else:
-        return NotImplemented
+        return None
     is_zero = not isinstance(values, jax.core.Tracer) and values.ndim == 0 and values == 0
     if values.ndim < 2 and len(sky.columns) > 1 and not is_zero:
         raise ValueError(
@@ -51,7 +51,7 @@ def _values_of_partner(sky: Any, other: Any) -> Any:
 
 
 def as_factor(factor: Any, verb: str) -> Any:
-    """Numbers that a map may be multiplied with or divided by; `NotImplemented` for others.
+    """Numbers that a map may be multiplied with or divided by; None for others.
 
     **Raises** `ValueError` for another map, or numbers with a unit.
     """
@@ -62,7 +62,7 @@ def as_factor(factor: Any, verb: str) -> Any:
         raise ValueError(f"a map cannot be {verb} by numbers in {factor.unit}: it has a unit")
     factor = factor.to_value("") if hasattr(factor, "to_value") else factor
     usable = eqx.is_array_like(factor) or isinstance(factor, list | tuple)
-    return jnp.asarray(factor) if usable else NotImplemented
+    return jnp.asarray(factor) if usable else None
 
 
 def factors(

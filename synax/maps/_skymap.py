@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Array, Bool, Float
 
 from .._checks import warn
+from .._operators import Refusing
 from ._arithmetic import addend, as_factor, factors
 from ._given import UNSEEN, as_nside, as_pixels, as_values
 from ._kinds import (
@@ -39,7 +40,7 @@ def _as_given(values: Any) -> Any:
     return values
 
 
-class SkyMap(eqx.Module):
+class SkyMap(Refusing, eqx.Module):
     """One sky map, or I, Q, U together, at one or several frequencies, on HEALPix pixels.
 
     **Arguments:**
@@ -81,7 +82,10 @@ class SkyMap(eqx.Module):
     convention: str = eqx.field(static=True, default="IAU")
     pixels: Any = None
 
-    __array_ufunc__ = None  # arrays leave arithmetic with a map to the map
+    _arithmetic = (
+        "a map can be added to and subtracted from maps, arrays and Quantities, and multiplied and "
+        "divided by numbers and arrays"
+    )
 
     def __post_init__(self):
         choose("kind", self.kind, tuple(COMPONENTS))
@@ -354,27 +358,28 @@ class SkyMap(eqx.Module):
         values = jnp.full(shape, fill, self.values.dtype).at[..., self.pixels].set(self.values)
         return self._with(values, pixels=None)
 
-    def _combined(self, other: Any, combine: Any) -> Any:
-        values = addend(self, other)
-        return NotImplemented if values is NotImplemented else self._with(combine(values))
-
     def __add__(self, other: Any) -> "SkyMap":
-        return self._combined(other, lambda values: self.values + values)
+        values = addend(self, other)
+        return self._refuse("+", other) if values is None else self._with(self.values + values)
 
     def __sub__(self, other: Any) -> "SkyMap":
-        return self._combined(other, lambda values: self.values - values)
+        values = addend(self, other)
+        return self._refuse("-", other) if values is None else self._with(self.values - values)
 
     def __rsub__(self, other: Any) -> "SkyMap":
-        return self._combined(other, lambda values: values - self.values)
+        values = addend(self, other)
+        if values is None:
+            self._refuse("-", other, reflected=True)
+        return self._with(values - self.values)
 
     def __mul__(self, factor: Any) -> "SkyMap":
         """Scaling by a number or an array; the product of two maps has no unit of ours."""
-        factor = as_factor(factor, "multiplied")
-        return NotImplemented if factor is NotImplemented else self._with(self.values * factor)
+        number = as_factor(factor, "multiplied")
+        return self._refuse("*", factor) if number is None else self._with(self.values * number)
 
     def __truediv__(self, divisor: Any) -> "SkyMap":
-        divisor = as_factor(divisor, "divided")
-        return NotImplemented if divisor is NotImplemented else self._with(self.values / divisor)
+        number = as_factor(divisor, "divided")
+        return self._refuse("/", divisor) if number is None else self._with(self.values / number)
 
     def __rtruediv__(self, other: Any) -> "SkyMap":
         raise ValueError("nothing can be divided by a map: the ratio has no map unit")

@@ -4,11 +4,12 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._operators import Refusing
 from ._kinds import STOKES
 from ._shown import as_html, as_text
 
 
-class Stokes(eqx.Module):
+class Stokes(Refusing, eqx.Module):
     """Brightness temperatures I, Q, U and V (K, Rayleigh-Jeans; IAU), each (*freq, n_rays).
 
     The polarisation angle counts from Galactic north through increasing longitude (IAU), that
@@ -21,6 +22,11 @@ class Stokes(eqx.Module):
     Q: Float[Array, "*shape"]
     U: Float[Array, "*shape"]
     V: Float[Array, "*shape"] | None = None
+
+    _arithmetic = (
+        "compute with the arrays of Stokes (.I, .Q, .U), or jax.tree.map(jnp.add, one, other); a "
+        "SkyMap has +, -, * and /"
+    )
 
     @property
     def components(self) -> tuple[str, ...]:
