@@ -3,23 +3,23 @@
 The points are those of a HEALPix sky seen from the Sun through the box of the grid, marched as
 the integrator does: blocks of rays, all rays of a block advancing together. interpax is timed
 both ways, in the same march and with all points in one array (`flat`, how grids are commonly
-used with it); ours also with rays of its own for every core, as `Sightlines.sharded` does. Every
-figure is nanoseconds per point, the best of several runs taken in turns.
+used with it). Every figure is CPU nanoseconds per point, the best of several runs taken in turns.
+The process keeps to one core: threads that wait for each other would count as work.
 
     python benchmarks/grid_gather.py --shape 128x128x32 256x256x64 --json grid.json
 """
 
 import argparse
-import json
+import os
 import platform
 import time
-from functools import partial
 
 import equinox as eqx
 import interpax
 import jax
 import jax.numpy as jnp
 import numpy as np
+from _common import report
 
 import synax
 
@@ -66,23 +66,6 @@ def marched_gradient(field_of, table, points, weights):
     return jax.lax.scan(one, jnp.zeros_like(table), (points, weights))[0]
 
 
-def over_cores(gradient):
-    """The same gradient, the blocks of rays divided over all devices and the tables added up."""
-    mesh = jax.sharding.Mesh(jax.devices(), ("rays",))
-    mine = jax.sharding.PartitionSpec("rays")
-    local = lambda *args: jax.lax.psum(gradient(*args), "rays")
-    specs = (jax.sharding.PartitionSpec(), mine, mine)
-    return jax.jit(
-        jax.shard_map(
-            local,
-            mesh=mesh,
-            in_specs=specs,
-            out_specs=jax.sharding.PartitionSpec(),
-            check_vma=False,
-        )
-    )
-
-
 def programs(values, box, points, weights):
     """Name -> (function of no arguments, what it computes)."""
     ours = synax.GridField(values, box).prepare()
@@ -104,9 +87,6 @@ def programs(values, box, points, weights):
         gradient = jax.jit(lambda t, p, w, f=field_of: marched_gradient(f, t, p, w))
         work[name, "forward"] = (forward, table)
         work[name, "gradient"] = (gradient, table)
-    if len(jax.devices()) > 1:
-        spread = over_cores(partial(marched_gradient, our_field))
-        work["synax, all cores,", "gradient"] = (spread, ours.table)
     work["interpax flat", "forward"] = (jax.jit(flat), last)
     work["interpax flat", "gradient"] = (jax.jit(jax.grad(flat)), last)
     return {k: (lambda f=f, t=t: f(t, points, weights)) for k, (f, t) in work.items()}
@@ -125,14 +105,12 @@ def measure(shape, points, box, dtype, repeats):
     best = dict.fromkeys(work, np.inf)
     for _ in range(repeats):
         for name, run in work.items():
-            start = time.perf_counter()
+            start = time.process_time()
             jax.block_until_ready(run())
-            best[name] = min(best[name], time.perf_counter() - start)
+            best[name] = min(best[name], time.process_time() - start)
     n = points.size // 3
     record = {"shape": shape, "points": n, "dtype": str(dtype), "gradient_difference": error}
     record["ns_per_point"] = {" ".join(name): 1e9 * t / n for name, t in best.items()}
-    ours = min(t for (name, what), t in best.items() if "synax" in name and what == "gradient")
-    record["interpax flat gradient / best of ours"] = best["interpax flat", "gradient"] / ours
     record["ratio"] = {
         f"{other} {what}": best[other, what] / best["synax", what]
         for other in ("interpax", "interpax flat")
@@ -151,8 +129,9 @@ def main():
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float64")
     parser.add_argument("--json", help="write the records to this file")
     given = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):  # not on every system
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     jax.config.update("jax_enable_x64", given.dtype == "float64")
-    synax.use_cores()
     box = synax.Box((20.0, 20.0, 5.0))
     points = ray_points(given.nside, given.steps, given.block, box)
     device = jax.devices()[0]
@@ -167,12 +146,19 @@ def main():
             print(f"  {name:24s} {ns:8.1f} ns per point")
         for name, ratio in record["ratio"].items():
             print(f"  {name:24s} / synax: {ratio:6.1f}")
-        best = record["interpax flat gradient / best of ours"]
-        print(f"  interpax flat gradient   / best of ours: {best:.1f}")
         print(f"  largest difference of the gradients {record['gradient_difference']:.1e}")
-    if given.json:
-        with open(given.json, "w") as file:
-            json.dump(records, file, indent=1)
+    rows = [
+        {
+            "case": f"{' x '.join(map(str, r['shape']))} x 3",
+            "points": r["points"],
+            **{f"{name}_ns": ns for name, ns in r["ns_per_point"].items()},
+            "interpax over synax, gradient, the same march": r["ratio"]["interpax gradient"],
+            "interpax flat over synax, gradient": r["ratio"]["interpax flat gradient"],
+            "gradients differ by": r["gradient_difference"],
+        }
+        for r in records
+    ]
+    report("grid_gather", rows, given.json, dtype=given.dtype)
 
 
 if __name__ == "__main__":

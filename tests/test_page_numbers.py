@@ -141,6 +141,14 @@ def galaxies():
     ]
 
 
+def bend():
+    row = record("benchmark_galaxy")["rows"][1]
+    return [
+        f"The bent spectrum takes {row['one_frequency']:.1f} times the power law's CPU time at one "
+        f"frequency, and {row['three']:.1f} times at three"
+    ]
+
+
 def devices():
     engine = rows("benchmark_engine")
     fast, slow = engine["forward NSIDE 32 x 256"], engine["one device of all cores"]
@@ -216,14 +224,117 @@ def faq():
     ]
 
 
+def performance():
+    engine, against = rows("benchmark_engine"), rows("benchmark_against")
+    hammurabi = [r["ratio"] for r in record("benchmark_against_hammurabi")["rows"]]
+    roofline = record("benchmark_roofline")
+    smooth = [r for r in roofline["rows"] if r["case"] == "the same, smooth electrons"]
+    one = next(c for c in roofline["tables"]["Ceilings"] if c["dtype"] == "float64")
+    ratio = lambda name: against[name]["ratio"]
+    memory = [r["over_forward"] for k, r in engine.items() if k.startswith("memory, NSIDE 256")]
+    small, large = rows("benchmark_grid_gather").values()
+    flat, same = (
+        f"interpax over synax, gradient, {m}" if m else "interpax flat over synax, gradient"
+        for m in ("", "the same march")
+    )
+    precision = record("benchmark_precision")["rows"]
+    few, many, call, blocks = record("benchmark_calls")["rows"]
+    whole = record("benchmark_galaxy")["rows"][0]
+    t = first_maps()["one"]
+    speed = lambda case: f"{engine[case]['Mpoints_per_s']:.0f}"
+    everything = against["forward, theirs with C, n_e precomputed"]
+    return [
+        f"A point of the smooth sky takes {smooth[0]['ns_core_per_point']:.0f} ns of one core",
+        "That is {:.1f} to {:.1f} of the speed".format(
+            *sorted(r["fraction_of_ceiling"] for r in smooth)
+        ),
+        *(
+            f"{name} | {one[key]:.1f} |"
+            for name, key in (
+                ("`exp`", "exp, ns"),
+                ("sine and cosine together, ours", "sine and cosine (ours), ns"),
+                ("sine, JAX's", "sine (JAX), ns"),
+                ("logarithm, JAX's", "log, ns"),
+                ("general power, JAX's", "power (JAX), ns"),
+            )
+        ),
+        f"two cores reach {speed('forward NSIDE 32 x 256')} million points a second, in place of "
+        f"{speed('one device of all cores')} (table",
+        f"two cores reach {speed('n_e from a 256x256x64 grid')} million points a second in place",
+        f"a map costs {blocks['forward_ratio']:.2f} times as much, and its gradient "
+        f"{blocks['gradient_ratio']:.2f} times",
+        f"| 10 | {everything['ratio']:.1f} | {everything['ours_Mpoints_per_s']:.0f} million points",
+        f"| 30 | {ratio('forward, everything inside on both sides'):.0f} |",
+        f"| value and gradient | 10 | {ratio('value and gradient, 4 parameters'):.1f} |",
+        f"| {ratio('forward, C and n_e precomputed on both sides'):.1f}; "
+        f"{ratio('value and gradient, the same on both sides'):.1f} |",
+        f"| 10 | {hammurabi[0]:.1f} (uniform n_e), {hammurabi[2]:.1f} (YMW16) |",
+        f"at its error or less: {hammurabi[1]:.0f} and {hammurabi[3]:.0f};",
+        f"| {engine['gradient, 4 parameters']['over_forward']:.1f} with 4 parameters, "
+        f"{engine['gradient, 16 parameters']['over_forward']:.1f} with 16 |",
+        f"| 1.5 | {max(memory):.2f} |",
+        f"| 5 | {small[flat]:.1f} (128 × 128 × 32 × 3), {large[flat]:.1f} (256 × 256 × 64 × 3) |",
+        f"{small[same]:.1f} and {large[same]:.1f} with interpax in the same march",
+        f"| {draws('a', 'hmc', 64)[0]:.1f} (NSIDE 64), {draws('b', 'hmc', 32)[0]:.1f} (NSIDE 32) |",
+        f"| 10 | {t[1]['first_CPU_s']:.1f} |",
+        f"figure; {t[0]['first_CPU_s']:.1f} with the calibrated Galaxy",
+        f"| 5 | {t[1]['again_CPU_s']:.1f} | {t[0]['again_CPU_s']:.1f} with the calibrated",
+        *map(_law, _LAWS),
+        f"costs {whole['one_frequency']:.1f} times what it would cost without its turbulence",
+        f"At three frequencies it costs {whole['three']:.1f} times",
+        "is {:.1f} times as fast for WMAP and TwoDisc, and {:.1f} times".format(
+            *(r["speed_up"] for r in precision)
+        ),
+        "and {:.1f} and {:.1f}·10⁻⁴ at 0.1 GHz".format(
+            *(1e4 * r["error_0.1_GHz"] for r in precision)
+        ),
+        f"errs by {power(precision[0]['gradient_error'])} with WMAP and TwoDisc",
+        f"errs by {power(precision[1]['gradient_error'])} of the largest component",
+        f"a fixed cost: {call['call_ms']:.1f} ms",
+        f"with 13 cells take {few['ns_per_point']:.1f} ns of a core for each point, and with 256 "
+        f"cells {many['ns_per_point']:.1f} ns",
+        f"Small calls reach {100 * many['ns_per_point'] / few['ns_per_point']:.0f} % of the speed",
+    ]
+
+
+_LAWS = {
+    "free-free absorption": "free-free absorption (Absorbing)",
+    "full polarised transfer (`self_absorption=True`)": "self-absorption (Polarised)",
+    "a broken power law": "broken power law",
+    "a spectrum on a grid": "spectrum on a grid, 32 x 24 x 24 x 12",
+    "turbulence": "turbulence",
+}
+
+
+def _law(name):
+    row = rows("benchmark_laws")[_LAWS[name]]
+    keys = ("forward_over_plain", "gradient_over_plain", "gradient_over_forward")
+    return f"| {name} | " + " | ".join(f"{row[k]:.1f}" for k in keys) + " |"
+
+
+def models_on_sky():
+    lines = []
+    for name, row in rows("benchmark_models_on_sky", "combination").items():
+        if name == "WMAP+TwoDisc":  # the unit itself
+            continue
+        ratios = [row[f"gradient_{k}_over_forward"] for k in ("all", "magnetic")]
+        compiled = f"{row['compile_forward_s']:.1f}; {row['compile_gradient_all_s']:.0f}"
+        lines.append(
+            f"| {name.replace('+', ' + ')} | {row['relative_to_WMAP_TwoDisc']:.1f} | "
+            f"{ratios[0]:.1f}; {ratios[1]:.1f} | {compiled} |"
+        )
+    return lines
+
+
 PAGES = {
     "README.md": (readme, readme_first_maps),
     "docs/published-fields.md": (published,),
-    "docs/galaxies.md": (galaxies,),
+    "docs/galaxies.md": (galaxies, bend),
     "docs/devices.md": (devices,),
     "docs/inference.md": (inference,),
     "docs/light.md": (light,),
     "docs/faq.md": (faq,),
+    "docs/performance.md": (performance, models_on_sky),
 }
 
 
