@@ -566,7 +566,7 @@ def test_the_program_runs_as_a_module(tmp_path):
 
 
 def test_physics_of_the_configuration(tmp_path):
-    """Free-free by itself below 0.2 GHz and its depth, V on request, what excludes what."""
+    """Free-free by itself below 0.3 GHz and its depth, V on request, what excludes what."""
     small = ("--nside", "1", "--steps", "4", "--electrons", "TwoDisc", "-q")
     plain = ("--set", "output.figure=false", "--outputs", "stokes")
     out = tmp_path / "low"
@@ -588,6 +588,9 @@ def test_physics_of_the_configuration(tmp_path):
     assert "tau 0.03 GHz" in record["error_estimate"]["outputs"]
     message = refused("simulate", *small, "--outputs", "tau", "-f", "23", "-o", tmp_path / "high")
     assert "set physics.free_free = true" in message
+    for nu, switched_on in ((0.29, True), (0.3, False)):
+        prepared = _run.prepare(load(None, [parse_set(f"frequency=[{nu}]")]))
+        assert ("free_free" in prepared.physics) is switched_on
     filling = ("--set", "physics.filling_factor=scattering")
     message = refused("simulate", *small, *filling, "-o", tmp_path / "filled")
     assert "needs electrons.model = 'NE2001' or 'NE2025', got TwoDisc" in message

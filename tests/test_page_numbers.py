@@ -153,7 +153,11 @@ def devices():
     engine = rows("benchmark_engine")
     fast, slow = engine["forward NSIDE 32 x 256"], engine["one device of all cores"]
     ratio = fast["Mpoints_per_s"] / slow["Mpoints_per_s"]
-    return [f"On two cores `use_cores` is {ratio:.1f} times as fast"]
+    divided = rows("benchmark_divided_grid").items()
+    return [
+        f"On two cores `use_cores` is {ratio:.1f} times as fast",
+        *(f"| {k} | {r['forward_MB']:.0f} | {r['gradient_MB']:.0f} |" for k, r in divided),
+    ]
 
 
 def draws(experiment, method, nside):

@@ -338,7 +338,12 @@ def benchmarks():
         if file.stem == "benchmark_models":  # has its own page
             continue
         record = json.loads(file.read_text())
-        if record["benchmark"] in ("accuracy", "joint fit", "grids"):  # have their own pages
+        if record["benchmark"] in (
+            "accuracy",
+            "joint fit",
+            "grids",
+            "free_free",
+        ):  # have their own pages
             continue
         parts += [f"### {record['benchmark'].replace('_', ' ').capitalize()}", _where(record)]
         for title, rows in {"": record["rows"], **record.get("tables", {})}.items():
@@ -574,6 +579,25 @@ def published():
     return "\n".join(whole) + "\n\n" + "\n".join(chi)
 
 
+def free_free():
+    """What a map lacks without free-free: docs/data/benchmark_free_free.json."""
+    record = json.loads((DOCS / "data" / "benchmark_free_free.json").read_text())
+    regions = [k.split(":")[0] for k in record["rows"][0] if "largest depth" in k]
+    head = " | ".join(f"{_cell(r)}: largest depth | I without" for r in regions)
+    lines = [f"| GHz | {head} |", "|---" * (1 + 2 * len(regions)) + "|"]
+    for row in record["rows"]:
+        cells = [_number(row["GHz"])]
+        for r in regions:
+            low, high = row[f"{r}: smallest, largest"]
+            median = row[f"{r}: I without over I with, median"]
+            cells += [
+                f"{row[f'{r}: largest depth']:.1g}",
+                f"{median:.3f} ({low:.2f} to {high:.2f})",
+            ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def published_bubble():
     """By how much ln Z is greater in the Local Bubble, field by field."""
     rows = json.loads((DOCS / "data" / "published_fields.json").read_text())["rows"]
@@ -769,6 +793,7 @@ GENERATORS = {
     "calibration": calibration,
     "structure": structure,
     "published": published,
+    "free_free": free_free,
     "published_bubble": published_bubble,
     "published_uf23": published_uf23,
     "measured": measured,

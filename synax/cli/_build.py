@@ -311,17 +311,14 @@ def integration(settings: dict[str, Any]) -> dict[str, Any]:
     return {"steps": steps, "quadrature": rule, "faces": settings["faces"]}
 
 
-FREE_FREE_BELOW = 0.2
-"""GHz; with physics.free_free = 'auto', maps below it have free-free emission and absorption."""
-
-
 def physics(settings: dict[str, Any], frequency: list[float]) -> dict[str, Any]:
     """Keyword arguments of `Synchrotron` from the [physics] section."""
     from ..emission import FreeFree, Turbulence
+    from ..simulators._validity import ABSORPTION_BELOW
 
     found: dict[str, Any] = {"self_absorption": settings["self_absorption"]}
     choice = settings["free_free"]
-    if choice is True or (choice == "auto" and min(frequency) < FREE_FREE_BELOW):
+    if choice is True or (choice == "auto" and min(frequency) < ABSORPTION_BELOW):
         filling = settings["filling_factor"]
         known = filling != SCATTERING  # else the electrons tell, once they are there
         found["free_free"] = FreeFree(settings["temperature"], filling if known else 1.0)

@@ -98,7 +98,7 @@ def prepare(config: dict[str, Any]) -> Sky:
     if DEPTH in config["outputs"] and not (physics["self_absorption"] or "free_free" in physics):
         raise BadInput(
             "outputs: tau needs something that absorbs: set physics.free_free = true or "
-            "physics.self_absorption = true (auto has none at 0.2 GHz and above)"
+            "physics.self_absorption = true (auto has none at 0.3 GHz and above)"
         )
     return Sky(
         fields,

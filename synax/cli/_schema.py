@@ -121,7 +121,7 @@ SCATTERING = "scattering"
 PHYSICS: Section = {
     "free_free": Key(
         v.either(v.choice("auto"), v.boolean),
-        "free-free emission and absorption: true, false, or auto: below 0.2 GHz",
+        "free-free emission and absorption: true, false, or auto: below 0.3 GHz",
         "auto",
     ),
     "temperature": Key(v.quantity("K", positive=True), "K, of the thermal electrons", 8000.0),

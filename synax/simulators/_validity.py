@@ -17,7 +17,8 @@ from ._sampled import sampled_fields
 HIGHEST_FREQUENCY = 1e3
 """GHz; beyond it a number is more likely meant in hertz."""
 ABSORPTION_BELOW = 0.3
-"""GHz; above it free-free absorption is below 5 % outside the inner plane, and not looked for."""
+"""GHz; above it free-free absorption is not looked for: with the calibrated Galaxy its depth is
+0.005 at most (benchmarks/free_free.py). The command line switches free-free on below it."""
 PLASMA_BELOW = 1e-3
 """GHz; below it self-absorption and the Razin effect (about 20 n_e / B_perp Hz, n_e in cm^-3, B in
 gauss: 0.2 MHz for 0.03 cm^-3 and 3 microgauss) come within a few per cent to unity."""
