@@ -523,25 +523,29 @@ def _low(numbers):
 def calibration():
     """What `benchmarks/calibrate.py` found for each Galaxy: docs/data/calibration.json."""
     record = json.loads((DOCS / "data" / "calibration.json").read_text())
-    bright = ["| Galaxy | sky | scale | r | rms / mean | index 0.4 to 23 GHz |", "|---" * 6 + "|"]
-    head = "| Galaxy | sky | Q, U: scale | r | RM: scale | r | same sign | without Gum: scale | r |"
-    rest = [head, "|---" * 9 + "|"]
+    heads = {
+        "Brightness at 408 MHz": "scale | r | rms / mean | index 0.4 to 23 GHz",
+        "Polarisation at 23 GHz": "scale | r",
+        "Rotation measures": "scale | r | same sign | without Gum: scale | r",
+    }
+    tables = {}
+    for title, head in heads.items():
+        tables[title] = [f"| Galaxy | sky | {head} |", "|---" * (head.count("|") + 3) + "|"]
     for name, parts in record["galaxies"].items():
         for part, row in parts.items():
-            first = [row["408 MHz"][k] for k in ("scale", "correlation", "residual_over_mean")]
-            both, rm = row["Q and U"], row["RM"]
-            second = [both["scale"], both["correlation"], rm["scale"], rm["correlation"]]
+            light, both, rm = row["408 MHz"], row["Q and U"], row["RM"]
             away = row["RM away from the Gum nebula"]
-            third = [rm["same_sign_above_20"], away["scale"], away["correlation"]]
-            for lines, numbers in (
-                (bright, [*first, row["index"]["model"]]),
-                (rest, [*second, *third]),
-            ):
+            fit = lambda found: [found["scale"], found["correlation"]]
+            values = (
+                [*fit(light), light["residual_over_mean"], row["index"]["model"]],
+                fit(both),
+                [*fit(rm), rm["same_sign_above_20"], *fit(away)],
+            )
+            for lines, numbers in zip(tables.values(), values, strict=True):
                 cells = " | ".join(f"{x:.2f}" for x in numbers)
                 lines.append(f"| `{name}()` | {part} | {cells} |")
-    titles = ("**Brightness at 408 MHz**", "**Polarisation at 23 GHz, rotation measures**")
-    tables = ("\n".join(lines) for lines in (bright, rest))
-    return "\n\n".join(part for pair in zip(titles, tables, strict=True) for part in pair)
+    parts = (f"**{title}**\n\n" + "\n".join(lines) for title, lines in tables.items())
+    return "\n\n".join(parts)
 
 
 def structure():
@@ -564,19 +568,27 @@ def published():
     """What `benchmarks/published_fields.py` found: docs/data/published_fields.json."""
     record = json.loads((DOCS / "data" / "published_fields.json").read_text())
     best = max(row["log_evidence"] for row in record["rows"])
-    whole = ["| field | Local Bubble | numbers | free | r of Q, U | r of RM | ln Z |"]
-    chi = [
-        "| field | Local Bubble | numbers | χ²: I | Q | U | RM | DM | held out: I | Q | U | RM |"
-    ]
-    whole, chi = [*whole, "|---" * 7 + "|"], [*chi, "|---" * 12 + "|"]
-    keys = [f"chi2 {k}" for k in ("I", "Q", "U", "RM", "DM")]
-    keys += [f"held out {k}" for k in ("I", "Q", "U", "RM")]
+    kinds = {
+        "χ² of the pixels fitted": ["chi2 " + k for k in ("I", "Q", "U", "RM", "DM")],
+        "χ² of the pixels held out": ["held out " + k for k in ("I", "Q", "U", "RM")],
+    }
+    start = "| field | Local Bubble | numbers |"
+    whole = [f"{start} free | r of Q, U | r of RM | ln Z |", "|---" * 7 + "|"]
+    chi = {
+        title: [
+            f"{start} {' | '.join(k.split()[-1] for k in keys)} |",
+            "|---" * (3 + len(keys)) + "|",
+        ]
+        for title, keys in kinds.items()
+    }
     for row in record["rows"]:
         start = f"| {row['field']} | {'yes' if row['bubble'] else 'no'} | {row['numbers']} | "
         both = f"{row['r QU']:.2f} | {row['r RM']:.2f}"
         whole.append(f"{start}{row['free']} | {both} | {row['log_evidence'] - best:.0f} |")
-        chi.append(start + " | ".join(f"{row[k]:.2f}" for k in keys) + " |")
-    return "\n".join(whole) + "\n\n" + "\n".join(chi)
+        for title, keys in kinds.items():
+            chi[title].append(start + " | ".join(f"{row[k]:.2f}" for k in keys) + " |")
+    tables = {"Evidence and correlations": whole, **chi}
+    return "\n\n".join(f"**{title}**\n\n" + "\n".join(rows) for title, rows in tables.items())
 
 
 def free_free():
