@@ -8,6 +8,7 @@ the code itself. `select` turns dotted paths into the filter that `eqx.partition
 
 import difflib
 import functools
+import inspect
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
@@ -61,6 +62,24 @@ def hint_of_moved(model: Any, name: str) -> str:
     info = getattr(model, "info", None)
     moved = info.moved if isinstance(info, ModelInfo) else {}
     return f"; '{name}' is {moved[name]}" if name in moved else ""
+
+
+def check_names(cls: type, given: Mapping[str, Any]) -> None:
+    """Raise `TypeError` for a keyword that a model's constructor has not, with those that it has."""
+    if given.keys() <= getattr(cls, "__dataclass_fields__", {}).keys():
+        return
+    known = inspect.signature(cls.__init__).parameters
+    if any(one.kind is one.VAR_KEYWORD for one in known.values()):
+        return
+    allowed = sorted(known.keys() - {"self"})
+    for name in given:
+        if name not in allowed:
+            near = difflib.get_close_matches(name, allowed, n=1, cutoff=0.5)
+            meant = f"; did you mean '{near[0]}'?" if near else ""
+            raise TypeError(
+                f"{cls.__name__} has no parameter '{name}'; it has {', '.join(allowed) or 'none'}"
+                f"{hint_of_moved(cls, name) or meant}"
+            )
 
 
 def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:

@@ -310,3 +310,20 @@ def test_random_keys(key):
         with pytest.raises(TypeError, match=r"^key must be a random key"):
             use()
     assert random_key("key", jax.random.PRNGKey(0)).shape == (2,)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: synax.magnetic.JF12(h_disc=1.0), "JF12 has no parameter 'h_disc'; it has b_arms,"),
+        (lambda: synax.magnetic.JF12.hammurabi(h_disc=1.0), "did you mean 'h_disk'?"),
+        (lambda: synax.magnetic.Sun10(b_disk=1.0), "did you mean 'b_disc'?"),
+        (lambda: synax.magnetic.UF23("spur", h_disc=1.0), "did you mean 'h_disk'?"),
+        (lambda: synax.cosmic_rays.WMAP(index=3.0), "did you mean 'spectral_index'?"),
+        (lambda: synax.electrons.Uniform(0.1, zzz=1), "Uniform has no parameter 'zzz'; it has"),
+    ],
+)
+def test_a_keyword_that_a_model_has_not(make, words):
+    with pytest.raises(TypeError) as error:
+        make()
+    assert words in str(error.value) and "\n" not in str(error.value)

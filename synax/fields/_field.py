@@ -16,7 +16,7 @@ from jaxtyping import Array, Float
 
 from .. import _checks as checks
 from .._operators import is_number, is_zero
-from .._parameters import as_parameter, hint_of_moved, parameter, unit_factor
+from .._parameters import as_parameter, check_names, parameter, unit_factor
 from .._shown import Shown
 from ._surfaces import AbstractSurface, Moved
 
@@ -53,9 +53,7 @@ class AbstractField(Shown):
             type.__setattr__(cls, "__call__", _gated(vars(cls)["__call__"]))
 
     def __new__(cls, *_: Any, **given: Any) -> "AbstractField":
-        for name in given:
-            if hint := hint_of_moved(cls, name):
-                raise TypeError(f"{cls.__name__} has no parameter '{name}'{hint}")
+        check_names(cls, given)
         return super().__new__(cls)
 
     @abc.abstractmethod
