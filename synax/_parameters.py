@@ -65,7 +65,7 @@ def hint_of_moved(model: Any, name: str) -> str:
 
 
 def check_names(cls: type, given: Mapping[str, Any]) -> None:
-    """Raise `TypeError` for a keyword that a model's constructor has not, with those that it has."""
+    """Raise `TypeError` for a keyword that a model has not, with those that it has."""
     if given.keys() <= getattr(cls, "__dataclass_fields__", {}).keys():
         return
     known = inspect.signature(cls.__init__).parameters
