@@ -330,6 +330,82 @@ def models_on_sky():
     return lines
 
 
+def data():
+    of = {n: record(f"comparison_{n}")["numbers"] for n in ("haslam", "wmap", "faraday", "low")}
+    away, plane = "|b| > 10", "|b| < 10"
+    haslam, both = of["haslam"], {r: of["wmap"][r]["Q and U"] for r in (away, plane)}
+    bright, index = of["low"]["brightness"], of["low"]["spectral index"]
+    slopes = _span(x[away]["slope"] for x in bright.values())
+    inner = _span(x["inner plane"]["median_ratio"] for x in bright.values())
+    at_408 = _span(x[away]["offset"] for k, x in bright.items() if "408" in k)
+    total = index["408 to 1420 MHz, surveys of 5 deg"][away]
+    wmap = record("calibration")["galaxies"]["wmap"].values()
+    faint = _span(row["408 MHz"]["scale"] for row in wmap)
+    lfsm, gsm = index["40 to 408 MHz, LFSM"][away], index["45 to 408 MHz, GSM2008"][away]
+    return [
+        f"scale right to {100 * (haslam[away]['scale'] - 1):.0f} %, correlation "
+        f"{haslam[away]['correlation']:.2f}, {100 * haslam[away]['residual']:.0f} % of the",
+        f"scale {haslam[plane]['scale']:.2f}, correlation {haslam[plane]['correlation']:.2f} |",
+        f"strength right to {100 * (1 - both[away]['scale']):.0f} %, correlation "
+        f"{both[away]['correlation']:.2f}, direction right to "
+        f"{of['wmap'][away]['angle']['median_difference_deg']:.0f}° (median) | correlation "
+        f"{both[plane]['correlation']:.2f} |",
+        f"too large at the Gum nebula | correlation {of['faraday'][plane]['correlation']:.2f} |",
+        f"is {faint[0]:.0f} to {faint[1]:.0f} times too faint at 408 MHz",
+        f"has {lfsm['model_index']:.2f}, and the sky {lfsm['data_index']:.2f} (LFSM)",
+        f"has {gsm['model_index']:.2f}, and the sky {gsm['data_index']:.2f} (GSM2008)",
+        f"is {slopes[0]:.2f} to {slopes[1]:.2f} at every frequency",
+        f"the data has {inner[0]:.2f} to {inner[1]:.2f} of the model's",
+        f"{at_408[0]:.0f} to {at_408[1]:.0f} K at 408 MHz",
+        f"total brightness is {total['data_index']:.2f}",
+    ]
+
+
+def grids():
+    (_, mock), (_, sky) = record("benchmark_grids")["tables"].items()
+    mock, sky = ({row["fit"]: row for row in table} for table in (mock, sky))
+    samples = mock["prior: mean of MGVI samples"]
+    percent = lambda key: "{:.0f} % and {:.0f} %".format(*(100 * x for x in samples[key]))
+    free, stopped = (
+        [sky[f"{kind}, no prior{end}"] for kind in ("B on a grid", "the same field")]
+        for end in ("", ", stopped by validation")
+    )
+    prior = sky["prior 1, 5 kpc, stopped by validation"]
+    k = lambda row, what: f"{row[f'{what}_std_k']:.0f} K"
+    return [
+        f"predicted to the noise: {samples['held_out_rms_sigma']:.2f} σ (rms)",
+        f"{percent('b_within')} of B lie within one and two of them, and "
+        f"{percent('held_out_within')} of the pixels",
+        f"the noise is fitted ({mock['no prior']['held_out_rms_sigma']:.1f} σ held out)",
+        f"held-out pixels by {k(free[0], 'held_out')} or {k(free[1], 'held_out')}; stopped early, "
+        f"by {k(stopped[0], 'held_out')} or {k(stopped[1], 'held_out')}.",
+        f"missed by {prior['held_out_std_k']:.1f} K. Validation stops this fit at "
+        f"{prior['fitted_std_k']:.1f} K",
+        f"the prior has {prior['validation_std_k']:.1f} K; early stops without it have "
+        f"{k(stopped[0], 'validation')} (B) and {k(stopped[1], 'validation')}",
+    ]
+
+
+def joint():
+    row = record("benchmark_joint")["rows"][0]
+    numbers = {k: v for k, v in row["parameters"].items() if k != "electrons"}
+    alone = _span(p["pull_independent"] for p in numbers.values())
+    pulls = _span(p["pull"] for p in numbers.values())
+    centre = lambda name: abs(numbers[name]["moves"][4])  # the twelfth around l = 0, b = 0
+    rest = max(abs(m) for p in numbers.values() for i, m in enumerate(p["moves"]) if i != 4)
+    wmap = row["skies"]["wmap"]
+    return [
+        f"{alone[0]:.0f} to {alone[1]:.0f} times too small",
+        f"right or a little large: {pulls[0]:.2f} to {pulls[1]:.1f}, of twelve mocks",
+        f"moves by {centre('z0'):.0f} σ, the disc by {centre('disk'):.0f} and C by "
+        f"{centre('c0'):.0f}",
+        f"nothing moves by more than {rest:.1f} σ",
+        f"the rms of the residual is {wmap['residual_rms']:.1f} of {wmap['data_sd']:.1f} μK",
+        f"(correlation {row['skies']['haslam']['correlation']:.2f})",
+        f"{numbers['r0']['tail']:.0f} effective ones",
+    ]
+
+
 PAGES = {
     "README.md": (readme, readme_first_maps),
     "docs/published-fields.md": (published,),
@@ -339,6 +415,9 @@ PAGES = {
     "docs/light.md": (light,),
     "docs/faq.md": (faq,),
     "docs/performance.md": (performance, models_on_sky),
+    "docs/data.md": (data,),
+    "docs/benchmark-grids.md": (grids,),
+    "docs/benchmark-joint.md": (joint,),
 }
 
 

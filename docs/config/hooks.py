@@ -591,6 +591,33 @@ def published():
     return "\n\n".join(f"**{title}**\n\n" + "\n".join(rows) for title, rows in tables.items())
 
 
+_SIZE_OF_0_1 = {
+    "top": 3679, "cli": 3630, "cosmic_rays": 382, "electrons": 1585, "emission": 90,
+    "inference": 4502, "io": 945, "magnetic": 2251, "plot": 1186, "random_fields": 413,
+    "transfer": 913,
+}  # fmt: skip
+"""Lines of Python by folder at revision a3f5386."""
+
+
+def size():
+    """Lines of Python by folder, of version 0.1 and now."""
+    root = DOCS.parent
+    count = lambda files: sum(len(f.read_text().splitlines()) for f in files)
+    package = root / "synax"
+    folders = sorted(f for f in package.iterdir() if (f / "__init__.py").is_file())
+    now = {"top": count(package.glob("*.py"))}
+    now |= {f.name: count(f.rglob("*.py")) for f in folders}
+    lines = ["| folder | 0.1 | now |", "|---|---|---|"]
+    for name, number in now.items():
+        shown = name if name == "top" else f"`{name}/`"
+        lines.append(f"| {shown} | {_SIZE_OF_0_1.get(name, '–')} | {number} |")
+    total = f"{sum(_SIZE_OF_0_1.values())} | {sum(now.values())}"
+    tests = count((root / "tests").glob("*.py"))
+    return "\n".join(
+        [*lines, f"| **all of `synax/`** | {total} |", f"| `tests/` | 6508 | {tests} |"]
+    )
+
+
 def free_free():
     """What a map lacks without free-free: docs/data/benchmark_free_free.json."""
     record = json.loads((DOCS / "data" / "benchmark_free_free.json").read_text())
@@ -806,6 +833,7 @@ GENERATORS = {
     "structure": structure,
     "published": published,
     "free_free": free_free,
+    "size": size,
     "published_bubble": published_bubble,
     "published_uf23": published_uf23,
     "measured": measured,
