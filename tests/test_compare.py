@@ -122,7 +122,14 @@ def test_low_frequencies_find_scale_and_spectral_index(records):
             assert found.get("data_index", found["model_index"]) == pytest.approx(
                 found["model_index"], abs=1e-9
             )
-    assert len(numbers["spectral index"]) == 7
+            if "data_slope_index" in found:
+                assert found["data_slope_index"] == pytest.approx(found["model_slope_index"])
+    assert len(numbers["spectral index"]) == 10
+    rng = np.random.default_rng(0)
+    high, everywhere = rng.uniform(10.0, 20.0, 50), np.ones(50, bool)
+    low = 7.0 + high * (408.0 / 45.0) ** 2.5  # a zero level of its own
+    found = _low_frequencies._slope_index(low, high - 3.0, everywhere, 45, 408)
+    assert found == pytest.approx(-2.5)
     # absorbed: flatter below 10 MHz, and most in the plane
     alone = numbers["spectral index"]["3 to 10 MHz, model"]
     assert alone["inner plane"]["model_index"] > alone["|b| > 60"]["model_index"] > -3.0

@@ -120,6 +120,13 @@ def readme():
 
 def galaxies():
     of, plane = held_out(), record("calibration")["galaxies"]["calibrated"]["plane"]
+    fit = json.loads((ROOT / "synax" / "galaxies" / "data" / "calibrated.json").read_text())
+    excess = _span(fit["excess"].values())
+    refits = [
+        row["r QU"]
+        for row in record("published_fields")["rows"]
+        if (row["field"], row["numbers"]) == ("UF23 base", "refitted")
+    ]
     lines = []
     for text, name in (
         ("brightness at 408 MHz", "408 MHz"),
@@ -135,6 +142,9 @@ def galaxies():
         f"| brightness index | {of['index']['model']:.2f} |",
         f"right in {of['RM']['same_sign_above_20']:.2f} of the bins",
         f"has to be multiplied by {plane['408 MHz']['scale']:.2f}",
+        f"count for {excess[0]:.0f} to {excess[1]:.0f} times fewer pixels",
+        f"found {fit['offset_408_MHz_K']:.1f} K above",
+        f"out is {refits[0]:.2f} without the Bubble and {refits[1]:.2f} with it",
         f"multiplied by {plane['Q and U']['scale']:.2f}, and has a correlation of "
         f"{plane['Q and U']['correlation']:.2f}",
         f"are wrong (correlation {plane['RM']['correlation']:.2f})",
@@ -374,7 +384,8 @@ def data():
         f"is {slopes[0]:.2f} to {slopes[1]:.2f} at every frequency",
         f"the data has {inner[0]:.2f} to {inner[1]:.2f} of the model's",
         f"{at_408[0]:.0f} to {at_408[1]:.0f} K at 408 MHz",
-        f"total brightness is {total['data_index']:.2f}",
+        f"total brightness is {total['data_index']:.2f}, that of its slope is "
+        f"{total['data_slope_index']:.2f}, and that of the model is {total['model_index']:.2f}.",
     ]
 
 

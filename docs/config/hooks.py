@@ -491,7 +491,7 @@ def comparison():
 
 
 def _low(numbers):
-    """Three tables: brightness, spectral index, and how bright the plane is."""
+    """Four tables: brightness, spectral index, that of slopes, and how bright the plane is."""
     inner, away = "inner plane", "|b| > 10"
     bright = [
         {
@@ -513,11 +513,17 @@ def _low(numbers):
         }
         for name, found in numbers["spectral index"].items()
     ]
+    slopes = [
+        {"index by slope, |b| > 10": name, "data": there["data_slope_index"],
+         "model": there["model_slope_index"]}
+        for name, found in numbers["spectral index"].items()
+        if "data_slope_index" in (there := found[away])
+    ]  # fmt: skip
     plane = [
         {"plane over poles": nu, "data": x.get("data_ratio", ""), "model": x["model_ratio"]}
         for nu, x in numbers["plane over poles"].items()
     ]
-    return "\n\n".join(part for rows in (bright, index, plane) for part in _tables(rows))
+    return "\n\n".join(part for rows in (bright, index, slopes, plane) for part in _tables(rows))
 
 
 def calibration():
@@ -589,6 +595,21 @@ def published():
             chi[title].append(start + " | ".join(f"{row[k]:.2f}" for k in keys) + " |")
     tables = {"Evidence and correlations": whole, **chi}
     return "\n\n".join(f"**{title}**\n\n" + "\n".join(rows) for title, rows in tables.items())
+
+
+def slopes():
+    """Indices by slope, of the sky and of the calibrated Galaxy, at |b| > 10 deg."""
+    read = lambda name: json.loads((DOCS / "data" / f"{name}.json").read_text())
+    lines = ["| between | from | the sky | the calibrated Galaxy |", "|---" * 4 + "|"]
+    for name, found in read("comparison_low")["numbers"]["spectral index"].items():
+        there = found["|b| > 10"]
+        if "data_slope_index" in there:
+            between, source = name.split(", ")
+            pair = " | ".join(f"{there[f'{who}_slope_index']:.2f}" for who in ("data", "model"))
+            lines.append(f"| {between} | {source} | {pair} |")
+    index = read("calibration")["galaxies"]["calibrated"]["held out"]["index"]
+    last = f"{index['data']:.2f} | {index['model']:.2f}"
+    return "\n".join([*lines, f"| 0.408 to 23 GHz | template at 408 MHz | {last} |"])
 
 
 _SIZE_OF_0_1 = {
@@ -834,6 +855,7 @@ GENERATORS = {
     "published": published,
     "free_free": free_free,
     "size": size,
+    "slopes": slopes,
     "published_bubble": published_bubble,
     "published_uf23": published_uf23,
     "measured": measured,

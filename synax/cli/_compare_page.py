@@ -20,6 +20,8 @@ SHOWN = {
     "median_difference_deg": "angle (deg)",
     "data_index": "data index",
     "model_index": "model index",
+    "data_slope_index": "data index by slope",
+    "model_slope_index": "model index by slope",
 }
 """The numbers that tables show, and what they are called there."""
 

@@ -38,7 +38,15 @@ SURVEYS = (
     SkySurvey("five", "surveys of 5 deg", (150, 408, 1420), True),
 )
 
-INDICES = (("lfsm", 40, 408), ("gsm", 45, 408), ("five", 150, 408), ("five", 408, 1420))
+INDICES = (
+    ("lfsm", 40, 408),
+    ("gsm", 45, 408),
+    ("five", 150, 408),
+    ("lfsm", 150, 408),
+    ("gsm", 150, 408),
+    ("gsm", 408, 1420),
+    ("five", 408, 1420),
+)
 """Survey, and the two frequencies (MHz) between which spectral indices are compared."""
 
 ALONE = ((3, 10), (10, 40), (10, 408))
@@ -79,10 +87,18 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
             }
     for prefix, first, second in INDICES:
         title = next(s.title for s in SURVEYS if s.prefix == prefix)
-        d = _index(measured[f"{prefix}_{first}"], measured[f"{prefix}_{second}"], first, second)
+        pair = measured[f"{prefix}_{first}"], measured[f"{prefix}_{second}"]
+        d = _index(*pair, first, second)
         m = _where(d, _index(model[first], model[second], first, second))
+        slope = lambda maps, part, ends=(first, second): _slope_index(*maps, part, *ends)
         numbers["spectral index"][f"{first} to {second} MHz, {title}"] = {
-            name: {"n": int(part.sum()), "data_index": _median(d[part]), **_of(m[part])}
+            name: {
+                "n": int(part.sum()),
+                "data_index": _median(d[part]),
+                **_of(m[part]),
+                "data_slope_index": slope(pair, part),
+                "model_slope_index": slope((model[first], model[second]), part),
+            }
             for name, region in regions.items()
             if (part := region & np.isfinite(d)).sum() >= FEWEST
         }
@@ -145,6 +161,11 @@ def _index(first: Map, second: Map, low: int, high: int) -> Map:
     use = (first > 0) & (second > 0)
     ratio = np.log(np.where(use, second, 1.0) / np.where(use, first, 1.0))
     return np.where(use, ratio / np.log(high / low), np.nan)
+
+
+def _slope_index(first: Map, second: Map, part: np.ndarray, low: int, high: int) -> float:
+    """The index of the slope of one map against the other, which no zero level changes."""
+    return float(np.log(np.std(first[part]) / np.std(second[part])) / np.log(low / high))
 
 
 def _of(index: Map) -> dict[str, float]:
