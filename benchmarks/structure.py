@@ -67,6 +67,7 @@ def main():
             print(name, kind, " ".join(f"{v:.3g}" for v in values))
     if not arguments.dry:
         record = {"edges": EDGES, "multipole": middle, "power": table, "cells": arguments.steps}
+        record["realisations"] = arguments.keys
         (DATA / "structure.json").write_text(json.dumps(record, indent=1) + "\n")
         arrays = {
             f"{kind}_{k}": maps[kind][k].astype(np.float32)

@@ -164,3 +164,12 @@ def test_reference_covers_every_public_name():
     shown = "\n".join(hooks.reference(*prefixes.split()) for prefixes in asked)
     missing = [name for name in hooks.public_names() if f"::: {name}\n" not in shown + "\n"]
     assert not missing and "::: synax.Synchrotron" in shown
+
+
+def test_lines_of_prose_are_short():
+    """120 columns, but for tables, code, formulae and what is generated."""
+    for page in PAGES:
+        text = re.sub(CODE, "", page.read_text())
+        text = re.sub(r"\$\$.*?\$\$", "", text, flags=re.DOTALL)
+        long = [x for x in text.splitlines() if len(x) > 120 and x.lstrip()[0] not in "|<"]
+        assert not long, f"{name(page)}: {long}"
