@@ -348,7 +348,7 @@ def test_turning_published_galaxies(name, law):
     )
     before = see(sky, rays).stokes
     after = see(turned, moved(rays, rotation_matrix(vector))).stokes
-    same(after, before, 2e-6)  # single rays are divided into other cells: the error of 64 steps
+    same(after, before, 1e-9)
 
 
 @pytest.mark.slow

@@ -146,7 +146,9 @@ def place_cells(
     length = u[-1] - u[0]
     positive = length > 0
     fraction = (u - u[0]) / jnp.where(positive, length, 1.0)
-    own = jnp.floor(jax.lax.stop_gradient(fraction) * steps.n)
+    # a crossing at the far end lies there to rounding only: which side must not decide
+    tie = jnp.sqrt(jnp.finfo(u.dtype).eps)
+    own = jnp.floor(jax.lax.stop_gradient(fraction) * steps.n + tie)
     own = jnp.minimum(own, steps.n)
     extra = jnp.arange(n_crossings + 2, dtype=u.dtype)[:, None]
     index = own + extra
