@@ -354,16 +354,16 @@ def test_turning_published_galaxies(name, law):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", list(PUBLISHED))
 def test_stated_errors_bound_the_true_ones(name):
-    """20 random skies of each of five Galaxies: other numbers, other places, other frequencies."""
+    """60 random skies of each of five Galaxies: other numbers, other places, other frequencies."""
     beyond = []
-    for seed in range(20):
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         sky, rays = published(name, rng)
         moving, still = eqx.partition(sky, eqx.is_inexact_array)
         other = jax.tree.map(lambda x, rng=rng: x * rng.uniform(0.9, 1.1), moving)
         sky = eqx.combine(other, still)
         frequency = jnp.asarray(10.0 ** rng.uniform(0.0, 1.5))
-        estimate, stated = _stated(sky, rays, frequency)
+        stated = _stated(sky, rays, frequency)
         found = see(sky, rays, frequency).stokes
         exact = see(sky.integrate_with(steps=2048), rays, frequency).stokes
         for map_name in "IQU":
@@ -371,18 +371,18 @@ def test_stated_errors_bound_the_true_ones(name):
             scale = jnp.sqrt(jnp.mean(b * b)) if map_name == "I" else jnp.std(b)
             true = float(jnp.sqrt(jnp.mean((a - b) ** 2)) / scale)
             limit = 1.05 * float(getattr(stated, map_name)) + 1e-9
-            if true > limit and estimate.reliable:
+            if true > limit:
                 beyond.append((seed, float(frequency), map_name, true, limit))
     assert not beyond
 
 
 def _stated(sky, rays, frequency):
-    """The estimate, and its rms; it warns if and only if it is not reliable."""
+    """The estimated rms; it warns if and only if it is not reliable."""
     with warnings.catch_warnings(record=True) as heard:
         warnings.simplefilter("always")
         estimate = synax.estimate_error(sky, rays, frequency)
     assert estimate.reliable == (not any("may be larger" in str(w.message) for w in heard))
-    return estimate, estimate.rms
+    return estimate.rms
 
 
 @pytest.mark.slow
