@@ -37,7 +37,7 @@ class ErrorEstimate(NamedTuple):
     """Numerical error of each map: per frequency for `Stokes`, a number for RM, DM and EM.
 
     - `rms`: rms over the random rays of the error of I, Q, U, each over the standard deviation of
-      its map; for I, DM and EM over the map's rms.
+      its map; for I, DM and EM, and for a map that is the same everywhere, over the map's rms.
     - `worst`: the same with the largest error of a ray, those that cross the most surfaces
       included.
     - `steps`: the number of steps it holds for.
@@ -109,7 +109,10 @@ def _check(sky: AbstractSimulator, frequency: Any) -> None:
 def _compare(coarse: Any, fine: Any, steps: int, n_random: int) -> ErrorEstimate:
     def error(a: Array, b: Array, signed: bool) -> tuple[Array, Array]:
         ours = b[..., :n_random]
-        scale = jnp.std(ours, -1) if signed else jnp.sqrt(jnp.mean(ours * ours, -1))
+        scale = jnp.sqrt(jnp.mean(ours * ours, -1))
+        if signed:  # but the deviation of a map that is the same everywhere is rounding
+            deviation, rounding = jnp.std(ours, -1), 1e3 * jnp.finfo(ours.dtype).eps
+            scale = jnp.where(deviation > rounding * scale, deviation, scale)
         scale = jnp.where(scale > 0, scale, 1.0)
         gap = jnp.abs(a - b)
         rms = jnp.sqrt(jnp.mean(gap[..., :n_random] ** 2, -1))
