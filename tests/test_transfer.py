@@ -377,7 +377,8 @@ def test_error_of_columns_bounds_what_a_ball_smaller_than_a_cell_adds(faces):
             cos = np.cos(np.radians(lon))
             added = -0.812 * 3.0 * exact * cos
         found = simulator(rays)
-        scale = float(jnp.std(found) if name == "RM" else jnp.sqrt(jnp.mean(found**2)))
+        # of the rays that were looked at for it, none meets the ball: RM is the same in all
+        scale = float(jnp.sqrt(jnp.mean(found**2)))
         true = float(np.max(np.abs(np.asarray(found - smooth) - added)))
         assert true < float(estimate.worst) * scale * 2.0 + 1e-2 * np.max(np.abs(added))
         assert (float(estimate.worst) * scale > 0.3 * np.max(np.abs(added))) == (not faces)
