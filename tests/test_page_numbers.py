@@ -367,6 +367,8 @@ def data():
     at_408 = _span(x[away]["offset"] for k, x in bright.items() if "408" in k)
     total = index["408 to 1420 MHz, surveys of 5 deg"][away]
     wmap = record("calibration")["galaxies"]["wmap"].values()
+    pairs = [x[away] for x in index.values() if "data_slope_index" in x[away]]
+    bent = [abs(x["data_slope_index"] - x["model_slope_index"]) for x in pairs]
     faint = _span(row["408 MHz"]["scale"] for row in wmap)
     lfsm, gsm = index["40 to 408 MHz, LFSM"][away], index["45 to 408 MHz, GSM2008"][away]
     return [
@@ -379,6 +381,7 @@ def data():
         f"{both[plane]['correlation']:.2f} |",
         f"too large at the Gum nebula | correlation {of['faraday'][plane]['correlation']:.2f} |",
         f"is {faint[0]:.0f} to {faint[1]:.0f} times too faint at 408 MHz",
+        f"right to {max(bent):.2f}, by slopes",
         f"has {lfsm['model_index']:.2f}, and the sky {lfsm['data_index']:.2f} (LFSM)",
         f"has {gsm['model_index']:.2f}, and the sky {gsm['data_index']:.2f} (GSM2008)",
         f"is {slopes[0]:.2f} to {slopes[1]:.2f} at every frequency",
