@@ -16,14 +16,12 @@ import pytest
 import typer
 from astropy.io import fits
 from astropy.table import Table
-from hypothesis import given, settings, strategies as st
 from rich.text import Text
 from typer.testing import CliRunner
 
 import synax
 from synax import _catalogue
-from synax.cli import _run, _schema, app, main
-from synax.cli._app import _empty
+from synax.cli import _run, _schema, app
 from synax.cli._config import load, parse_set
 from synax.cli._console import BadInput
 from synax.io import load_map, save_grid, save_map
@@ -466,28 +464,6 @@ def test_every_verb_has_examples_that_can_be_parsed_and_its_modes(verb):
     for line in mine:
         arguments = [a for a in shlex.split(line.partition(">")[0])[2:]]
         VERBS[verb].make_context(verb, arguments)  # raises for unknown options
-
-
-@given(
-    st.sampled_from(sorted(VERBS)),
-    st.lists(st.sampled_from(["a", "-q", "--set", "x=", "3"]), max_size=3),
-    st.sampled_from(["", " ", "--output=", "-o= "]),
-)
-@settings(deadline=None, max_examples=40)
-def test_an_argument_without_text_is_refused(verb, before, empty):
-    """`--output "$UNSET"` is not the folder one stands in."""
-    refusal = _empty([verb, *before, empty, "more"])
-    assert refusal is not None and "is empty: give a value" in refusal
-    assert _empty([verb, *before, "more"]) is None
-
-
-def test_empty_arguments_end_the_program(monkeypatch, capsys):
-    monkeypatch.setattr("sys.argv", ["synax", "simulate", "-o", ""])
-    ends = []
-    monkeypatch.setattr("synax.cli._app.leave", ends.append)
-    main()
-    said = capsys.readouterr().err
-    assert ends == [2] and said.startswith("error: the argument after '-o' is empty: give")
 
 
 @pytest.mark.slow

@@ -23,9 +23,11 @@ from . import (
 from ._console import BAD_INPUT, FAILED, complain, say_interrupted
 from ._programs import kept_programs
 from ._signals import leave, watched
+from ._usage import Verbs
 
 app = typer.Typer(
     name="synax",
+    cls=Verbs,
     help="The Galaxy's synchrotron sky: simulate it, look at it, compare it with the real one.",
     epilog="Start with: [bold]synax simulate[/]. Every verb has its own --help with an example.",
     no_args_is_help=True,
