@@ -50,10 +50,12 @@ def test_stages_lead_to_the_mode_where_one_search_does_not():
 
 @pytest.mark.slow
 def test_four_fields_are_found_from_draws_of_the_prior(monkeypatch):
-    """Sixteen parameters (benchmarks/posterior.py): anywhere on the sky never, in stages always."""
+    """Sixteen parameters (benchmarks/posterior.py): by the default search always."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     benchmark = importlib.import_module("posterior")
-    anywhere, _, staged = benchmark.searches(8, 16, 4)
-    assert anywhere["found"] < staged["found"] == 4
-    assert staged["from_the_paper's_start"] == "found"
-    assert staged["median_chi2"] < 1.3
+    anywhere, _, staged, searched = benchmark.searches(8, 16, 4)
+    assert searched["found"] == 4
+    assert searched["from_the_paper's_start"] == staged["from_the_paper's_start"] == "found"
+    assert searched["median_chi2"] < 1.3
+    # climbs end in a corner of the priors from one draw in sixteen; number 3 is such a one
+    assert anywhere["found"] < staged["found"] >= 3

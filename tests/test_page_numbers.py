@@ -187,7 +187,7 @@ def inference():
         (row["experiment"], row["cells"]): row["rms_over_sigma"]
         for row in posterior["tables"]["Error of the cells"]
     }
-    anywhere, _, high = posterior["tables"]["Search for the mode of (b)"]
+    anywhere, _, high, *_ = posterior["tables"]["Search for the mode of (b)"]
     number = {4: "four", 12: "twelve"}
     return [
         f"R-hat of at most {max(row['rhat'] for row in hmc):.3f}, after {warmup[0]} to {warmup[1]} "

@@ -2,6 +2,7 @@
 
 import logging
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -14,6 +15,7 @@ from ._box import bounds
 from ._curvature import Mode, NotFinite, find_mode
 from ._density import LatentDensity
 from ._levels import can_be_masked, levels, masked, roughness
+from ._proposals import beyond, near
 
 LOG = logging.getLogger("synax")
 SEARCHES = 8
@@ -26,6 +28,12 @@ PROPOSALS = 64
 """Draws from the Gaussians at the maxima of a level, for each climb at the next."""
 SHORT = 8
 """Evaluations of a climb before the last level."""
+LONG = 24
+"""Evaluations of a climb with all data, before it is known to be promising."""
+ROUNDS = 3
+"""Rounds of climbs beside the maxima that are known, at most."""
+RUNGS = 16
+"""Draws of each such round, for each climb of a level."""
 STEP = 0.02
 """Distance of the differences that tell the roughness, in standard deviations of the prior."""
 NUMBERS = 2**25
@@ -106,8 +114,9 @@ def find_maxima(
     Data are let in by and by, those first that are smooth functions of the parameters (see
     `levels`). At each level the best of all draws so far climb a few steps, and draws from the
     Gaussians where they arrive are what the next level chooses from: what the smooth data leave
-    open, the others decide. If the climbs from `first` and from four draws of the prior end at one
-    place, there is one maximum, and the levels are left out.
+    open, the others decide. Then come climbs beside the maxima that are known (see `beyond`), until
+    they lead to none that competes. If the climbs from `first` and from four draws of the prior end
+    at one place, there is one maximum, and all this is left out.
 
     **Arguments:**
 
@@ -125,10 +134,14 @@ def find_maxima(
     LOG.info("searching for the maxima of the posterior: %d climbs from %d draws of the prior",
              searches, DRAWS * searches)  # fmt: skip
     search = _Search(whole, jax.random.key(0) if key is None else key, searches, max_steps)
-    modes += [m for z in search.random_starts(4) if (m := _climb(whole, z, min(30, max_steps)))]
+    for start in search.random_starts(4):
+        # two ends are enough to know that there are several
+        if not _one_place(modes):
+            break
+        found = _climb(whole, start, min(30, max_steps))
+        modes += [found] if found else []
     evaluations = sum(mode.steps for mode in modes)
-    best = max(modes, key=_height)
-    if not all(mode.converged and _close(best, mode.latent, 1.0) for mode in modes):
+    if not _one_place(modes):
         modes += search.run()
         evaluations += search.evaluations
     distinct = _distinct(sorted(modes, key=_height, reverse=True), searches)
@@ -151,7 +164,8 @@ class _Search:
         keys = jax.random.split(draw_key, self.draws)
         latents = np.asarray(jax.vmap(posterior.sample_prior_latent)(keys), np.float64)
         # the noise keeps its value: draws are compared by their residuals
-        self.latents = np.where(_is_noise(posterior), latents[:1], latents)
+        self.noise = _is_noise(posterior)
+        self.latents = np.where(self.noise, latents[:1], latents)
         self.evaluations, self.predictions = 0, 0
 
     def random_starts(self, n: int) -> list[Float[Array, " n_latent"]]:
@@ -170,15 +184,37 @@ class _Search:
         for number, use in enumerate(steps):
             last = number == len(steps) - 1
             part = masked(self.posterior, use)
-            modes = self._climb(part, residuals[:, use], 3 * SHORT if last else SHORT)
+            modes = self._climb(part, residuals[:, use], LONG if last else SHORT, self.searches)
             LOG.info("search: %d of %d data, %d maxima, highest %.6g", use.sum(), use.size,
                      len(modes), _height(modes[0]) if modes else math.nan)  # fmt: skip
-            if last or not modes:
-                continue
-            new = self._proposals(modes)
-            residuals = np.concatenate([residuals, self._residuals(new)])
-            self.latents = np.concatenate([self.latents, new])
+            if modes and not last:
+                residuals = self._more(near(modes, self.proposals, self.rng), residuals)
+        modes = self._beside(modes, residuals)
         return [self._finished(mode, modes[0]) for mode in modes]
+
+    def _beside(self, modes: list[Mode], residuals: Float[np.ndarray, "draws n"]) -> list[Mode]:
+        """These maxima and some beside them, looked for until none of the new ones competes."""
+        for _ in range(ROUNDS if len(modes) > 1 else 0):
+            best, known = modes[0], modes
+            new = beyond(modes, RUNGS * self.searches, self.rng)
+            # steps are made in the model alone: residuals of one noise can be compared
+            new = np.where(self.noise, np.asarray(best.latent, np.float64), new)
+            residuals = self._more(new, residuals)
+            climbs = max(1, self.searches // 2)
+            modes = self._climb(self.posterior, residuals, LONG, climbs, known)
+            LOG.info("search: %d maxima, highest %.6g", len(modes), _height(modes[0]))
+            added = [_height(mode) for mode in modes if not any(mode is k for k in known)]
+            if max(added, default=-math.inf) < _height(best) - COMPETING:
+                break
+        return modes
+
+    def _more(
+        self, new: Float[np.ndarray, "more n_latent"], residuals: Float[np.ndarray, "draws n"]
+    ) -> Float[np.ndarray, "all n"]:
+        """Adds draws to those that climbs are chosen from; the residuals of all of them."""
+        new = np.clip(new, self.low, self.high)
+        self.latents = np.concatenate([self.latents, new])
+        return np.concatenate([residuals, self._residuals(new)])
 
     def _finished(self, mode: Mode, best: Mode) -> Mode:
         """The maximum that a climb was on its way to, unless it is far below the best."""
@@ -189,40 +225,33 @@ class _Search:
         return found
 
     def _climb(
-        self, part: Any, residuals: Float[np.ndarray, "draws used"], max_steps: int
+        self,
+        part: Any,
+        residuals: Float[np.ndarray, "draws used"],
+        max_steps: int,
+        climbs: int,
+        known: Sequence[Mode] = (),
     ) -> list[Mode]:
-        """Climbs from the best draws, leaving out those at the foot of a maximum that is known."""
+        """The known maxima, and those above the best draws that lie at the foot of none of them."""
         with np.errstate(over="ignore", invalid="ignore"):
             score = -0.5 * np.sum(residuals * residuals, axis=1) + self._log_prior()
         score = np.where(np.isfinite(score), score, -np.inf)
-        modes: list[Mode] = []
-        tried, known = 0, np.zeros(len(score), bool)
-        for i in np.argsort(-score, kind="stable"):
-            if tried == self.searches or score[i] == -np.inf:
+        modes = list(known)
+        for mode in known:
+            score[_close(mode, self.latents, 3.0)] = -np.inf
+        for _ in range(climbs):
+            i = int(np.argmax(score))
+            if score[i] == -np.inf:
                 break
-            if known[i]:
-                continue
-            tried += 1
+            score[i] = -np.inf
             found = _climb(part, self._as_latent(self.latents[i]), max_steps)
             if found is None:
                 continue
             self.evaluations += found.steps
             if not any(_close(mode, found.latent, 1.0) for mode in modes):
                 modes.append(found)
-                known |= _close(found, self.latents, 3.0)
+                score[_close(found, self.latents, 3.0)] = -np.inf
         return sorted(modes, key=_height, reverse=True)
-
-    def _proposals(self, modes: list[Mode]) -> Float[np.ndarray, "draws n_latent"]:
-        """Draws from the Gaussians at some maxima, the same number from each, and these maxima."""
-        parts = []
-        each = self.proposals // len(modes)
-        for mode in modes:
-            values, vectors = np.linalg.eigh(np.asarray(mode.curvature.precision, np.float64))
-            scale = 1.0 / np.sqrt(np.maximum(values, 1e-12 * max(values.max(), 1e-300)))
-            xi = self.rng.standard_normal((each, len(values)))
-            xi[0] = 0.0
-            parts.append(np.asarray(mode.latent, np.float64) + (xi * scale) @ vectors.T)
-        return np.clip(np.concatenate(parts), self.low, self.high)
 
     def _roughness(self, residuals: Float[np.ndarray, "draws n"]) -> Float[np.ndarray, " n"]:
         pairs = min(32 * self.searches, self.draws)
@@ -258,6 +287,12 @@ def _climb(posterior: LatentDensity, start: Array, max_steps: int) -> Mode | Non
         return find_mode(posterior, start, max_steps=max_steps)
     except NotFinite:
         return None
+
+
+def _one_place(modes: list[Mode]) -> bool:
+    """Whether climbs have all arrived, at the same place."""
+    best = max(modes, key=_height)
+    return all(mode.converged and bool(_close(best, mode.latent, 1.0)) for mode in modes)
 
 
 def _height(mode: Mode) -> float:
