@@ -9,9 +9,9 @@ the code itself. `select` turns dotted paths into the filter that `eqx.partition
 import difflib
 import functools
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import equinox as eqx
 import jax
@@ -96,8 +96,11 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
     **Raises** `ValueError` for a unit that does not convert, for missing values, for a sequence
     with holes; `TypeError` for what is no real number.
     """
-    if value is None or isinstance(value, eqx.Module | jax.core.Tracer | jax.ShapeDtypeStruct):
+    if value is None or isinstance(value, eqx.Module | jax.ShapeDtypeStruct):
         return value
+    if isinstance(value, jax.core.Tracer):
+        whole = jnp.issubdtype(value.dtype, jnp.integer)
+        return value.astype(jnp.result_type(float)) if whole else value
     value = without_unit(value, unit, name)
     if isinstance(value, jax.Array):
         if jnp.issubdtype(value.dtype, jnp.floating):
@@ -222,10 +225,11 @@ def parameter(
 
 def _check_shape(name: str, value: Any, declared: Any, unit: str) -> None:
     """Raise `ValueError` if an array has not the shape of its annotation, `Float[Array, "3 n"]`."""
-    dims = getattr(declared, "dim_str", None)
-    if dims is None or isinstance(value, declared):
+    # of 'one number, or None' the array counts: None has not come here
+    kinds = [kind for kind in get_args(declared) or (declared,) if hasattr(kind, "dim_str")]
+    if len(kinds) != 1 or isinstance(value, kinds[0]):
         return
-    words = dims.split()
+    words = kinds[0].dim_str.split()
     wanted = (
         f"have shape ({', '.join(words)}{',' * (len(words) == 1)})" if words else "be one number"
     )
@@ -324,18 +328,53 @@ def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
     that does not convert or a number that is not finite or outside the parameter's bounds;
     `TypeError` for what is no number.
     """
+    if not isinstance(values, Mapping):
+        raise TypeError(
+            "values must be a dict such as {'magnetic.b0': 2.0}, got "
+            f"{type(values).__name__} {checks.shown(values)}"
+        )
     found = {}
     for path, value in values.items():
-        get_path(tree, path)  # an unknown path is told first
-        parent = get_path(tree, path.rpartition(".")[0]) if "." in path else tree
-        described = getattr(parent, "__dataclass_fields__", {}).get(path.rpartition(".")[2])
-        facts = described.metadata if described is not None else {}
+        old, facts = get_path(tree, path), facts_of(tree, path)  # an unknown path is told first
         unit, bounds = facts.get("unit", ""), facts.get("bounds", {})
+        if eqx.is_array(old) and (value is None or isinstance(value, eqx.Module)):
+            raise TypeError(
+                f"parameter '{path}' must be a number or an array{_in(unit)}, got "
+                f"{checks.shown(value)}"
+            )
         value = as_parameter(value, unit, f"parameter '{path}'")
         if eqx.is_array(value):
             checks.bounded(f"parameter '{path}'", value, bounds, unit)
         found[path] = value
-    return set_paths(tree, found)
+    changed = set_paths(tree, found)
+    for owner in _owners(found):
+        _check_again(get_path(changed, owner) if owner else changed)
+    return changed
+
+
+def facts_of(tree: PyTree, path: str) -> Mapping[str, Any]:
+    """What `parameter` declared of the leaf at a path: unit, text, bounds; {} for other leaves."""
+    owner, _, name = path.rpartition(".")
+    parent = get_path(tree, owner) if owner else tree
+    described = getattr(parent, "__dataclass_fields__", {}).get(name)
+    return {} if described is None else described.metadata
+
+
+def _owners(paths: Iterable[str]) -> list[str]:
+    """Paths of all that holds these leaves, innermost first; '' is the tree itself."""
+    found = {path.rpartition(".")[0] for path in paths}
+    for path in tuple(found):
+        words = path.split(".")
+        found |= {".".join(words[:k]) for k in range(len(words))}
+    return sorted(found, key=lambda path: (-path.count("."), not path, path))
+
+
+def _check_again(module: Any) -> None:
+    """The checks that a constructor would make, which surgery on a tree leaves out."""
+    for kind in type(module).__mro__:
+        check = vars(kind).get("__check_init__")
+        if check is not None:
+            check(module)
 
 
 def select(tree: PyTree, *paths: str) -> PyTree[bool]:
@@ -349,12 +388,15 @@ def select(tree: PyTree, *paths: str) -> PyTree[bool]:
     **Returns** a PyTree of bool with the structure of `tree`, ready for `eqx.partition`,
     `eqx.filter` and friends.
 
-    **Raises** `ValueError` for a path that does not exist or holds no floating-point array.
+    **Raises** `ValueError` for a path that does not exist or holds no floating-point array,
+    `TypeError` for what is no path.
 
     ```python
     free, fixed = eqx.partition(sky, synax.select(sky, "magnetic.b0", "magnetic.chi0"))
     ```
     """
+    for path in paths:
+        checks.instance("a path", path, str, "a dotted name such as 'magnetic.b0'")
     spec = jax.tree.map(lambda _: False, tree)
     for path in paths:
         branch = get_path(tree, path)

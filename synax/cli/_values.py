@@ -220,7 +220,21 @@ class either:
     other: Any
 
     def __call__(self, key: str, value: Any) -> Any:
+        if isinstance(self.string, choice) and isinstance(value, str):
+            return self._word(key, value)
         return (self.string if isinstance(value, str) else self.other)(key, value)
+
+    def _word(self, key: str, value: str) -> Any:
+        """One of the words, or a number with its unit; a refusal says both."""
+        if value in self.string.allowed:
+            return value
+        words = ", ".join(map(repr, self.string.allowed))
+        if isinstance(self.other, _Boolean):
+            raise BadInput(f"{key} = {shown(value)}: must be true, false or {words}")
+        try:
+            return self.other(key, value)
+        except BadInput as refusal:
+            raise BadInput(f"{refusal}; or {words}") from None
 
     def json(self) -> dict[str, Any]:
         return {"anyOf": [self.string.json(), self.other.json()]}

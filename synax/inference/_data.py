@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool
 
+from .._checks import shown
 from ..maps import SkyMap, Stokes
 from ..sightlines._sightlines import Sightlines
 
@@ -40,8 +41,12 @@ def read(name: str, value: Any, unit: str, *, nan_is_missing: bool = True) -> Re
     """
     if isinstance(value, jax.core.Tracer):
         return Read(value, None)
-    mask = np.ma.getmask(value) if isinstance(value, np.ma.MaskedArray) else np.ma.nomask
-    plain = value.filled(np.nan) if isinstance(value, np.ma.MaskedArray) and _real(value) else value
+    mask, plain = np.ma.nomask, value
+    if isinstance(value, np.ma.MaskedArray):
+        mask = np.ma.getmask(value)
+        plain = value.filled(np.nan) if _real(value) else value
+    elif hasattr(value, "unmasked"):  # astropy's masked Quantities
+        mask, plain = value.mask, value.unmasked
     plain = _without_unit(name, plain, unit, value)
     if not isinstance(plain, jax.Array):
         try:
@@ -54,8 +59,11 @@ def read(name: str, value: Any, unit: str, *, nan_is_missing: bool = True) -> Re
         raise TypeError(
             f"{name} is complex: give real numbers, Q and U as two rows in place of Q + iU"
         )
-    if plain.dtype.kind not in "biuf" and not jnp.issubdtype(plain.dtype, jnp.floating):
-        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}")
+    if plain.dtype.kind not in "iuf" and not jnp.issubdtype(plain.dtype, jnp.floating):
+        kind = f" of {plain.dtype}" if plain.ndim else f" {shown(value)}"
+        raise TypeError(f"{name} must be an array of numbers, got {type(value).__name__}{kind}")
+    if plain.dtype.itemsize < 4 and jnp.issubdtype(plain.dtype, jnp.floating):
+        plain = plain.astype(np.float32)  # half precision does not know UNSEEN
     if not jnp.issubdtype(plain.dtype, jnp.floating):
         plain = np.asarray(plain, float)
     host = np.asarray(plain)

@@ -187,7 +187,12 @@ class JointLikelihood(AbstractLikelihood):
     parts: tuple[AbstractLikelihood, ...]
     names: tuple[str, ...] = eqx.field(static=True)
 
-    def __init__(self, **parts: Any):
+    def __init__(self, *unnamed: Any, **parts: Any):
+        if unnamed:
+            raise TypeError(
+                "JointLikelihood takes likelihoods by name, as in JointLikelihood(haslam=..., "
+                f"rm=...), got {checks.shown(unnamed[0])} without one"
+            )
         if not parts:
             raise ValueError("JointLikelihood needs at least one named likelihood")
         for name, part in parts.items():

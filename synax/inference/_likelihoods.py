@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from .._checks import holds, instance, shown
+from .._parameters import without_unit
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
 from ._data import Read
@@ -180,4 +181,4 @@ def _scatter(excess: Any, observable: AbstractObservable) -> Any:
 
 def _squared(covariance: Any) -> Any:
     """A covariance in K^2."""
-    return covariance.to_value("K2") if hasattr(covariance, "to_value") else covariance
+    return without_unit(covariance, "K2", "covariance")

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from .._checks import holds, shown
+from .._checks import finite, holds, shown
 from .._parameters import as_parameter, parameter
 from .._shown import Shown
 
@@ -198,6 +198,7 @@ class CovarianceNoise(AbstractNoise):
         covariance = jnp.asarray(covariance)
         if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
             raise ValueError(f"covariance must be (n, n), got shape {covariance.shape}")
+        finite("covariance", covariance)
         if not bool(jnp.allclose(covariance, covariance.T)):
             raise ValueError("covariance must be symmetric")
         self.cholesky = jnp.linalg.cholesky(covariance)

@@ -11,7 +11,7 @@ from jaxtyping import Array, Float
 from .. import _checks as checks
 from .._parameters import as_parameter
 from .._shown import Shown
-from ..fields._field import AbstractField
+from ..fields._field import AbstractField, check_rank
 from ..sightlines._sightlines import Sightlines
 from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure, Synchrotron
 from ._data import Read, catalogue_values, sky_rows
@@ -92,6 +92,8 @@ class SkyMaps(AbstractObservable):
         if not stokes or any(s not in COMPONENTS for s in stokes):
             names = ", ".join(map(repr, COMPONENTS))
             raise ValueError(f"stokes must be among {names}, got {stokes}")
+        if len(set(stokes)) < len(stokes):
+            raise ValueError(f"stokes must name each component once, got {stokes}")
         self.rays, self.frequency, self.stokes = rays, _frequency(frequency), tuple(stokes)
 
     @property
@@ -169,6 +171,10 @@ class RotationMeasures(AbstractCatalogue):
     kind: ClassVar[str] = "RM"
     own_unit: ClassVar[str] = "rad/m2"
 
+    def __check_init__(self):
+        _check_field("magnetic", self.magnetic, "vector")
+        _check_field("electrons", self.electrons, "scalar")
+
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         magnetic = _field(model, "magnetic", self.magnetic)
         electrons = _field(model, "electrons", self.electrons)
@@ -189,6 +195,9 @@ class DispersionMeasures(AbstractCatalogue):
     kind: ClassVar[str] = "DM"
     own_unit: ClassVar[str] = "pc/cm3"
 
+    def __check_init__(self):
+        _check_field("electrons", self.electrons, "scalar")
+
     def __call__(self, model: AbstractSimulator) -> Float[Array, " n_rays"]:
         electrons = _field(model, "electrons", self.electrons)
         return DispersionMeasure(electrons, integration=model.integration)(self.rays)
@@ -198,3 +207,8 @@ def _field(model: AbstractSimulator, name: str, given: AbstractField | None) -> 
     """A field of the model, or the one in its place."""
     field = getattr(model, name, None) if given is None else given
     return checks.instance(name, field, AbstractField, "a field of the model, or given here")
+
+
+def _check_field(name: str, field: Any, rank: str) -> None:
+    if field is not None:
+        check_rank(field, rank, name)

@@ -8,6 +8,7 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from .._checks import random_key
+from .._parameters import facts_of
 from .._shown import Row, as_html, as_text, number, rows
 from ._curvature import Curvature, Forecast, curvature, fisher_of_params, forecast_matrices
 from ._density import Block, Latent, LatentDensity, Params
@@ -15,7 +16,7 @@ from ._laplace import Laplace, laplace
 from ._likelihood import AbstractLikelihood
 from ._objective import PosteriorObjective
 from ._paths import filtered_paths, leaf_paths
-from ._priors import as_prior
+from ._priors import as_prior, check_bounds
 from ._units import unit_of
 
 
@@ -125,7 +126,11 @@ class Posterior(LatentDensity):
                 )
         shapes = tuple(leaf.shape for leaf in leaves)
         whole = shapes[0] if len(paths) == 1 else (sum(map(math.prod, shapes)),)
-        return [Block(as_prior(distribution, whole, f"'{key}'"), paths, shapes)]
+        prior = as_prior(distribution, whole, f"'{key}'")
+        if len(paths) == 1 and not paths[0].startswith("likelihood."):
+            facts = facts_of(self.model, paths[0])
+            check_bounds(prior, facts.get("bounds", {}), f"'{key}'", facts.get("unit", ""))
+        return [Block(prior, paths, shapes)]
 
     def with_data(self, data: Any) -> "Posterior":
         """The same problem with other data (as `mock` returns them)."""

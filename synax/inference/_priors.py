@@ -7,6 +7,7 @@ unconstraining bijector and its Jacobian.
 
 import abc
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import equinox as eqx
@@ -16,7 +17,7 @@ import numpy as np
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .._checks import holds, is_traced, shown
+from .._checks import holds, is_traced, shown, warn
 from .._shown import number
 
 Latent = Float[Array, " n"]
@@ -355,11 +356,19 @@ def innermost(distribution: Any) -> Any:
 
 
 def _check_numbers(distribution: Any, name: str) -> None:
-    """Refuse, by `ValueError`, numbers that make no distribution: NaN, scales <= 0, low >= high."""
+    """Refuse, by `ValueError`, numbers that make no distribution: NaN, scales <= 0, low >= high.
+
+    Also Quantities: numpyro keeps them, and JAX drops their units without a word.
+    """
     while distribution is not None:
         kind = type(distribution).__name__
         for argument, constraint in distribution.arg_constraints.items():
             value = getattr(distribution, argument, None)
+            if getattr(value, "unit", None) is not None:
+                raise ValueError(
+                    f"the prior of {name} has {argument} = {value}, and distributions know no "
+                    "units: give plain numbers in the parameter's own unit"
+                )
             if value is None or is_traced(value) or np.asarray(value).dtype.kind not in "fiu":
                 continue
             try:
@@ -407,6 +416,11 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
         )
     if distribution.support is None or distribution.support.is_discrete:
         raise ValueError(f"the prior of {name} is discrete; parameters are continuous")
+    if isinstance(innermost(distribution), dist.ImproperUniform):
+        raise ValueError(
+            f"the prior of {name} is improper, so nothing can be drawn from it to start with: give "
+            "a Uniform between limits, or a wide Normal"
+        )
     _check_numbers(distribution, name)
     own = tuple(distribution.batch_shape) + tuple(distribution.event_shape)
     if own != shape:
@@ -418,3 +432,42 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
         return StandardPrior(distribution, known, shape)
     latent_shape = dist.biject_to(distribution.support).inverse_shape(shape)
     return UnconstrainedPrior(distribution, shape, tuple(latent_shape))
+
+
+def check_bounds(prior: AbstractPrior, bounds: Mapping[str, Any], name: str, unit: str) -> None:
+    """Compare a prior with what the parameter may be: `above`, `minimum` and `maximum`.
+
+    **Raises** `ValueError` if no value of the prior is allowed. **Warns** (`synax.SynaxWarning`) if
+    a hundredth of its probability or more is not.
+    """
+    lower = [x for x in (bounds.get("above"), bounds.get("minimum")) if x is not None]
+    low, high = max(lower, default=-math.inf), bounds.get("maximum")
+    high = math.inf if high is None else high
+    distribution = getattr(prior, "distribution", None)
+    if (low, high) == (-math.inf, math.inf) or distribution is None:
+        return
+    numbers = jax.tree.leaves(distribution)
+    if any(map(is_traced, numbers)):
+        return
+    support = distribution.support
+    while hasattr(support, "base_constraint"):
+        support = support.base_constraint
+    least = np.min(np.asarray(getattr(support, "lower_bound", -math.inf), float))
+    most = np.max(np.asarray(getattr(support, "upper_bound", math.inf), float))
+    if least >= low and most <= high:
+        return
+    words = [f"greater than {low:.6g}"] if bounds.get("above") is not None else []
+    words += [f"at least {low:.6g}"] if low > -math.inf and not words else []
+    words += [f"at most {high:.6g}"] if high < math.inf else []
+    allowed = " and ".join(words) + (f" {unit}" if unit else "")
+    draws = np.asarray(distribution.sample(jax.random.key(0), (400,)))
+    outside = float(np.mean((draws < low) | (draws > high)))
+    if most <= low or least >= high:
+        raise ValueError(
+            f"the prior of {name} excludes all that it may be, which is {allowed}: {prior!r}"
+        )
+    if outside >= 0.01:
+        warn(
+            f"the prior of {name}, {prior!r}, has {100 * outside:.0f} % of its probability where "
+            f"the parameter has no meaning: it must be {allowed}; cut the prior there"
+        )

@@ -8,7 +8,7 @@ import math
 import re
 from typing import Any, NoReturn
 
-from ..maps._units import BARE_KELVIN, UNKNOWN, spelled
+from ..maps._units import BARE_KELVIN, HIGHEST_FREQUENCY, UNKNOWN, spelled
 
 FRAMES = {
     **dict.fromkeys(("G", "GAL", "GALACTIC"), "galactic"),
@@ -179,9 +179,10 @@ def convention_of(cards: Cards, polarised: bool, given: str | None, override: bo
 def frequency_of(
     cards: Cards, given: float | None, override: bool, fallback: float | None = None
 ) -> float:
-    """FREQ in GHz: a number with its unit in the text, in UNITFREQ or in the comment's brackets.
+    """FREQ in GHz: its unit is in the text, in a card of its own, or in the comment's brackets.
 
-    A bare number is GHz up to 10^4, Hz from 10^6 to 10^13 (with a note), and refused elsewhere.
+    A bare number is GHz up to 10^4 (with a note from 405 on, where it may be MHz), Hz from 10^6
+    to 10^13 (with a note), and refused elsewhere.
     The name of a band is no frequency. `fallback` counts where the header says none.
     """
     value = cards.get("FREQ")
@@ -220,13 +221,16 @@ def frequency_of(
 
 
 def _stated_unit(cards: Cards) -> str:
-    stated = cards.get("UNITFREQ")
+    known = (cards.get(key) for key in ("UNITFREQ", "FREQUNIT", "FREQ_UNI", "FREQUNI"))
+    stated = next((value for value in known if value is not None), None)
     bracket = re.match(r"\s*\[([A-Za-z]+)\]", cards.comment("FREQ"))
     return str(stated if stated is not None else bracket[1] if bracket else "").strip().lower()
 
 
 def _judged(cards: Cards, number: float) -> float:
     if number <= LARGEST_GHZ:
+        if number > HIGHEST_FREQUENCY:
+            cards.notes.append(f"FREQ = {number:g} has no unit: taken as GHz, not as MHz")
         return 1.0
     if SMALLEST_HZ <= number <= LARGEST_HZ:
         cards.notes.append(f"FREQ = {number:g} has no unit and is no GHz: taken as Hz")

@@ -15,7 +15,7 @@ import numpy as np
 
 from .._version import __version__
 from ..maps._given import UNSEEN
-from ..maps._kinds import ALL_FREQUENCIES, COMPONENTS, UNITS
+from ..maps._kinds import ALL_FREQUENCIES, COMPONENTS, FRAMES, UNITS, choose
 from ..maps._skymap import SkyMap
 from ..maps._units import as_frequency, conversion_factor, label
 from . import _fits_cards as header_of
@@ -189,6 +189,12 @@ def read_map(
         given["frequency"] = as_frequency(given["frequency"])
         if isinstance(given["frequency"], tuple):
             raise ValueError(f"frequency must be one number (GHz), got {given['frequency']}")
+    if given.get("frame") is not None:
+        choose("frame", given["frame"], FRAMES)
+    if not isinstance(path, str | os.PathLike):
+        raise TypeError(f"path must be a file's name, got {path!r}")
+    if isinstance(table, bool) or not isinstance(table, int | str | None):
+        raise TypeError(f"table must be a number or a name of an extension, got {table!r}")
     if not os.path.isfile(path):
         raise FileNotFoundError(f"no file '{os.fspath(path)}'")
     if not checked_tables(path):

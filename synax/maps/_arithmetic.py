@@ -22,7 +22,7 @@ def addend(sky: Any, other: Any) -> Any:
     """
     if hasattr(other, "columns") and hasattr(other, "convention"):
         return _values_of_partner(sky, other)
-    if getattr(other, "unit", None) is not None:
+    if getattr(other, "unit", None) is not None or isinstance(other, np.ma.MaskedArray):
         values = as_values(other, sky.unit)
     elif eqx.is_array_like(other) or isinstance(other, list | tuple):
         values = jnp.asarray(other)
@@ -61,6 +61,8 @@ def as_factor(factor: Any, verb: str) -> Any:
     if str(getattr(factor, "unit", None) or ""):
         raise ValueError(f"a map cannot be {verb} by numbers in {factor.unit}: it has a unit")
     factor = factor.to_value("") if hasattr(factor, "to_value") else factor
+    if isinstance(factor, np.ma.MaskedArray):
+        return as_values(factor, "")  # what is masked becomes missing
     usable = eqx.is_array_like(factor) or isinstance(factor, list | tuple)
     return jnp.asarray(factor) if usable else None
 

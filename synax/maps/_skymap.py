@@ -3,7 +3,7 @@
 import math
 import os
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 import equinox as eqx
 import jax
@@ -11,8 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
-from .._checks import warn
+from .._checks import shaped, warn
 from .._operators import Refusing
+from .._parameters import as_parameter
 from ._arithmetic import addend, as_factor, factors
 from ._given import UNSEEN, as_nside, as_pixels, as_values
 from ._kinds import (
@@ -108,6 +109,13 @@ class SkyMap(Refusing, eqx.Module):
             raise ValueError(
                 f"values of this map must have shape {self._shape()}, got {self.values.shape}"
             )
+
+    def __array__(self, *_: Any, **__: Any) -> NoReturn:
+        """NumPy's functions (`np.mean`, `np.asarray`) would take the map for one number."""
+        raise TypeError(
+            "a SkyMap is no array of numbers: give NumPy's functions its `values`, or one of "
+            f"{', '.join(self.columns)}"
+        )
 
     def _shape(self) -> tuple[int, ...]:
         n_pix = 12 * self.nside**2 if self.pixels is None else len(self.pixels)
@@ -292,7 +300,8 @@ class SkyMap(Refusing, eqx.Module):
 
         **Raises** `ValueError` for a width that is not positive, or larger than pi.
         """
-        radians = float(fwhm.to_value("rad") if hasattr(fwhm, "to_value") else fwhm)
+        width = as_parameter(np.nan if fwhm is None else fwhm, "rad", "fwhm")
+        radians = float(shaped("fwhm", width, (), "rad"))
         if not 0.0 < radians <= math.pi:
             raise ValueError(f"fwhm must be from 0 to pi, in radians, got {radians:g}")
         whole = self.full().to_ordering("RING").to_convention("COSMO")

@@ -13,6 +13,9 @@ from .._constants import BOLTZMANN, CMB_TEMPERATURE, GHZ, PLANCK, SPEED_OF_LIGHT
 
 _JANSKY = 1e-26  # W m^-2 Hz^-1
 
+HIGHEST_FREQUENCY = 405.0
+"""GHz; above all channels that see synchrotron emission, a number is more likely MHz or Hz."""
+
 _LARGEST_X = 600.0
 """h nu / k T from which on the exponential of the CMB's spectrum leaves the numbers."""
 

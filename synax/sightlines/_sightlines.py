@@ -296,7 +296,12 @@ class Sightlines(eqx.Module):
             raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
         finite = checks.holds(l, np.isfinite)
         if not (finite and checks.holds(b, lambda x: np.abs(x) <= 90.0)):
-            raise ValueError("l and b must be finite degrees, with -90 <= b <= 90")
+            lost = ~(np.isfinite(l) & (np.abs(b) <= 90.0))
+            first = int(np.argmax(lost))
+            raise ValueError(
+                "l and b must be finite degrees, with -90 <= b <= 90, got "
+                f"l = {l[first]:g} and b = {b[first]:g} in row {first}"
+            )
         if distance is not None:
             distance = as_parameter(distance, "kpc", "distance")
             if distance.shape not in ((), (1,), l.shape):
@@ -497,9 +502,14 @@ def _pixel_numbers(pixels: Any, nside: int) -> np.ndarray:
     last = 12 * nside**2 - 1
     pixels = np.asarray(checks.concrete("pixels", pixels))
     if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
-        raise ValueError("pixels must be a non-empty one-dimensional array of integers")
+        raise ValueError(
+            "pixels must be a non-empty one-dimensional array of integers, got "
+            f"{pixels.dtype} of shape {pixels.shape}"
+        )
     if pixels.min() < 0 or pixels.max() > last:
-        raise ValueError(f"pixels must lie in 0..{last} for nside {nside}")
+        wrong = pixels.min() if pixels.min() < 0 else pixels.max()
+        raise ValueError(f"pixels must lie in 0..{last} for nside {nside}, got {wrong}")
+    pixels = pixels.astype(np.int64)  # files have another byte order, which JAX does not know
     found, counts = np.unique(pixels, return_counts=True)
     if found.size < pixels.size:
         raise ValueError(f"pixels must be different: {found[counts > 1][0]} stands there twice")

@@ -58,6 +58,11 @@ def check_call(simulator: Any, rays: Any) -> None:
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
     if any(map(checks.is_traced, known)):
         return
+    with jax.ensure_compile_time_eval():  # inside a `jit` that closes over all of these
+        _check_values(simulator, rays)
+
+
+def _check_values(simulator: Any, rays: Sightlines) -> None:
     _check_index(getattr(simulator, "cosmic_rays", None), rays)
     given = {
         name: getattr(simulator, name, None) for name in ("magnetic", "electrons", "cosmic_rays")

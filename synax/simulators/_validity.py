@@ -11,11 +11,10 @@ from jaxtyping import Array, Float
 from .. import _checks as checks
 from ..emission._gaunt import free_free
 from ..fields._field import AbstractField
+from ..maps._units import HIGHEST_FREQUENCY
 from ..sightlines._sightlines import Sightlines
 from ._sampled import sampled_fields
 
-HIGHEST_FREQUENCY = 1e3
-"""GHz; beyond it a number is more likely meant in hertz."""
 ABSORPTION_BELOW = 0.3
 """GHz; above it free-free absorption is not looked for: with the calibrated Galaxy its depth is
 0.005 at most (benchmarks/free_free.py). The command line switches free-free on below it."""
@@ -35,11 +34,17 @@ def check_validity(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"])
     """
     if any(map(checks.is_traced, jax.tree.leaves((sky, rays, frequency)))):
         return
+    with jax.ensure_compile_time_eval():  # inside a `jit` that closes over all of these
+        _check_values(sky, rays, frequency)
+
+
+def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) -> None:
     highest, lowest = float(np.max(frequency)), float(np.min(frequency))
     if highest > HIGHEST_FREQUENCY:
         checks.warn(
             f"frequency = {highest:g} GHz is above {HIGHEST_FREQUENCY:g} GHz, where the Galaxy's "
-            "synchrotron emission is not seen; frequencies are in GHz, so divide hertz by 1e9"
+            "synchrotron emission is not seen; frequencies are in GHz, so divide megahertz by 1e3 "
+            "and hertz by 1e9"
         )
     if lowest < PLASMA_BELOW:
         checks.warn(

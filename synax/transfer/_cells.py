@@ -92,8 +92,8 @@ class GradedSteps(AbstractSteps):
 class MaximumStep(AbstractSteps):
     """Equal cells, as many on every ray as the longest ray needs for cells of at most `length`.
 
-    The number is found when a simulator is called, so the sightlines must be known then: inside
-    `jax.jit` use `MaximumStep(length).resolve(rays)` beforehand.
+    The number is found when a simulator is called, so the sightlines must be known then: where
+    `jax.jit` traces them too, use `MaximumStep(length).resolve(rays)` beforehand.
     """
 
     length: float = eqx.field(
@@ -106,13 +106,15 @@ class MaximumStep(AbstractSteps):
         checks.positive("MaximumStep: length", self.length, "kpc")
 
     def resolve(self, rays: Rays) -> AbstractSteps:
-        near, far = rays.span()
-        if isinstance(near, jax.core.Tracer) or isinstance(far, jax.core.Tracer):
+        if any(map(checks.is_traced, jax.tree.leaves(rays))):
             raise TypeError(
                 "MaximumStep needs sightlines known before tracing: give the simulator "
                 "steps=MaximumStep(length).resolve(rays) outside jit, grad and vmap"
             )
-        return UniformSteps(max(1, math.ceil(float(jnp.max(far - near)) / self.length - 1e-9)))
+        with jax.ensure_compile_time_eval():  # sightlines that a traced function closes over
+            near, far = rays.span()
+            longest = float(jnp.max(far - near))
+        return UniformSteps(max(1, math.ceil(longest / self.length - 1e-9)))
 
     def coordinate(self, s: Array) -> Array:
         return s
