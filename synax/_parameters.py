@@ -312,7 +312,7 @@ def set_paths(tree: PyTree, values: dict[str, Any]) -> PyTree:
     return tree
 
 
-def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
+def replace(tree: PyTree, values: Any) -> PyTree:
     """A copy of a model or simulator with other values at some dotted paths.
 
     ```python
@@ -321,7 +321,7 @@ def replace(tree: PyTree, values: Mapping[str, Any]) -> PyTree:
 
     **Arguments:**
 
-    - `values`: new values by path, as `select` takes paths; numbers, arrays of the old shape, or
+    - `values`: a dict of new values by path, as `select` takes paths; numbers, arrays of the old shape, or
       astropy Quantities, which are converted to the parameter's unit.
 
     **Raises** `ValueError` for an unknown path (naming those that exist), another shape, a unit
@@ -377,7 +377,7 @@ def _check_again(module: Any) -> None:
             check(module)
 
 
-def select(tree: PyTree, *paths: str) -> PyTree[bool]:
+def select(tree: PyTree, *paths: Any) -> PyTree[bool]:
     """A filter that is True on the floating-point leaves under the given dotted paths.
 
     **Arguments:**

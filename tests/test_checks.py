@@ -327,3 +327,45 @@ def test_a_keyword_that_a_model_has_not(make, words):
     with pytest.raises(TypeError) as error:
         make()
     assert words in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("tree", "values", "error", "words"),
+    [
+        (B, [("b0", 2.0)], TypeError, r"values must be a dict such as .*, got list"),
+        (B, {"b0": None}, TypeError, "parameter 'b0' must be a number.*got None"),
+        (B, {"b0": NE}, TypeError, "parameter 'b0' must be a number.*Uniform"),
+        (synax.Sphere(2.0), {"radius": -1.0}, ValueError, "radius must be positive"),
+        (FEW, {"domain.half_lengths": [1.0, 0.0, 1.0]}, ValueError, "half_lengths must be pos"),
+        (synax.RotationMeasure(B, NE), {"magnetic": NE}, TypeError, "magnetic must be a vector"),
+        (synax.RotationMeasure(B, NE), {"electrons": B}, TypeError, "electrons must be a scalar"),
+        (synax.RotationMeasure(B, NE), {"electrons": CR}, TypeError, "got cosmic rays"),
+    ],
+)
+def test_replace_checks_as_constructors_do(tree, values, error, words):
+    with pytest.raises(error, match=words):
+        synax.replace(tree, values)
+
+
+def test_shapes_of_parameters_that_may_be_none():
+    with pytest.raises(ValueError, match=r"center must have shape \(3,\) in kpc, got"):
+        synax.electrons.Uniform(0.01, radius=1.0, center=(1.0, 2.0))
+    with pytest.raises(ValueError, match="radius must be one number in kpc"):
+        synax.electrons.Uniform(0.01, radius=[1.0, 2.0])
+    with pytest.raises(TypeError, match=r"a path must be a dotted name.*got list"):
+        synax.select(B, ["b0"])
+
+
+def test_jit_that_closes_over_a_simulator():
+    sky = synax.Synchrotron(B, NE, CR, steps=synax.MaximumStep(5.0))
+    found = jax.jit(lambda frequency: sky(FEW, frequency).I)(2)
+    np.testing.assert_allclose(found, sky(FEW, 2.0).I, rtol=1e-12)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_pixels_of_any_byte_order(order):
+    rays = healpix(2, pixels=np.array([3, 40], f"{order}i4"))
+    assert rays.pixels is not None and rays.pixels.dtype == np.int64
+    assert rays.pixels.tolist() == [3, 40]
+    with pytest.raises(ValueError, match=r"pixels must lie in 0..47 for nside 2, got 48"):
+        healpix(2, pixels=np.array([3, 48], f"{order}i2"))

@@ -415,3 +415,24 @@ def test_sizes_are_compared_with_the_file(folder, key, value, match):
     path = folder / "size.fits"
     path.write_bytes(raw)
     refused(path, match)
+
+
+@pytest.mark.parametrize("card", ["UNITFREQ", "FREQUNIT", "FREQ_UNI"])
+def test_a_card_for_the_unit_of_the_frequency(folder, card):
+    path = folder / "unit.fits"
+    hdus = fits.HDUList([fits.PrimaryHDU(), table(FREQ=1420, **{card: "MHz"})])
+    hdus.writeto(path, overwrite=True)
+    assert load_map(path).frequency == 1.42
+
+
+def test_a_bare_frequency_that_looks_like_megahertz(folder, caplog):
+    path = folder / "bare.fits"
+    fits.HDUList([fits.PrimaryHDU(), table(FREQ=408)]).writeto(path, overwrite=True)
+    assert load_map(path).frequency == 408.0
+    assert "FREQ = 408 has no unit: taken as GHz, not as MHz" in caplog.text
+    for words, options in {
+        "frame must be one of": {"frame": "G"},
+        "table must be a number or a name": {"table": True},
+    }.items():
+        with pytest.raises((TypeError, ValueError), match=words):
+            load_map(path, **options)

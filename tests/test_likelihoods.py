@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import scipy.stats
 from astropy import units
+from astropy.utils.masked import Masked
 from jaxtyping import Array
 
 import synax
@@ -391,3 +392,45 @@ def test_sky_maps_are_data(sky):
     np.testing.assert_array_equal(catalogue.data, [0.0, 3.0, 5.0, 9.0])
     with pytest.raises(ValueError, match="needed one of DM"):
         synax.DispersionMeasureLikelihood(rays, rm, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "words"),
+    [
+        (lambda r, d: (r, 2.4, d > 0, 1.0), TypeError, "data must be an array of numbers.*bool"),
+        (lambda r, d: (r, 2.4, d, True), TypeError, "sigma must be an array of numbers.*True"),
+    ],
+)
+def test_switches_are_no_numbers(make, error, words):
+    rays = synax.Sightlines.from_lonlat([0.0, 9.0], [0.0, 1.0])
+    with pytest.raises(error, match=words):
+        synax.GaussianLikelihood(*make(rays, np.ones((2, 2))))
+
+
+def test_what_else_is_refused():
+    rays = synax.Sightlines.from_lonlat([0.0, 9.0], [0.0, 1.0])
+    data, gaussian = np.ones((2, 2)), synax.GaussianLikelihood
+    density, field = synax.electrons.Uniform(0.1), synax.magnetic.WMAP()
+    with pytest.raises(ValueError, match="stokes must name each component once"):
+        gaussian(rays, 2.4, data, 1.0, stokes=("Q", "Q"))
+    with pytest.raises(ValueError, match=r"covariance must be in K2.*'K'"):
+        gaussian(rays, 2.4, data, covariance=np.eye(4) * units.K)
+    with pytest.raises(ValueError, match="covariance must be finite"):
+        gaussian(rays, 2.4, data, covariance=np.full((4, 4), np.nan))
+    with pytest.raises(TypeError, match="magnetic must be a vector field, got Uniform"):
+        synax.RotationMeasureLikelihood(rays, [1.0, 2.0], 1.0, magnetic=density)
+    with pytest.raises(TypeError, match="electrons must be a scalar field, got WMAP"):
+        synax.DispersionMeasureLikelihood(rays, [1.0, 2.0], 1.0, electrons=field)
+    with pytest.raises(TypeError, match="takes likelihoods by name"):
+        synax.JointLikelihood({"a": 1})
+
+
+def test_masked_quantities_and_half_precision():
+    rays = synax.Sightlines.from_lonlat([0.0, 9.0], [0.0, 1.0])
+    values, lost = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[False, True], [False, False]])
+    given = Masked(1e3 * values * units.mK, mask=lost)
+    found = synax.GaussianLikelihood(rays, 2.4, given, 1.0)
+    np.testing.assert_array_equal(found.mask, ~lost)
+    np.testing.assert_allclose(found.data, np.where(lost, 0.0, values), rtol=1e-15)
+    half = synax.GaussianLikelihood(rays, 2.4, values.astype(np.float16), 1.0)
+    np.testing.assert_array_equal(half.data, values)

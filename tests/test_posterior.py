@@ -1,5 +1,6 @@
 """Posteriors: names, bijectors, densities, curvature, modes."""
 
+import astropy.units as u
 import equinox as eqx
 import jax
 import jax.numpy as jnp
@@ -291,3 +292,39 @@ def test_errors_name_the_path():
         posterior.laplace(jnp.zeros(3))
     with pytest.raises(ValueError, match="samples must be"):
         synax.EmpiricalPrior(np.ones(3))
+
+
+SKY = synax.Synchrotron(
+    synax.magnetic.WMAP(), synax.electrons.Uniform(0.01), synax.cosmic_rays.WMAP(), steps=4
+)
+
+
+def of_sky(path, prior):
+    rays = synax.Sightlines.from_lonlat([10.0], [5.0])
+    return synax.Posterior(SKY, {path: prior}, synax.RotationMeasureLikelihood(rays, [1.0], 1.0))
+
+
+@pytest.mark.parametrize(
+    ("path", "prior", "words"),
+    [
+        ("magnetic.b0", dist.Normal(0.2 * u.nT, 0.1 * u.nT), "loc = 0.2 nT.*know no units"),
+        ("magnetic.b0", dist.Uniform(0 * u.uG, 1 * u.nT), "know no units"),
+        ("magnetic.b0", dist.ImproperUniform(dist.constraints.real, (), ()), "is improper"),
+        ("electrons.value", dist.Uniform(-1.0, -0.5), "excludes all.*at least 0 cm-3"),
+        ("cosmic_rays.spectral_index", dist.Uniform(0.0, 0.3), "greater than 0.333333"),
+        ("steps.scale", dist.Uniform(0.0, 1.0), "says how the model is integrated"),
+        ("integration.steps", dist.Uniform(0.0, 1.0), "says how the model is integrated"),
+    ],
+)
+def test_priors_that_cannot_be_meant(path, prior, words):
+    with pytest.raises(ValueError, match=f"'{path}.*{words}"):
+        of_sky(path, prior)
+
+
+def test_priors_beyond_what_a_parameter_may_be():
+    for prior in (dist.Uniform(0.0, 1.0), dist.HalfNormal(0.1), dist.LogNormal(-4.0, 1.0)):
+        of_sky("electrons.value", prior)  # no warning
+    with pytest.warns(synax.SynaxWarning, match=r"has \d\d % of its probability.*cut the prior"):
+        of_sky("electrons.value", dist.Uniform(-1.0, 1.0))
+    with pytest.warns(synax.SynaxWarning, match="must be greater than 0.333333"):
+        of_sky("cosmic_rays.spectral_index", dist.Normal(0.5, 1.0))

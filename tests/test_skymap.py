@@ -368,3 +368,19 @@ def test_a_computed_map_lacks_no_pixel(sky):
         SkyMap.from_stokes(Stokes(sky.I, bad, sky.U), rays, 23.0)
     with pytest.raises(ValueError, match="U is infinite in 192 of 192 pixels"):
         sky._with(sky.values.at[2].set(jnp.inf)).save("never.fits")
+
+
+@pytest.mark.parametrize("fwhm", ["1 deg", [0.1, 0.2], 1 * u.kpc, None, 60, True])
+def test_smoothing_names_its_argument(sky, fwhm):
+    with pytest.raises((TypeError, ValueError), match="fwhm must be"):
+        sky.smooth(fwhm)
+
+
+def test_numpy_does_not_take_a_map_for_a_number(sky):
+    for function in (np.mean, np.asarray):
+        with pytest.raises(TypeError, match=r"a SkyMap is no array of numbers.*I, Q, U"):
+            function(sky)
+    mask = np.arange(N) < 3
+    found = sky * np.ma.array(np.full(N, 2.0), mask=mask)
+    np.testing.assert_array_equal(np.isnan(found.U), mask)
+    np.testing.assert_array_equal(found.U[3:], 2.0 * sky.U[3:])

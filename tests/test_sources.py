@@ -298,3 +298,17 @@ def test_a_shell_completes_names_of_models():
     assert "YMW16" in [name for name, _ in _complete.electrons("")]
     assert "magnetic.WMAP" in [name for name, _ in _complete.any_model("magnetic.W")]
     assert _complete.galaxies("ca") == ["calibrated"]
+
+
+def test_columns_that_would_be_guessed(tmp_path):
+    table = {"l": [30.0], "b": [1.0], "Dist": [2.0]}
+    with pytest.warns(synax.SynaxWarning, match=r"column 'Dist' is not used.*distance = 'Dist'"):
+        whole = catalogues.dispersion_measure(table, synax.electrons.Uniform(0.01), steps=8)
+    given = {"distance": np.inf, "steps": 8}
+    said = catalogues.dispersion_measure(table, synax.electrons.Uniform(0.01), **given)
+    np.testing.assert_array_equal(whole["dm_model"], said["dm_model"])
+    path = tmp_path / "twins.csv"
+    path.write_text("# two of them\nl,l,b\n1,2,3\n")
+    result = CliRunner().invoke(app, ["dm", str(path), "--electrons", "Uniform"])
+    assert result.exit_code == 2
+    assert "has 2 columns called 'l'" in " ".join(result.stderr.split())

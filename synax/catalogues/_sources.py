@@ -180,9 +180,21 @@ def _rows(
     """Positions and distances (kpc, inf for none) of the rows that have both."""
     place = positions(table, columns, frame)
     ends = role(table, distance, columns, "distance", "kpc")
+    if ends is None and place.distance is None:
+        _warn_of_likely(table)
     if ends is None:
         ends = np.full(len(table), np.inf) if place.distance is None else place.distance
     return _usable(table, place.l, place.b, ends, name, "distance")
+
+
+def _warn_of_likely(table: Any) -> None:
+    """Warn of a column that reads like a distance where none was named."""
+    likely = [one for one in table.colnames if one.lower().startswith("dist")]
+    if likely:
+        checks.warn(
+            f"column '{likely[0]}' is not used: sightlines go to the end of the domain; give "
+            f"distance = '{likely[0]}' if sources lie there, or distance = inf"
+        )
 
 
 def _usable(table: Any, l: Any, b: Any, value: Any, name: str, what: str) -> _Rows:

@@ -8,8 +8,10 @@ import equinox as eqx
 from jaxtyping import Array, Float
 
 from .._checks import random_key
-from .._parameters import facts_of
+from .._parameters import facts_of, get_path
 from .._shown import Row, as_html, as_text, number, rows
+from ..simulators import Integration
+from ..transfer._cells import AbstractSteps
 from ._curvature import Curvature, Forecast, curvature, fisher_of_params, forecast_matrices
 from ._density import Block, Latent, LatentDensity, Params
 from ._laplace import Laplace, laplace
@@ -110,6 +112,12 @@ class Posterior(LatentDensity):
     def _make_blocks(self, key: Any, distribution: Any) -> list[Block]:
         paths = key if isinstance(key, tuple) else (key,)
         leaves = [self._leaf(path) for path in paths]
+        for path in paths:
+            if not path.startswith("likelihood.") and _of_integration(self.model, path):
+                raise ValueError(
+                    f"'{path}' says how the model is integrated and is no parameter of it: it "
+                    "takes no prior"
+                )
         if len(paths) == 1 and not eqx.is_array(leaves[0]):
             names = leaf_paths(leaves[0])
             if not names:
@@ -195,3 +203,10 @@ class Posterior(LatentDensity):
 def _is_function(priors: Any) -> bool:
     # numpyro distributions are callable, too: they have a support
     return callable(priors) and not hasattr(priors, "support")
+
+
+def _of_integration(model: Any, path: str) -> bool:
+    """Whether a path leads into the numbers of the integration, such as `steps.scale`."""
+    words = path.split(".")
+    on_the_way = (get_path(model, ".".join(words[: k + 1])) for k in range(len(words)))
+    return any(isinstance(node, Integration | AbstractSteps) for node in on_the_way)

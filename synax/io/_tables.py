@@ -1,5 +1,6 @@
 """Tables of sources in files: CSV, ECSV, FITS, VOTable, by astropy."""
 
+import csv
 import os
 import warnings
 from collections.abc import Mapping
@@ -56,9 +57,21 @@ def read_table(path: str | os.PathLike) -> Any:
     except Exception as error:
         reason = " ".join(str(error).split())[:200]
         raise ValueError(f"'{path}' is not a readable table ({kind}): {reason}") from None
+    if kind == "ascii.csv":
+        _refuse_twins(path)
     if len(table) == 0 or not table.colnames:
         raise ValueError(f"'{path}' has no rows")
     return table
+
+
+def _refuse_twins(path: Path) -> None:
+    """Raise `ValueError` for a CSV file whose header has one name twice: readers rename one."""
+    with path.open(encoding="utf-8", errors="replace", newline="") as lines:
+        rows = csv.reader(line for line in lines if line.strip() and not line.startswith("#"))
+        names = [name.strip() for name in next(rows, [])]
+    twins = [name for name in names if name and names.count(name) > 1]
+    if twins:
+        raise ValueError(f"'{path}' has {names.count(twins[0])} columns called '{twins[0]}'")
 
 
 def check_table_target(path: str | os.PathLike, overwrite: bool) -> None:
