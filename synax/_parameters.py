@@ -321,8 +321,8 @@ def replace(tree: PyTree, values: Any) -> PyTree:
 
     **Arguments:**
 
-    - `values`: a dict of new values by path, as `select` takes paths; numbers, arrays of the old shape, or
-      astropy Quantities, which are converted to the parameter's unit.
+    - `values`: a dict of new values by path, as `select` takes paths; numbers, arrays of the old
+      shape, or astropy Quantities, which are converted to the parameter's unit.
 
     **Raises** `ValueError` for an unknown path (naming those that exist), another shape, a unit
     that does not convert or a number that is not finite or outside the parameter's bounds;
