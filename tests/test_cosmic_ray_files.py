@@ -138,3 +138,50 @@ def test_what_does_not_fit_is_named(tmp_path):
         load_hammurabi_electrons(
             raw, shape=(2, 2, 2), box=synax.Box((1.0, 1.0, 1.0)), energies=(1.0, 2.0, 3)
         )
+
+
+GALPROP_HEADERS = [
+    ({"CTYPE1": "z", "CTYPE2": "r"}, "axis 1 must be r, CTYPE1 says 'z'"),
+    ({"CUNIT2": "pc"}, r"axis 2 \(z\) must be in kpc, CUNIT2 says 'pc'"),
+    ({"CUNIT3": "GeV"}, r"axis 3 \(Ekin\) must be in log10 mev"),
+    ({"CDELT1": -2.0}, "axis r must ascend from 0 or more, it goes from 0 to -12 kpc"),
+    ({"CRVAL1": -6.0}, "axis r must ascend from 0 or more"),
+    ({"CRVAL1": 5.0}, "axis r begins at 5 kpc"),
+    ({"CDELT2": 0.0}, "axis z must ascend"),
+    ({"CDELT3": "x"}, "keyword CDELT3 must be a number, it is 'x'"),
+]
+
+
+def test_contradictions_in_a_header_are_named(tmp_path):
+    starts, steps = (R[0], Z[0], LOG[0], 1), (2.0, 2.0, LOG[1], 1)
+    for k, (cards, match) in enumerate(GALPROP_HEADERS):
+        path = tmp_path / f"galprop{k}.fits"
+        _galprop(path, (R, Z), starts, steps, SPECIES)
+        with fits.open(path, "update") as file:
+            file[0].header.update(cards)
+        with pytest.raises(ValueError, match=match):
+            load_galprop(path)
+    path = tmp_path / "turned.fits"
+    _dragon(path, (R, Z), "rz")
+    with fits.open(path, "update") as file:  # as many values, along other axes
+        file[0].header["DIMR"], file[0].header["DIMZ"] = 5, 7
+    with pytest.raises(ValueError, match=r"the shape \(5, 7, 30\), dimE and the axes say \(7, 5"):
+        load_dragon(path)
+    for key, value, match in (("DIMR", 4.5, "dimr must be a whole"), ("RMAX", -1.0, "axis r must")):
+        _dragon(tmp_path / f"{key}.fits", (R, Z), "rz")
+        with fits.open(tmp_path / f"{key}.fits", "update") as file:
+            file[0].header[key] = value
+        with pytest.raises(ValueError, match=match):
+            load_dragon(tmp_path / f"{key}.fits")
+    with pytest.raises(ValueError, match="energies must be"):
+        load_hammurabi_electrons(
+            path, shape=(2, 2, 2), box=synax.Box((1.0, 1.0, 1.0)), energies=(1.0, math.inf, 3)
+        )
+
+
+def test_galprop_counts_from_its_reference_pixel(tmp_path):
+    path = tmp_path / "reference.fits"
+    _galprop(path, (R, Z), (4.0, 0.0, LOG[0], 1), (2.0, 2.0, LOG[1], 1), SPECIES)
+    with fits.open(path, "update") as file:
+        file[0].header["CRPIX1"], file[0].header["CRPIX2"] = 3.0, 3.0
+    _check(load_galprop(path, shape=(13, 13, 5)), (0.0, -8.0, 2.0), (8.0, 0.0, 2.0), 1.1)

@@ -350,6 +350,34 @@ def test_wrong_arguments_are_named():
         emissivity(Own(jnp.ones(4), 10.0, 5.0), HERE, 1.0, 1.0)
     with pytest.raises(ValueError, match="gamma_min < gamma_max is needed, got 100"):
         cosmic_rays.LogParabola(gamma_min=100.0, gamma_max=10.0)
+    box = synax.Box((1.0, 1.0, 1.0))
+    with pytest.raises(ValueError, match="gamma_min < gamma_max is needed, got 1.0, inf"):
+        cosmic_rays.TabulatedSpectrum(np.ones((2, 2, 2, 2)), 1.0, np.inf, box)
+    with pytest.raises(ValueError, match="values must be finite and at least 0"):
+        cosmic_rays.TabulatedSpectrum(-np.ones((2, 2, 2, 2)), 1.0, 10.0, box)
+    power_law = cosmic_rays.Uniform(1.0)
+    for give in (emissivity, absorptivity):
+        with pytest.raises(ValueError, match="b_perp must be finite and at least 0"):
+            give(power_law, HERE, jnp.array([1.0, -1.0]), 1.0)
+        for frequency in (0.0, -1.0, np.nan):
+            with pytest.raises(ValueError, match="frequency must be positive and finite"):
+                give(cosmic_rays.BrokenPowerLaw(), HERE, 1.0, frequency)
+
+
+@pytest.mark.parametrize(
+    "model, name",
+    [
+        (cosmic_rays.BrokenPowerLaw, "width"),
+        (cosmic_rays.BrokenPowerLaw, "gamma_break"),
+        (cosmic_rays.CutOffPowerLaw, "gamma_cut"),
+        (cosmic_rays.CutOffPowerLaw, "sharpness"),
+        (cosmic_rays.LogParabola, "pivot"),
+    ],
+)
+def test_scales_of_spectra_are_positive(model, name):
+    for value in (0.0, -1.0):
+        with pytest.raises(ValueError, match=f"{name} must be positive and finite"):
+            model(**{name: value})
 
 
 def test_a_broken_power_law_of_hammurabi(table):

@@ -119,8 +119,10 @@ class BrokenPowerLaw(AbstractParametricSpectrum):
     normalisation: Any = parameter(1e-17, "cm-3", "C (number or scalar field)")
     index_below: Any = parameter(2.2, "", "p1, index below the break (number or field)")
     index_above: Any = parameter(3.1, "", "p2, index above the break (number or field)")
-    gamma_break: Any = parameter(1e4, "", "Lorentz factor of the break (number or field)")
-    width: Any = parameter(0.3, "", "w, width of the break in ln gamma; None: sharp")
+    gamma_break: Any = parameter(
+        1e4, "", "Lorentz factor of the break (number or field)", above=0.0
+    )
+    width: Any = parameter(0.3, "", "w, width of the break in ln gamma; None: sharp", above=0.0)
     gamma_min: float = eqx.field(static=True, default=10.0, converter=float)
     gamma_max: float = eqx.field(static=True, default=1e9, converter=float)
 
@@ -146,8 +148,10 @@ class CutOffPowerLaw(AbstractParametricSpectrum):
 
     normalisation: Any = parameter(4e-5, "cm-3", "C (number or scalar field)")
     index: Any = parameter(3.0, "", "p (number or field)")
-    gamma_cut: Any = parameter(1e6, "", "Lorentz factor of the cut-off (number or field)")
-    sharpness: Any = parameter(1.0, "", "s (number or field)")
+    gamma_cut: Any = parameter(
+        1e6, "", "Lorentz factor of the cut-off (number or field)", above=0.0
+    )
+    sharpness: Any = parameter(1.0, "", "s (number or field)", above=0.0)
     gamma_min: float = eqx.field(static=True, default=10.0, converter=float)
     gamma_max: float = eqx.field(static=True, default=1e9, converter=float)
 
@@ -170,7 +174,7 @@ class LogParabola(AbstractParametricSpectrum):
     normalisation: Any = parameter(4e-17, "cm-3", "C, N at the pivot (number or scalar field)")
     index: Any = parameter(3.0, "", "p, index at the pivot (number or field)")
     curvature: Any = parameter(0.1, "", "q (number or field)")
-    pivot: Any = parameter(1e4, "", "gamma_0 (number or field)")
+    pivot: Any = parameter(1e4, "", "gamma_0 (number or field)", above=0.0)
     gamma_min: float = eqx.field(static=True, default=10.0, converter=float)
     gamma_max: float = eqx.field(static=True, default=1e9, converter=float)
 

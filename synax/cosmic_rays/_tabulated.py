@@ -13,6 +13,7 @@ from .._parameters import ModelInfo, parameter
 from ..fields._domain import Box
 from ..fields._surfaces import AbstractSurface
 from ._base import AbstractCosmicRays
+from ._parametric import energy_range
 
 
 class TabulatedSpectrum(AbstractCosmicRays):
@@ -30,7 +31,9 @@ class TabulatedSpectrum(AbstractCosmicRays):
     - `box`: a `synax.Box`; the outermost nodes lie on its faces.
     """
 
-    values: Float[Array, "n_gamma nx ny nz"] = parameter(..., "cm-3", "N(gamma, x)")
+    values: Float[Array, "n_gamma nx ny nz"] = parameter(
+        ..., "cm-3", "N(gamma, x)", minimum=0.0
+    )
     gamma_min: float = eqx.field(static=True, converter=float)
     gamma_max: float = eqx.field(static=True, converter=float)
     box: Box
@@ -47,11 +50,7 @@ class TabulatedSpectrum(AbstractCosmicRays):
                 "TabulatedSpectrum: values must have shape (n_gamma, nx, ny, nz), each at least "
                 f"2, got {shape}"
             )
-        if not 1.0 <= self.gamma_min < self.gamma_max:
-            raise ValueError(
-                "TabulatedSpectrum: 1 <= gamma_min < gamma_max is needed, got "
-                f"{self.gamma_min}, {self.gamma_max}"
-            )
+        energy_range(self.gamma_min, self.gamma_max, "TabulatedSpectrum")
 
     @classmethod
     def from_spectrum(

@@ -32,6 +32,15 @@ class AbstractBackground(Shown):
         return self if is_zero(other) else self._refuse("+", other, reflected=True)
 
 
+def one_or_a_ray(name: str, temperature: Any) -> None:
+    """Raise unless a temperature is a number or has one axis, that of the rays."""
+    if jnp.ndim(temperature) > 1:
+        raise ValueError(
+            f"{name}: temperature must be one number or have shape (n_rays,), got shape "
+            f"{jnp.shape(temperature)}"
+        )
+
+
 class Backgrounds(AbstractBackground):
     """Several backgrounds together."""
 
@@ -48,6 +57,9 @@ class Constant(AbstractBackground):
         ..., "K", "brightness temperature", minimum=0.0
     )
 
+    def __check_init__(self):
+        one_or_a_ray("Constant", self.temperature)
+
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
         return jnp.ones_like(frequency)[:, None] * jnp.atleast_1d(self.temperature)
 
@@ -63,6 +75,9 @@ class PowerLawBackground(AbstractBackground):
     )
     index: Float[Array, ""] = parameter(2.707, "", "temperature spectral index beta")
     reference: Float[Array, ""] = parameter(0.61, "GHz", "nu_0", above=0.0)
+
+    def __check_init__(self):
+        one_or_a_ray("PowerLawBackground", self.temperature)
 
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
         spectrum = (frequency / self.reference) ** -self.index

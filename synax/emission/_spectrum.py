@@ -16,6 +16,7 @@ import equinox as eqx
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw, energies
 from ._kernels import synchrotron_kernels
 from ._polarised import power_law_coefficients
@@ -70,6 +71,8 @@ def _checked(
     )
     if position.ndim < 1 or position.shape[0] != 3:
         raise ValueError(f"{name}: position must have shape (3, ...), got {position.shape}")
+    checks.at_least(f"{name}: b_perp", b_perp, 0.0, "uG")
+    checks.positive(f"{name}: frequency", frequency, "GHz")
     return position, b_perp, frequency
 
 
@@ -105,7 +108,7 @@ def emissivity(
     across the projected field.
 
     **Raises** `TypeError` if `cosmic_rays` is no such model, `ValueError` for positions that are
-    not (3, ...).
+    not (3, ...), for a negative field, and for frequencies that are not positive and finite.
     """
     position, b_perp, frequency = _checked(cosmic_rays, position, b_perp, frequency, "emissivity")
     if isinstance(cosmic_rays, AbstractPowerLaw):

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .. import _constants as const
+from .. import _checks as checks, _constants as const
 from ..cosmic_rays import TabulatedSpectrum
 from ..fields._domain import Box
 from ._fits_size import is_fits
@@ -32,7 +32,7 @@ def load_galprop(
     """Electrons and positrons of a GALPROP file `nuclei_full_*` (FITS, gzipped or not).
 
     The primary image has axes (r, z, Ekin, species) or (x, y, z, Ekin, species) in FITS order,
-    with CRVAL and CDELT in kpc, log10(MeV) and counting; NUCZnnn and NUCAnnn give charge and mass
+    with CRVAL, CDELT and CRPIX (1 if there is none) in kpc, log10(MeV) and counting; NUCZnnn and NUCAnnn give charge and mass
     of each species; values are Ekin^2 times flux, MeV cm^-2 s^-1 sr^-1. All species with A = 0 are
     added up (primary and secondary electrons, positrons).
 
@@ -65,8 +65,10 @@ def load_galprop(
                 f"(x, y, z, Ekin, species), this one has {got}"
             )
         n = data.ndim
-        starts = [_number(header, f"CRVAL{k}", path) for k in range(1, n)]
-        steps = [_number(header, f"CDELT{k}", path) for k in range(1, n)]
+        names = ("r", "z", "Ekin") if n == 4 else ("x", "y", "z", "Ekin")
+        nodes = [
+            _axis(header, k, data.shape[-k], name, path) for k, name in enumerate(names, start=1)
+        ]
         wanted = [
             s
             for s in range(data.shape[0])
@@ -76,9 +78,6 @@ def load_galprop(
         if not wanted:
             raise ValueError(f"'{path}': no species with NUCA = 0 (electrons, positrons)")
         values = np.sum(np.asarray(data[wanted], np.float64), axis=0)
-    nodes = [
-        a + d * np.arange(m) for a, d, m in zip(starts, steps, values.shape[::-1], strict=True)
-    ]
     megavolts = 10.0 ** nodes[-1]
     flux = values / megavolts.reshape(-1, *(1,) * (n - 2)) ** 2  # cm^-2 s^-1 sr^-1 MeV^-1
     # FITS order is reversed in memory: (E, z, y, x) -> (E, x, y, z)
@@ -110,9 +109,10 @@ def load_dragon(
         names = ("r", "z") if "RMIN" in header or "DIMR" in header else ("x", "y", "z")
         number = lambda key: _number(header, key, path)
         axes = tuple(
-            np.linspace(number(f"{a}min"), number(f"{a}max"), int(number(f"dim{a}"))) for a in names
+            np.linspace(number(f"{a}min"), number(f"{a}max"), _count(header, f"dim{a}", path))
+            for a in names
         )
-        n_energy = int(number("dimE"))
+        n_energy = _count(header, "dimE", path)
         kinetic = number("Ekmin") * number("Ekin_fac") ** np.arange(n_energy)
         expected = (n_energy, *(len(a) for a in axes))
         total = np.zeros(expected)
@@ -125,12 +125,14 @@ def load_dragon(
             ):
                 continue
             data: Any = image.data  # type: ignore[attr-defined]
-            if data is None or data.size != total.size:
-                got = None if data is None else data.shape
+            stored = expected[:0:-1] + expected[:1]
+            got = None if data is None else data.shape
+            if got not in (stored, (total.size,)):
                 raise ValueError(
-                    f"'{path}': a species has {got} values, dimE and the axes say {expected}"
+                    f"'{path}': a species has the shape {got}, dimE and the axes say {stored} "
+                    f"({', '.join(names[::-1])}, E)"
                 )
-            cube = np.asarray(data, np.float64).reshape(expected[:0:-1] + expected[:1])
+            cube = np.asarray(data, np.float64).reshape(stored)
             total += np.transpose(cube, (len(axes), *range(len(axes) - 1, -1, -1)))
             found += 1
     if not found:
@@ -163,11 +165,13 @@ def load_hammurabi_electrons(
     **Raises** `ValueError` if the size of the file is another.
     """
     path = Path(path)
-    low, high, n_energy = float(energies[0]), float(energies[1]), int(energies[2])
-    if not 0.0 < low < high or n_energy < 2:
+    low, high = float(energies[0]), float(energies[1])
+    if not 0.0 < low < high < math.inf or energies[2] < 2 or energies[2] != int(energies[2]):
         raise ValueError(
-            f"energies must be (first, last, number) in GeV, ascending, at least 2, got {energies}"
+            "energies must be (first, last, number) in GeV, ascending, finite, at least 2, got "
+            f"{energies}"
         )
+    n_energy, shape = int(energies[2]), checks.grid_shape("shape", shape)
     size, expected = path.stat().st_size, 8 * n_energy * math.prod(shape)
     if size != expected:
         raise ValueError(
@@ -196,7 +200,37 @@ def _check_fits(path: Path) -> None:
 def _number(header: Any, key: str, path: Path) -> float:
     if key.upper() not in header:
         raise ValueError(f"'{path}': keyword {key} is missing")
-    return float(header[key.upper()])
+    try:
+        return float(header[key.upper()])
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"'{path}': keyword {key} must be a number, it is {header[key.upper()]!r}"
+        ) from None
+
+
+def _count(header: Any, key: str, path: Path) -> int:
+    value = _number(header, key, path)
+    if value != round(value) or value < 2:
+        raise ValueError(
+            f"'{path}': keyword {key} must be a whole number, 2 or more, it is {value:g}"
+        )
+    return int(value)
+
+
+def _axis(header: Any, k: int, size: int, name: str, path: Path) -> np.ndarray:
+    """Nodes of axis k. What a header may say of it besides start and step must agree."""
+    kind = str(header.get(f"CTYPE{k}", "")).strip()
+    if kind.lower() in {"r", "x", "y", "z"} - {name}:
+        raise ValueError(f"'{path}': axis {k} must be {name}, CTYPE{k} says {kind!r}")
+    unit = str(header.get(f"CUNIT{k}", "")).strip()
+    wanted = ("mev", "log10(mev)", "log10 mev") if name == "Ekin" else ("kpc",)
+    if unit and unit.lower() not in wanted:
+        raise ValueError(
+            f"'{path}': axis {k} ({name}) must be in {wanted[-1]}, CUNIT{k} says {unit!r}"
+        )
+    first = _number(header, f"CRPIX{k}", path) if f"CRPIX{k}" in header else 1.0
+    start, step = _number(header, f"CRVAL{k}", path), _number(header, f"CDELT{k}", path)
+    return start + step * (np.arange(size) + 1.0 - first)
 
 
 def _tabulated(
@@ -210,6 +244,20 @@ def _tabulated(
         raise ValueError(
             f"'{path}': energies must be positive and ascending, at least two per axis"
         )
+    for name, axis in zip("rz" if len(axes) == 2 else "xyz", axes, strict=True):
+        low = 0.0 if name == "r" else -math.inf
+        if not low <= axis[0] or not np.all(np.diff(axis) > 0) or not math.isfinite(axis[-1]):
+            raise ValueError(
+                f"'{path}': axis {name} must ascend{' from 0 or more' if name == 'r' else ''}, it "
+                f"goes from {axis[0]:g} to {axis[-1]:g} kpc"
+            )
+    if len(axes) == 2 and axes[0][0] > axes[0][1] - axes[0][0]:
+        raise ValueError(
+            f"'{path}': axis r begins at {axes[0][0]:g} kpc, with nodes every "
+            f"{axes[0][1] - axes[0][0]:g} kpc: what lies nearer to the axis is not in the file"
+        )
+    if shape is not None:
+        shape = checks.grid_shape("shape", shape)
     gamma = 1.0 + kinetic / const.ELECTRON_REST_ENERGY_GEV
     speed = np.sqrt(1.0 - 1.0 / gamma**2)
     # flux = beta c n(E) / 4 pi, and N(gamma) = n(E) m c^2

@@ -211,10 +211,22 @@ class Synchrotron(AbstractSimulator):
         width = None if width is None else _check_width(width, frequency)
         sky = resolved(self, rays)
         check_validity(self, rays, frequency)
+        self._check_background(rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
         with telling("Synchrotron: compiling"):
             return _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
+
+    def _check_background(self, rays: Any, frequency: Float[Array, "*freq"]) -> None:
+        if self.background is None:
+            return
+        find = lambda b, nu: b(nu.reshape(-1))
+        shape = eqx.filter_eval_shape(find, self.background, frequency).shape
+        if shape[-1] not in (1, rays.n_rays):
+            raise ValueError(
+                f"background must be one number or one for each of the {rays.n_rays} sightlines, "
+                f"got {shape[-1]}"
+            )
 
     def precompute(self, rays: Sightlines, *names: str) -> "Synchrotron":
         """A simulator in which the named fields are evaluated once along `rays`.
