@@ -1,5 +1,6 @@
 """Laws of light: closed forms, each against the others, order, adjoints, and a law of one's own."""
 
+import warnings
 from typing import ClassVar
 
 import equinox as eqx
@@ -364,11 +365,73 @@ def test_a_law_and_a_process_of_ones_own():
 def test_physics_left_out_is_told(rays):
     model = sky(4, density=0.3)
     with pytest.warns(synax.SynaxWarning, match=r"optical depth .* free_free=synax.FreeFree"):
-        model(rays, 0.01)
+        model(rays, 0.05)
     with pytest.warns(synax.SynaxWarning, match="divide hertz by 1e9"):
         model(rays, 2.4e9)
     dense = sky(4, density=0.3, free_free=synax.FreeFree())
     with pytest.warns(synax.SynaxWarning, match="Razin"):
         dense(rays, 1e-4)
-    dense(rays, 0.01)  # nothing left out: no warning, which would be an error here
+    dense(rays, 0.2)  # nothing left out: no warning, which would be an error here
     model(rays, 2.4)
+
+
+def left_out(rays, frequency, magnetic=(0.0, 0.0, 3.0), electrons=0.01, strength=1e-5, **physics):
+    """What is told of a uniform sphere."""
+    model = synax.Synchrotron(
+        synax.magnetic.Uniform(jnp.array(magnetic)),
+        None if electrons is None else synax.electrons.Uniform(electrons),
+        synax.cosmic_rays.Uniform(strength, spectral_index=2.7),
+        steps=2,
+        **physics,
+    )
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        model(rays, frequency)
+    return " ".join(str(w.message) for w in told)
+
+
+def test_each_range_of_validity_has_its_edge():
+    rays = synax.Sightlines.from_lonlat([30.0, 200.0], [10.0, -5.0], domain=synax.Sphere(10.0))
+    thermal = {"free_free": synax.FreeFree(5000.0)}
+    # nu_R = 20 n_e/B_perp = 0.067 MHz: 5 % at 2.3 MHz
+    assert "Razin" in left_out(rays, 1.9e-3, **thermal)
+    assert left_out(rays, 2.8e-3, **thermal) == ""
+    # a_I of a power law of index 3, in 300 microgauss
+    strong = {"magnetic": (0.0, 0.0, 300.0), "strength": 1e-2, "electrons": None}
+    assert "self_absorption=True" in left_out(rays, 0.02, **strong)
+    assert left_out(rays, 0.2, **strong) == ""
+    assert left_out(rays, 0.02, self_absorption=True, **strong) == ""
+    # 2 lambda^2 K n_e (b/sqrt 3) L_c = 1 at 0.16 GHz
+    random = {**thermal, "turbulence": synax.Turbulence(1.0, correlation_length=0.03)}
+    assert "correlation length" in left_out(rays, 0.14, **random)
+    assert left_out(rays, 0.18, **random) == ""
+    for temperature, told in ((1500.0, True), (2500.0, False), (3e4, False), (1e6, True)):
+        for value in (temperature, synax.electrons.Uniform(temperature)):
+            said = left_out(rays, 1.0, free_free=synax.FreeFree(value))
+            assert ("Gaunt factor" in said) is told
+
+
+def test_fields_of_gas_may_vanish_only_where_there_is_none(rays):
+    ball = lambda value: synax.electrons.Uniform(value, radius=5.0)
+    gas = {"electrons": ball(0.1), "cosmic_rays": synax.cosmic_rays.Uniform(1e-5)}
+    thermal = synax.FreeFree(ball(8000.0), ball(0.2))
+    model = synax.Synchrotron(synax.magnetic.WMAP(), **gas, free_free=thermal, steps=4)
+    plain = eqx.tree_at(lambda m: m.free_free, model, synax.FreeFree(8000.0, 0.2))
+    np.testing.assert_allclose(model(rays, 1.0).I, plain(rays, 1.0).I, rtol=1e-12)
+    bad = eqx.tree_at(lambda m: m.electrons, model, synax.electrons.Uniform(0.1))
+    with pytest.raises(ValueError, match="filling_factor must be positive where there are elec"):
+        bad(rays, 1.0)
+
+
+def test_electrons_known_along_rays_are_looked_at_too(rays):
+    model = sky(4, density=0.3)
+    with pytest.warns(synax.SynaxWarning, match="optical depth"):
+        model.precompute(rays, "electrons")(rays, 0.05)
+
+
+def test_backgrounds_fit_the_sightlines(rays):
+    for count in (2, rays.n_rays + 1):
+        with pytest.raises(ValueError, match=f"background must be one number .*, got {count}"):
+            sky(4, background=np.ones(count))(rays, 2.4)
+    with pytest.raises(ValueError, match=r"temperature must be one number or have shape \(n_rays"):
+        sky(4, background=np.ones((2, rays.n_rays)))

@@ -1,13 +1,15 @@
 """How every verb talks and fails: one sentence on stderr, exit code 2 for bad input, 1 else;
 130 with `interrupted` after Ctrl-C."""
 
+import contextlib
 import difflib
 import functools
 import inspect
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import typer
@@ -88,6 +90,29 @@ def complain(message: str) -> None:
 def one_line(text: str) -> str:
     """A text with line feeds and control characters shown, not obeyed."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+@contextlib.contextmanager
+def noted() -> Iterator[list[str]]:
+    """What is warned of inside; shown as before, and once also where only its numbers differ."""
+    told: list[str] = []
+    sentences: set[str] = set()
+    show = warnings.showwarning
+
+    def note(message: Any, category: type[Warning], *place: Any, **more: Any) -> None:
+        if issubclass(category, SynaxWarning):
+            # other sightlines of the same sky have other numbers
+            sentence = re.sub(r"\d[\d.e+-]*", "#", str(message))
+            if sentence in sentences:
+                return
+            sentences.add(sentence)
+            told.append(str(message))
+        show(message, category, *place, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", SynaxWarning)
+        warnings.showwarning = note
+        yield told
 
 
 def _show_warning(message: Any, *_: Any, **__: Any) -> None:

@@ -13,7 +13,7 @@ from .._progress import progress_bar
 from ..io._atomic import check_place, check_target, together
 from ..maps._units import label
 from . import _config, _options, _record
-from ._console import BadInput, fails_cleanly, print_json, stdout
+from ._console import BadInput, fails_cleanly, noted, print_json, stdout
 
 _EPILOG = """
 [bold]Examples[/]
@@ -169,11 +169,11 @@ def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
     """Check everything, compute, write; returns the record that was written."""
     from ._run import precision
 
-    with precision(settings["integration"]["precision"]):
-        return _run_at_precision(settings, talk)
+    with precision(settings["integration"]["precision"]), noted() as told:
+        return _run_at_precision(settings, talk, told)
 
 
-def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
+def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> dict[str, Any]:
     from . import _faraday, _run, _view, _write
 
     begin = time.perf_counter()
@@ -231,6 +231,7 @@ def _run_at_precision(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
             },
             "error_estimate": error,
             **depths,
+            "warnings": list(told),
             "files": names,
         }
         with stage(names["record"]) as temporary:

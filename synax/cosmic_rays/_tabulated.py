@@ -31,9 +31,7 @@ class TabulatedSpectrum(AbstractCosmicRays):
     - `box`: a `synax.Box`; the outermost nodes lie on its faces.
     """
 
-    values: Float[Array, "n_gamma nx ny nz"] = parameter(
-        ..., "cm-3", "N(gamma, x)", minimum=0.0
-    )
+    values: Float[Array, "n_gamma nx ny nz"] = parameter(..., "cm-3", "N(gamma, x)", minimum=0.0)
     gamma_min: float = eqx.field(static=True, converter=float)
     gamma_max: float = eqx.field(static=True, converter=float)
     box: Box

@@ -3,6 +3,7 @@
 from typing import Any
 
 import equinox as eqx
+import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .._parameters import parameter
@@ -50,8 +51,14 @@ class FreeFree(AbstractProcess):
         return tuple(v for v in values if isinstance(v, AbstractField))
 
     def __call__(self, plasma: Plasma, frequency: Float[Array, " n_freq"] | None) -> Coefficients:
-        temperature = at(self.temperature, plasma.position)
-        filling = at(self.filling_factor, plasma.position)
+        # where there is no gas, a field may be 0
+        there = plasma.density > 0
+        known = lambda x, other: (
+            jnp.where(there, at(x, plasma.position), other)
+            if isinstance(x, AbstractField)
+            else jnp.asarray(x)
+        )
+        temperature, filling = known(self.temperature, 1e4), known(self.filling_factor, 1.0)
         assert frequency is not None  # the simulator's law has one
         nu = frequency[:, None, None]
         absorption, emission = free_free(plasma.density, temperature, nu, filling)

@@ -32,9 +32,10 @@ def load_galprop(
     """Electrons and positrons of a GALPROP file `nuclei_full_*` (FITS, gzipped or not).
 
     The primary image has axes (r, z, Ekin, species) or (x, y, z, Ekin, species) in FITS order,
-    with CRVAL, CDELT and CRPIX (1 if there is none) in kpc, log10(MeV) and counting; NUCZnnn and NUCAnnn give charge and mass
-    of each species; values are Ekin^2 times flux, MeV cm^-2 s^-1 sr^-1. All species with A = 0 are
-    added up (primary and secondary electrons, positrons).
+    with CRVAL, CDELT and CRPIX (1 if there is none) in kpc, log10(MeV) and counting; NUCZnnn and
+    NUCAnnn give charge and mass of each species; values are Ekin^2 times flux,
+    MeV cm^-2 s^-1 sr^-1. All species with A = 0 are added up (primary and secondary electrons,
+    positrons). CTYPE and CUNIT, where there are any, must say the same.
 
     **Arguments:**
 

@@ -1,6 +1,6 @@
 """Where a simulator leaves out physics that matters: said with the number and the remedy."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -8,23 +8,49 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .. import _checks as checks
+from .. import _checks as checks, _constants as const
+from ..emission import FluctuationFilling, FreeFree, power_law_coefficients
 from ..emission._gaunt import free_free
+from ..emission._gaunt_table import TEMPERATURE_RANGE
+from ..emission._power_law import X_FACTOR
+from ..emission._turbulence_model import at
 from ..fields._field import AbstractField
 from ..maps._units import HIGHEST_FREQUENCY
 from ..sightlines._sightlines import Sightlines
+from ._columns import EmissionMeasure
 from ._sampled import sampled_fields
 
 ABSORPTION_BELOW = 0.3
 """GHz; above it free-free absorption is not looked for: with the calibrated Galaxy its depth is
 0.005 at most (benchmarks/free_free.py). The command line switches free-free on below it."""
-PLASMA_BELOW = 1e-3
-"""GHz; below it self-absorption and the Razin effect (about 20 n_e / B_perp Hz, n_e in cm^-3, B in
-gauss: 0.2 MHz for 0.03 cm^-3 and 3 microgauss) come within a few per cent to unity."""
 TOLERATED_DEPTH = 0.05
 """Optical depth left out, on the worst sightline, of which nothing is said."""
+TOLERATED_EXCESS = 0.05
+"""Excess of I without the Razin effect, in the median of the sightlines, of which the same."""
+TOLERATED_TURN = 1.0
+"""Rotation (rad, rms) within a correlation length: P is too small by 1.1 at a third of it, by 1.7
+at 1 rad, by about 1.3 times itself beyond 3 rad."""
 _TEMPERATURE = 8000.0  # K, of warm ionised gas
+_RAZIN = 19.2e-3  # GHz cm^3 microgauss: the square of the plasma frequency over 3/2 of the gyro one
+_EXCESS = 1.75
+"""I without the Razin effect over I with it is exp(1.75 nu_R/nu), within 5 % below nu_R/nu = 0.5:
+P ~ (1 + a/x)^(-1/2) F(x (1 + a/x)^(3/2)), a = nu_R/nu, over electrons of index 2 to 3."""
 _CELLS = 48
+
+
+class _LeftOut(NamedTuple):
+    """What is estimated on each of some sightlines; zeros for what is not there."""
+
+    free_free: Float[Array, " n_rays"]
+    """Optical depth of the thermal electrons."""
+    self_absorption: Float[Array, " n_rays"]
+    """That of the relativistic ones."""
+    razin: Float[Array, " n_rays"]
+    """Razin frequency weighted with the emission, GHz."""
+    share: Float[Array, " n_rays"]
+    """Synchrotron emission over that and the gas's (if free-free is given), unabsorbed."""
+    turn: Float[Array, " n_rays"]
+    """2 lambda^2 K n_e b L_c of the turbulence at the near end."""
 
 
 def check_validity(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) -> None:
@@ -46,21 +72,87 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
             "synchrotron emission is not seen; frequencies are in GHz, so divide megahertz by 1e3 "
             "and hertz by 1e9"
         )
-    if lowest < PLASMA_BELOW:
+    if sky.free_free is not None:
+        _check_gas(sky.free_free, sky.electrons, rays)
+    if lowest >= ABSORPTION_BELOW:
+        return
+    found = None
+    if not sampled_fields(sky.fields()) and not _divided(sky):
+        found = _estimated(sky, _some(rays), jnp.asarray(lowest))
+        _tell_plasma(sky, found, lowest)
+    if sky.electrons is not None and sky.free_free is None:
+        depth = _whole_depth(sky, rays, lowest) if found is None else found.free_free
+        _tell_free_free(depth, lowest)
+
+
+def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> None:
+    """Temperatures for which the Gaunt factor is known, filling factors that are some."""
+    low = high = thermal.temperature
+    unsure = [f for f in thermal.fields() if not isinstance(f, FluctuationFilling)]
+    if unsure and not sampled_fields((thermal, electrons)):
+        low, high, filling = map(float, _gas(thermal, electrons, _some(rays)))
+        if not filling > 0.0:
+            raise ValueError(
+                "free_free: filling_factor must be positive where there are electrons; the field "
+                f"falls to {filling:g} on the sightlines"
+            )
+    if isinstance(low, AbstractField):
+        return
+    least, most = TEMPERATURE_RANGE
+    if float(low) < least or float(high) > most:
+        value = f"{float(low):g}" if low is high else f"{float(low):g} to {float(high):g}"
         checks.warn(
-            f"frequency = {lowest:g} GHz is below {PLASMA_BELOW:g} GHz, where the Razin effect, "
-            "which is left out, suppresses emission; results there are an upper limit"
+            f"free_free: temperature = {value} K leaves {least:g} to {most:g} K, where the Gaunt "
+            "factor is known; beyond, it goes on with the classical formula's slope (1 % off at "
+            "150000 K; at 1000 K 0.5 % at 1 GHz, 10 % at 100 GHz)"
         )
-    if lowest >= ABSORPTION_BELOW or sky.free_free is not None or sky.electrons is None:
-        return
-    if sampled_fields(sky.electrons):
-        return
-    depth = np.asarray(_optical_depth(sky.electrons, _some(rays), lowest))
+
+
+def _divided(sky: Any) -> bool:
+    """Whether parts of it lie on several devices: the sightlines looked at are on one."""
+    arrays = (x for x in jax.tree.leaves(sky) if isinstance(x, jax.Array))
+    return any(len(x.sharding.device_set) > 1 for x in arrays)
+
+
+def _whole_depth(sky: Any, rays: Sightlines, frequency: float) -> Float[Array, " n_rays"]:
+    """Free-free optical depth of electrons that are known along the sightlines only."""
+    measure = EmissionMeasure(sky.electrons, integration=sky.integration)(rays)
+    one = free_free(jnp.asarray(1.0), jnp.asarray(_TEMPERATURE), jnp.asarray(frequency))[0]
+    return one / const.PC_PER_KPC * measure
+
+
+def _tell_free_free(depth: Float[Array, " n_rays"], frequency: float) -> None:
+    depth = np.asarray(depth)
     if depth.max() > TOLERATED_DEPTH:
         checks.warn(
-            f"at {lowest:g} GHz free-free absorption is left out, with an optical depth of "
+            f"at {frequency:g} GHz free-free absorption is left out, with an optical depth of "
             f"{np.median(depth):.2g} in the median and {depth.max():.2g} at most (for "
             f"{_TEMPERATURE:g} K): give the simulator free_free=synax.FreeFree()"
+        )
+
+
+def _tell_plasma(sky: Any, found: _LeftOut, frequency: float) -> None:
+    depth, razin, turn = map(np.asarray, (found.self_absorption, found.razin, found.turn))
+    if depth.max() > TOLERATED_DEPTH and not sky.self_absorption:
+        checks.warn(
+            f"at {frequency:g} GHz synchrotron self-absorption is left out, with an optical depth "
+            f"of {np.median(depth):.2g} in the median and {depth.max():.2g} at most: give the "
+            "simulator self_absorption=True"
+        )
+    excess = np.asarray(found.share) * np.expm1(np.minimum(_EXCESS * razin / frequency, 50.0))
+    if np.median(excess) > TOLERATED_EXCESS:
+        checks.warn(
+            f"at {frequency:g} GHz the Razin effect is left out, which suppresses emission below "
+            f"{1e3 * np.median(razin):.2g} MHz in the median and {1e3 * razin.max():.2g} MHz at "
+            f"most: I is too bright, by a factor of {1.0 + np.median(excess):.3g} in the median; "
+            "no option mends it, a higher frequency does"
+        )
+    if np.median(turn) > TOLERATED_TURN:
+        checks.warn(
+            f"at {frequency:g} GHz the turbulence turns polarisation by {np.median(turn):.2g} rad "
+            "(rms, median) within a correlation length from the observer, and Faraday dispersion "
+            f"holds below {TOLERATED_TURN:g} rad: P is too small, by up to 1.3 times that number; "
+            "a higher frequency or a shorter correlation_length mends it"
         )
 
 
@@ -70,15 +162,75 @@ def _some(rays: Sightlines, n: int = 64) -> Sightlines:
     return rays.take(np.linspace(0, rays.n_rays - 1, count).astype(int))
 
 
-@eqx.filter_jit
-def _optical_depth(
-    electrons: AbstractField, rays: Sightlines, frequency: float
-) -> Float[Array, " n_rays"]:
-    """Free-free optical depth by a coarse midpoint sum."""
+def _points(rays: Sightlines) -> tuple[Float[Array, "3 n_points n_rays"], Float[Array, " n_rays"]]:
+    """Near ends, middles of equal cells behind them, and the length of the cells."""
     near, far = rays.span()
     length = (far - near) / _CELLS
-    distance = near + (jnp.arange(_CELLS)[:, None] + 0.5) * length
-    position = rays.origin[:, None] + distance * rays.direction[:, None]
-    density = electrons.prepare()(position)
-    temperature, nu = jnp.asarray(_TEMPERATURE), jnp.asarray(frequency)
-    return jnp.sum(free_free(density, temperature, nu)[0], 0) * length
+    middles = (jnp.arange(_CELLS) + 0.5)[:, None] * length
+    distance = near + jnp.concatenate([jnp.zeros_like(length)[None], middles])
+    return rays.origin[:, None] + distance * rays.direction[:, None], length
+
+
+@eqx.filter_jit
+def _gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> tuple[Array, ...]:
+    """Lowest and highest temperature and lowest filling factor, where there is gas."""
+    position, length = _points(rays)
+    there = (electrons.prepare()(position) > 0) & (length > 0)
+    temperature, filling = (at(x, position) for x in (thermal.temperature, thermal.filling_factor))
+    return (
+        jnp.min(jnp.where(there, temperature, jnp.inf)),
+        jnp.max(jnp.where(there, temperature, -jnp.inf)),
+        jnp.min(jnp.where(there, filling, jnp.inf)),
+    )
+
+
+@eqx.filter_jit
+def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _LeftOut:
+    """By coarse midpoint sums; relativistic electrons by a power law of index 3 that touches their
+    spectrum at the energy that shines at this frequency."""
+    position, length = _points(rays)
+    field = sky.magnetic.prepare()(position)
+    along = jnp.sum(field * rays.direction[:, None], axis=0)
+    square = jnp.maximum(jnp.sum(field * field, axis=0) - along * along, 0.0)
+    rms = None
+    if sky.turbulence is not None:
+        random = sky.turbulence.unresolved(position)
+        square = square * (1.0 + random.striation) + 2.0 * random.variance
+        rms = jnp.sqrt(random.variance + random.striation * along * along)
+        rms = jnp.broadcast_to(rms * random.correlation_length, along.shape)
+    across, number, gamma = (
+        jnp.sqrt(square),
+        *_shining(sky.cosmic_rays, square, position, frequency),
+    )
+    electrons = power_law_coefficients(number * gamma**3, jnp.asarray(3.0), across, frequency)
+    total = lambda x: jnp.sum(x[1:], axis=0)
+    lost, none = total(electrons.absorption[0]) * length, jnp.zeros_like(length)
+    if sky.electrons is None:
+        return _LeftOut(none, lost, none, none, none)
+    density = sky.electrons.prepare()(position)
+    absorption, emission = free_free(density, jnp.asarray(_TEMPERATURE), frequency)
+    thermal = total(absorption) * length
+    shining = total(electrons.emission[0])
+    gas = 0.0 if sky.free_free is None else total(emission)
+    share = shining / jnp.maximum(shining + gas, 1e-30)
+    light = total(number * square)
+    lit = light > 0
+    razin = jnp.where(lit, total(number * across * density), 0.0) / jnp.where(lit, light, 1.0)
+    turn = none
+    if rms is not None:
+        twice = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency**2
+        turn = twice * const.FARADAY_CONSTANT * density[0] * rms[0]
+    return _LeftOut(thermal, lost, _RAZIN * razin, share, turn)
+
+
+def _shining(
+    cosmic_rays: Any,
+    square: Float[Array, "*points"],
+    position: Float[Array, "3 *points"],
+    frequency: Float[Array, ""],
+) -> tuple[Float[Array, "*points"], Float[Array, ""]]:
+    """N at the energy whose critical frequency is this one in the rms field, and that energy."""
+    lowest, highest = cosmic_rays.gamma_range
+    typical = jnp.sqrt(jnp.maximum(jnp.mean(square), 1e-6))
+    gamma = jnp.clip(jnp.sqrt(X_FACTOR * frequency / typical), 1.001 * lowest, 0.999 * highest)
+    return cosmic_rays.prepare().spectrum(gamma[None], position)[0], gamma
