@@ -370,7 +370,7 @@ def test_physics_left_out_is_told(rays):
         model(rays, 2.4e9)
     dense = sky(4, density=0.3, free_free=synax.FreeFree())
     with pytest.warns(synax.SynaxWarning, match="Razin"):
-        dense(rays, 1e-4)
+        dense(rays, 1e-3)
     dense(rays, 0.2)  # nothing left out: no warning, which would be an error here
     model(rays, 2.4)
 
