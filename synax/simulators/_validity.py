@@ -122,11 +122,11 @@ def _whole_depth(sky: Any, rays: Sightlines, frequency: float) -> Float[Array, "
 
 
 def _tell_free_free(depth: Float[Array, " n_rays"], frequency: float) -> None:
-    depth = np.asarray(depth)
-    if depth.max() > TOLERATED_DEPTH:
+    found = np.asarray(depth)
+    if found.max() > TOLERATED_DEPTH:
         checks.warn(
             f"at {frequency:g} GHz free-free absorption is left out, with an optical depth of "
-            f"{np.median(depth):.2g} in the median and {depth.max():.2g} at most (for "
+            f"{np.median(found):.2g} in the median and {found.max():.2g} at most (for "
             f"{_TEMPERATURE:g} K): give the simulator free_free=synax.FreeFree()"
         )
 
