@@ -562,7 +562,7 @@ def test_physics_of_the_configuration(tmp_path):
     assert (tau.kind, tau.unit, tau.frequency) == ("TAU", "1", 0.03)
     np.testing.assert_allclose(tau.values, expected.optical_depth, rtol=1e-9)
     assert "tau 0.03 GHz" in record["error_estimate"]["outputs"]
-    without = ("--set", "physics.free_free=false", "-f", "0.03", "-o", tmp_path / "without")
+    without = ("--set", "physics.free_free=false", "-f", "0.01", "-o", tmp_path / "without")
     result = call("simulate", *small, *plain, *without)
     told = json.loads((tmp_path / "without" / "record.json").read_text())["warnings"]
     about = [text for text in told if "free-free absorption is left out" in text]
