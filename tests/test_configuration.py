@@ -468,3 +468,12 @@ def test_a_poor_integration_is_warned_of():
     match = r"69 % of the rms \(RM\): 4 steps are too few.* above 5 % is not reliable"
     with pytest.warns(synax.SynaxWarning, match=match):
         _warn_of_error(error)
+
+
+@pytest.mark.parametrize("domain", ["half_lengths=[9,9,2]", "radius=9"])
+def test_sightlines_that_start_beyond_the_domain(tmp_path, domain):
+    out = tmp_path / "out"
+    given = ["--set", f"domain.{domain}", "--set", "sightlines.minimum_distance='20 kpc'"]
+    result = CliRunner().invoke(app, ["simulate", "--nside", "1", *given, "-o", str(out)])
+    assert result.exit_code == 2 and not out.exists()
+    assert "no sightline reaches so far, the domain ends 1" in " ".join(result.stderr.split())

@@ -13,6 +13,7 @@ import numpy as np
 
 from .. import _checks as checks
 from .._parameters import as_parameter
+from ..fields._domain import Sphere
 from ..instruments import View
 from ..maps._kinds import STOKES
 from ..maps._units import label
@@ -95,6 +96,7 @@ def prepare(config: dict[str, Any]) -> Sky:
         geometry = {name: lines[name] for name in ("observer", "minimum_distance")}
         geometry["domain"] = domain
         _check_observer(lines["observer"], domain)
+        _check_start(lines, domain)
     if DEPTH in config["outputs"] and not (physics["self_absorption"] or "free_free" in physics):
         raise BadInput(
             "outputs: tau needs something that absorbs: set physics.free_free = true or "
@@ -193,6 +195,21 @@ def _check_observer(observer: list[float], domain: Any) -> None:
         raise BadInput(
             f"sightlines.observer = {observer}: lies outside the domain, where nothing is "
             "integrated; give a larger domain or another observer"
+        )
+
+
+def _check_start(lines: dict[str, Any], domain: Any) -> None:
+    """Refuse sightlines that start beyond all of the domain: the maps would be 0."""
+    offset = np.abs(np.asarray(lines["observer"]) - np.asarray(domain.center))
+    reach = (
+        np.linalg.norm(offset) + float(domain.radius)
+        if isinstance(domain, Sphere)
+        else np.linalg.norm(offset + np.asarray(domain.half_lengths))
+    )
+    if lines["minimum_distance"] >= reach:
+        raise BadInput(
+            f"sightlines.minimum_distance = {lines['minimum_distance']:g}: no sightline reaches so "
+            f"far, the domain ends {reach:.4g} kpc from the observer; give a smaller one"
         )
 
 
