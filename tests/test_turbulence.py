@@ -14,6 +14,7 @@ from synax.emission import (
     striated_square,
     turbulent_powers,
 )
+from synax.emission._turbulence import joint_boost
 from synax.emission._turbulence_local import local_powers
 
 
@@ -80,6 +81,32 @@ def test_both_parts_together(rows):
     assert np.max(error / (0.03 + np.abs(p - 3.0))) < 0.1
 
 
+def test_both_parts_together_at_any_index():
+    """Against the mean over the striated part by quadrature; what the simulator takes."""
+    g, weight = np.polynomial.hermite_e.hermegauss(80)
+    weight = weight / weight.sum()
+    shape = (5, 4, 7)
+    p, striation, variance = (
+        jnp.asarray(x).reshape([-1 if k == i else 1 for i in range(3)])
+        for k, x in enumerate(
+            ((2.0, 2.5, 3.0, 3.5, 4.0), (0.1, 0.36, 1.3, 3.0), np.geomspace(0.02, 50.0, 7))
+        )
+    )
+    square = jnp.asarray((1.0 + np.sqrt(striation)[..., None] * g) ** 2)
+    total, factor = turbulent_powers(square, variance[..., None], p[..., None])
+    expected = [np.sum(weight * x, axis=-1) for x in (total, factor * square)]
+    one = jnp.ones(())
+    boost = joint_boost(striated_square(one, striation, p), striation, one, variance)
+    total, factor = turbulent_powers(boost, variance, p)
+    for found, want, near, far in zip(
+        (total, factor * boost), expected, (0.004, 0.008), (0.01, 0.02), strict=True
+    ):
+        error = np.abs(np.broadcast_to(found / want - 1.0, shape)).max(axis=(1, 2))
+        assert error[2] < 1e-9
+        assert max(error[1], error[3]) < near, error
+        assert max(error[0], error[4]) < far, error
+
+
 @pytest.mark.parametrize("p", [1.5, 2.5, 3.0, 3.7])
 def test_no_turbulence_no_field(p):
     def total(regular, random, index):
@@ -91,6 +118,8 @@ def test_no_turbulence_no_field(p):
         arguments = [jnp.asarray(x) for x in (regular, random, p)]
         assert np.isfinite(total(*arguments))
         assert np.all(np.isfinite(slopes(*arguments)))
+        joint = jax.grad(joint_boost, argnums=(0, 1, 2, 3))(1.0, 0.4, *arguments[:2])
+        assert np.all(np.isfinite(joint))
     plain, factor = turbulent_powers(*(jnp.asarray(x) for x in (4.0, 0.0, p)))
     assert np.isclose(plain, 2.0 ** ((p + 1.0) / 2.0), rtol=1e-12)
     assert np.isclose(factor, 2.0 ** ((p - 3.0) / 2.0), rtol=1e-12)
@@ -173,7 +202,8 @@ def test_the_means_at_an_index_of_each_point_are_the_means():
     square, striation, level, index = jnp.asarray(rng.uniform(low, high, (2000, 4))).T
     variance = 10.0**level
     found = jax.jit(local_powers)(square, striation, variance, index)
-    along = striated_square(square, striation * square, index)
+    alone = striated_square(jnp.ones(()), striation, index)
+    along = square * joint_boost(alone, striation, square, variance)
     total, factor = turbulent_powers(along, variance, index)
     for ours, full in zip(found, (total, factor, along / square), strict=True):
         np.testing.assert_allclose(ours, full, rtol=1e-5)

@@ -12,7 +12,7 @@ from ..cosmic_rays import AbstractPowerLaw
 from ..transfer._base import Coefficients
 from ._power_law import field_power, polarised_fraction, spectral_factor
 from ._process import AbstractProcess, Plasma
-from ._turbulence import striated_square, turbulent_powers
+from ._turbulence import joint_boost, striated_square, turbulent_powers
 
 
 class AbstractEmissivity(eqx.Module):
@@ -64,6 +64,8 @@ class ClosedForm(AbstractEmissivity):
             power = field_power(squared, index)
             return squared * power, power
         boost = striated_square(jnp.ones((), squared.dtype), random.striation, index, cubic)
+        if not cubic:
+            boost = joint_boost(boost, random.striation, squared, random.variance)
         total, polarised = turbulent_powers(squared * boost, random.variance, index, cubic)
         return total, polarised * boost
 

@@ -150,7 +150,8 @@ def striated_square(
     A striated part points along the regular field and back: E|b + xi|^((p+1)/2) with xi Gaussian,
     for total and polarised emission alike, so that the polarised fraction stays as it was; for
     p = 3 the square is b^2 + variance. Used as `b_perp_squared` of `turbulent_powers` together
-    with an isotropic part it is exact for p = 3 and where either part vanishes.
+    with an isotropic part it is exact for p = 3 and where either part vanishes; `joint_boost`
+    mends it elsewhere.
 
     **Arguments:**
 
@@ -165,3 +166,28 @@ def striated_square(
     table = _tables()[2]
     mean = _series(_coefficients(table, index), x)
     return size * jnp.exp(4.0 / (index + 1.0) * log(mean))
+
+
+_JOINT = 2.6  # found against quadrature over the striated part
+
+
+def joint_boost(boost: Values, striation: Values, regular: Values, isotropic: Values) -> Values:
+    """What multiplies the regular field's square for a striated part beside an isotropic one.
+
+    `boost` is that of the striated part alone. A strong isotropic part asks for 1 + striation, the
+    second moment, at any index. Between them, with indices of 2.5 to 3.5 and a striation up to 3, I
+    is within 0.4 % and P within 0.8 %; with indices of 2 to 4 within 1 and 2 %.
+
+    **Arguments** (broadcast against each other):
+
+    - `boost`: of `striated_square` for a regular field of 1.
+    - `striation`: energy of the striated part over that of the regular field.
+    - `regular`: b_perp^2 of the regular field, microgauss^2.
+    - `isotropic`: variance of each component of the isotropic part, microgauss^2.
+    """
+    second = 1.0 + striation
+    random = _JOINT * isotropic
+    whole = second * regular + random
+    # no field: its inverse square must not overflow in derivatives
+    share = random / jnp.where(whole > 1e-15, whole, 1.0)
+    return boost + (second - boost) * share

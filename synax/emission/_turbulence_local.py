@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._math import log
-from ._turbulence import INDEX_RANGE, _split, _tables
+from ._turbulence import INDEX_RANGE, _split, _tables, joint_boost
 
 _LEFT_OUT = 6e-7
 """Of each coefficient in x, the largest sum of coefficients in p that is left out."""
@@ -61,7 +61,8 @@ def local_powers(
 ) -> tuple[Values, Values, Values]:
     """What a power law's emission needs of a field with turbulence, at an index of each point.
 
-    The values are those of `striated_square` and `turbulent_powers`, within 1e-5 (relative).
+    The values are those of `striated_square`, `joint_boost` and `turbulent_powers`, within 1e-5
+    (relative).
 
     **Arguments** (broadcast against each other):
 
@@ -77,6 +78,7 @@ def local_powers(
     basis = _basis(index)
     size, _, x = _split(jnp.ones_like(striation), striation)
     boost = size * jnp.exp(4.0 / (index + 1.0) * log(_mean(along, basis, x)))
+    boost = joint_boost(boost, striation, b_perp_squared, isotropic)
     size, logarithm, x = _split(b_perp_squared * boost, isotropic)
     # at 0 it is held finite, as the products with b^2 vanish there
     at_zero = jnp.where(index > 3.0, 0.0, 1.0)
