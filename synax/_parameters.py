@@ -9,6 +9,7 @@ the code itself. `select` turns dotted paths into the filter that `eqx.partition
 import difflib
 import functools
 import inspect
+import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
@@ -82,6 +83,10 @@ def check_names(cls: type, given: Mapping[str, Any]) -> None:
             )
 
 
+_TURNS = 4.0 * math.pi
+"""Angles beyond which numbers are taken for degrees."""
+
+
 def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
     """Turn numbers, a sequence, a table's column or an astropy Quantity into a float array.
 
@@ -94,14 +99,15 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
     - `name`: what the messages call the value.
 
     **Raises** `ValueError` for a unit that does not convert, for missing values, for a sequence
-    with holes; `TypeError` for what is no real number.
+    with holes; `TypeError` for what is no real number. **Warns** of plain numbers of more than two
+    turns for an angle.
     """
     if value is None or isinstance(value, eqx.Module | jax.ShapeDtypeStruct):
         return value
     if isinstance(value, jax.core.Tracer):
         whole = jnp.issubdtype(value.dtype, jnp.integer)
         return value.astype(jnp.result_type(float)) if whole else value
-    value = without_unit(value, unit, name)
+    given, value = value, without_unit(value, unit, name)
     if isinstance(value, jax.Array):
         if jnp.issubdtype(value.dtype, jnp.floating):
             return value
@@ -125,6 +131,11 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
         kind = "nothing" if array.size == 0 else str(array.dtype)
         raise TypeError(
             f"{name} must be real numbers{_in(unit)}, got {checks.shown(value)} ({kind})"
+        )
+    if unit == "rad" and value is given and array.size and np.nanmax(np.abs(array)) > _TURNS:
+        checks.warn(
+            f"{name} is in radians, and {checks.shown(given)} is more than two turns; if it is in "
+            "degrees, give numpy.radians of it, or a Quantity"
         )
     return jnp.asarray(array.astype(array.dtype.newbyteorder("=")), dtype=jnp.result_type(float))
 

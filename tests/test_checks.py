@@ -214,6 +214,22 @@ def test_doubtful_geometry_is_warned_of_with_numbers():
         check_call(synax.DispersionMeasure(cube, steps=2), FEW)
 
 
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda x: synax.magnetic.WMAP(psi0=x),
+        lambda x: synax.magnetic.JF12(pitch=x),
+        lambda x: B.rotated([0.0 * x, 0.0 * x, x]),
+    ],
+)
+def test_degrees_given_for_radians_are_warned_of(make):
+    with pytest.warns(synax.SynaxWarning, match="is in radians, and .*20.* numpy.radians"):
+        make(20.0)
+    make(np.radians(20.0))
+    make(3.0)
+    make(720.0 * u.deg)
+
+
 def test_the_machine_has_a_limit():
     assert 1e8 < memory_limit() < 1e16
 

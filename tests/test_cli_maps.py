@@ -173,6 +173,8 @@ def test_data_that_cannot_be_read_are_refused(tmp_path, sky):
     assert "infinite in 12 of 12 pixels" in no_fit(tmp_path, 'file = "a.npz"')
     np.savez(tmp_path / "a.npz", Q=np.full(12, np.nan), U=np.full(12, healpy.UNSEEN))
     assert "has no value at any of 12 sightlines" in no_fit(tmp_path, 'file = "a.npz"')
+    np.savez(tmp_path / "a.npz", Q=np.ones(12), U=np.full(12, np.nan))
+    assert "has no value of U at any of 12 sightlines" in no_fit(tmp_path, 'file = "a.npz"')
     np.savez(tmp_path / "a.npz", Q=np.ones(13), U=np.ones(12))
     assert "is not a whole HEALPix map" in no_fit(tmp_path, 'file = "a.npz"')
     fine = (FIT.format(data='file = "a.fits"')).replace("nside = 1", "nside = 4")

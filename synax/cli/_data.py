@@ -36,8 +36,10 @@ def read_data(part: dict[str, Any], names: list[str], rays: Sightlines) -> _Valu
     except (ValueError, TypeError) as error:
         raise BadInput(f"{where}: {' '.join(str(error).split())}") from None
     values = np.stack(rows) if part["kind"] == "stokes" else rows[0]
-    if not np.isfinite(values).any():
-        raise BadInput(f"{where}: '{path}' has no value at any of {rays.n_rays} sightlines")
+    empty = [name for name, row in zip(names, rows, strict=True) if not np.isfinite(row).any()]
+    if empty:
+        of = f"of {', '.join(empty)} " if len(empty) < len(names) else ""
+        raise BadInput(f"{where}: '{path}' has no value {of}at any of {rays.n_rays} sightlines")
     return values
 
 
@@ -70,6 +72,13 @@ def _archive(path: Path, part: dict[str, Any], names: list[str]) -> list[SkyMap]
                 f"{name} in '{path}' has shape {values.shape}, which is not a whole HEALPix map"
             )
         stokes = part["kind"] == "stokes"
+        if stokes and not part.get("unit"):
+            logging.getLogger("synax").warning(
+                "'%s' names no unit: %s is taken as K (Rayleigh-Jeans); unit = ... in the table of "
+                "the data says another",
+                path,
+                name,
+            )
         one = SkyMap(
             values.astype(float) if values.dtype.kind == "f" else values,
             "I" if stokes else part["kind"],
