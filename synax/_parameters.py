@@ -132,7 +132,7 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
         raise TypeError(
             f"{name} must be real numbers{_in(unit)}, got {checks.shown(value)} ({kind})"
         )
-    if unit == "rad" and value is given and array.size and np.nanmax(np.abs(array)) > _TURNS:
+    if unit == "rad" and value is given and np.any(np.abs(array) > _TURNS):
         checks.warn(
             f"{name} is in radians, and {checks.shown(given)} is more than two turns; if it is in "
             "degrees, give numpy.radians of it, or a Quantity"
