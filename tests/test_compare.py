@@ -6,11 +6,13 @@ from types import SimpleNamespace
 import healpy
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from typer.testing import CliRunner
 
 import synax
 from synax.cli import _compare, _comparison_numbers, _comparisons, _low_frequencies, app
 from synax.cli._run import prepare
+from synax.plot import _comparison
 
 SETTINGS = [
     *("--electrons", "Uniform", "--steps", "8", "--set", "integration.spacing=uniform"),
@@ -257,6 +259,17 @@ def test_agreement_on_known_numbers():
     assert found["offset"] == pytest.approx(1.0, abs=0.06)
     assert found["correlation"] == pytest.approx(2 / np.sqrt(5), abs=0.02)
     assert found["residual"] == pytest.approx(np.sqrt(2 / 6), abs=0.02)
+
+
+@pytest.mark.parametrize("signed", [True, False])
+@pytest.mark.parametrize("value", [2.0, 0.0, -1.0])
+def test_skies_of_one_value_are_drawn(signed, value):
+    """Warnings are errors here: no range is empty, no logarithm is that of zero."""
+    axes = Figure().subplots()
+    one = np.full(50, value)
+    _comparison._scatter(axes, {"all": (one, 3.0 * one)}, "K", signed, 1.5)
+    assert axes.get_xlabel() == "model (K)"
+    assert np.all(np.isfinite([*axes.get_xlim(), *axes.get_ylim()]))
 
 
 def test_bad_input(made_up, own, tmp_path, monkeypatch):

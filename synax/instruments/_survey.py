@@ -75,7 +75,7 @@ class Survey(Shown):
 
     ```python
     survey = synax.instruments.Survey.preset("wmap-k")
-    seen = survey.observe(sky, 64, key=jax.random.key(0))
+    seen = survey.observe(sky, 128, key=jax.random.key(0))
     likelihood = survey.likelihood(seen)
     ```
     """

@@ -77,10 +77,17 @@ def _scatter(axes: Any, pairs: dict[str, Any], unit: str, signed: bool, scale: f
     if not signed:
         use &= (data > 0) & (model > 0)
     data, model = data[use], model[use]
+    if not data.size:
+        axes.set(xlabel=f"model ({unit})", ylabel=f"measured ({unit})")
+        axes.text(0.5, 0.5, "no positive values", ha="center", transform=axes.transAxes)
+        return
     ranges = []
     for values in (model, data):
         top = float(np.percentile(np.abs(values), 99.7))
-        ranges.append((-top if signed else float(np.percentile(values, 0.3)), top))
+        low = -top if signed else float(np.percentile(values, 0.3))
+        if low >= top:  # all values are one
+            low, top = (low - 1.0, top + 1.0) if signed else (0.5 * low, 2.0 * top)
+        ranges.append((low, top))
     (x0, x1), (y0, y1) = ranges
     kind = "linear" if signed else "log"
     extent = (x0, x1, y0, y1) if signed else tuple(np.log10([x0, x1, y0, y1]))
