@@ -14,6 +14,7 @@ from synax.cli import _compare, _comparison_numbers, _comparisons, _low_frequenc
 from synax.cli._run import prepare
 from synax.plot import _comparison
 
+pytestmark = pytest.mark.filterwarnings("ignore:at 0.003 GHz the Razin effect")
 SETTINGS = [
     *("--electrons", "Uniform", "--steps", "8", "--set", "integration.spacing=uniform"),
     *("--set", "domain.half_lengths=[20, 20, 5]"),
