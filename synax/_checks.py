@@ -7,7 +7,8 @@ import operator
 import os
 import sys
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,15 @@ def warn(message: str) -> None:
 def is_traced(value: Any) -> bool:
     """Whether JAX is tracing `value`, so that it has no number."""
     return isinstance(value, jax.core.Tracer)
+
+
+@contextmanager
+def known_values() -> Iterator[None]:
+    """Inside a function that JAX traces, what does not depend on its arguments is computed."""
+    # only there: a program compiled inside of this has its constants computed one by one
+    tracing = is_traced(jnp.negative(0.0))
+    with jax.ensure_compile_time_eval() if tracing else nullcontext():
+        yield
 
 
 def concrete(name: str, value: Any) -> Any:

@@ -99,15 +99,14 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
     - `name`: what the messages call the value.
 
     **Raises** `ValueError` for a unit that does not convert, for missing values, for a sequence
-    with holes; `TypeError` for what is no real number. **Warns** of plain numbers of more than two
-    turns for an angle.
+    with holes; `TypeError` for what is no real number.
     """
     if value is None or isinstance(value, eqx.Module | jax.ShapeDtypeStruct):
         return value
     if isinstance(value, jax.core.Tracer):
         whole = jnp.issubdtype(value.dtype, jnp.integer)
         return value.astype(jnp.result_type(float)) if whole else value
-    given, value = value, without_unit(value, unit, name)
+    value = without_unit(value, unit, name)
     if isinstance(value, jax.Array):
         if jnp.issubdtype(value.dtype, jnp.floating):
             return value
@@ -131,11 +130,6 @@ def as_parameter(value: Any, unit: str = "", name: str = "value") -> Any:
         kind = "nothing" if array.size == 0 else str(array.dtype)
         raise TypeError(
             f"{name} must be real numbers{_in(unit)}, got {checks.shown(value)} ({kind})"
-        )
-    if unit == "rad" and value is given and np.any(np.abs(array) > _TURNS):
-        checks.warn(
-            f"{name} is in radians, and {checks.shown(given)} is more than two turns; if it is in "
-            "degrees, give numpy.radians of it, or a Quantity"
         )
     return jnp.asarray(array.astype(array.dtype.newbyteorder("=")), dtype=jnp.result_type(float))
 
@@ -212,13 +206,16 @@ def parameter(
       always be finite.
 
     The constructor raises `ValueError` naming the parameter for a value outside these bounds, or
-    of another shape than its annotation says.
+    of another shape than its annotation says. It warns of plain numbers of more than two turns for
+    an angle.
     """
 
     def convert(value: Any) -> Any:
         name = declared.name or "value"
-        value = as_parameter(value, unit, name)
+        given, value = value, as_parameter(value, unit, name)
         if eqx.is_array(value) and not checks.is_traced(value):
+            if unit == "rad" and isinstance(given, int | float | list | tuple):
+                _check_turns(name, given)
             checks.bounded(name, value, bounds, unit)
             _check_shape(name, value, declared.type, unit)
         return value
@@ -232,6 +229,16 @@ def parameter(
         kwargs["default"] = default
     declared = eqx.field(**kwargs)  # its name is known once the class is made
     return declared
+
+
+def _check_turns(name: str, given: Any) -> None:
+    """Warn of plain numbers that are degrees by their size."""
+    plain = [x for x in jax.tree.leaves(given) if isinstance(x, int | float)]
+    if any(abs(x) > _TURNS for x in plain):
+        checks.warn(
+            f"{name} is in radians, and {checks.shown(given)} is more than two turns; if it is in "
+            "degrees, give numpy.radians of it, or a Quantity"
+        )
 
 
 def _check_shape(name: str, value: Any, declared: Any, unit: str) -> None:

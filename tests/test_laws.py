@@ -366,7 +366,7 @@ def test_physics_left_out_is_told(rays):
     model = sky(4, density=0.3)
     with pytest.warns(synax.SynaxWarning, match=r"optical depth .* free_free=synax.FreeFree"):
         model(rays, 0.05)
-    with pytest.warns(synax.SynaxWarning, match="divide hertz by 1e9"):
+    with pytest.warns(synax.SynaxWarning, match="divide .* hertz by 1e9"):
         model(rays, 2.4e9)
     dense = sky(4, density=0.3, free_free=synax.FreeFree())
     with pytest.warns(synax.SynaxWarning, match="Razin"):

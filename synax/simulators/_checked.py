@@ -58,7 +58,7 @@ def check_call(simulator: Any, rays: Any) -> None:
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
     if any(map(checks.is_traced, known)):
         return
-    with jax.ensure_compile_time_eval():  # inside a `jit` that closes over all of these
+    with checks.known_values():  # inside a `jit` that closes over all of these
         _check_values(simulator, rays)
 
 

@@ -60,7 +60,7 @@ def check_validity(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"])
     """
     if any(map(checks.is_traced, jax.tree.leaves((sky, rays, frequency)))):
         return
-    with jax.ensure_compile_time_eval():  # inside a `jit` that closes over all of these
+    with checks.known_values():  # inside a `jit` that closes over all of these
         _check_values(sky, rays, frequency)
 
 

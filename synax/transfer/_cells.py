@@ -111,7 +111,7 @@ class MaximumStep(AbstractSteps):
                 "MaximumStep needs sightlines known before tracing: give the simulator "
                 "steps=MaximumStep(length).resolve(rays) outside jit, grad and vmap"
             )
-        with jax.ensure_compile_time_eval():  # sightlines that a traced function closes over
+        with checks.known_values():  # sightlines that a traced function closes over
             near, far = rays.span()
             longest = float(jnp.max(far - near))
         return UniformSteps(max(1, math.ceil(longest / self.length - 1e-9)))
