@@ -401,10 +401,6 @@ def test_each_range_of_validity_has_its_edge():
     assert "self_absorption=True" in left_out(rays, 0.02, **strong)
     assert left_out(rays, 0.2, **strong) == ""
     assert left_out(rays, 0.02, self_absorption=True, **strong) == ""
-    # 2 lambda^2 K n_e (b/sqrt 3) L_c = 1 at 0.16 GHz
-    random = {**thermal, "turbulence": synax.Turbulence(1.0, correlation_length=0.03)}
-    assert "correlation length" in left_out(rays, 0.14, **random)
-    assert left_out(rays, 0.18, **random) == ""
     for temperature, told in ((1500.0, True), (2500.0, False), (3e4, False), (1e6, True)):
         for value in (temperature, synax.electrons.Uniform(temperature)):
             said = left_out(rays, 1.0, free_free=synax.FreeFree(value))

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import synax
+from synax._constants import FARADAY_CONSTANT
 from synax.emission import (
     correlated_moments,
     integral_scale,
@@ -212,3 +213,107 @@ def test_the_means_at_an_index_of_each_point_are_the_means():
         lambda b: sum(jnp.sum(x) for x in local_powers(b, nothing, nothing, nothing + 2.5))
     )
     assert np.all(np.isfinite(slope(nothing)))
+
+
+NEAR = dict(field=(1.0, 2.0, 1.5), density=0.05, rms=4.0, length=0.08, radius=3.0)
+
+
+def _near(**changes):
+    """A ball of uniform plasma around the observer, with turbulence."""
+    v = {**NEAR, **changes}
+    return synax.Synchrotron(
+        synax.magnetic.Uniform(jnp.asarray(v["field"])),
+        synax.electrons.Uniform(v["density"]),
+        synax.cosmic_rays.Uniform(1e-5, spectral_index=3.0),
+        turbulence=synax.Turbulence(v["rms"], correlation_length=v["length"]),
+        steps=v.get("steps", 256),
+    )
+
+
+def _moments(ray):
+    """What the regular field, and the rms of the random one along a ray, add to RM in 1 kpc."""
+    away = float(np.dot(NEAR["field"], ray))
+    turn = FARADAY_CONSTANT * NEAR["density"]
+    return turn * away, turn * NEAR["rms"] / np.sqrt(3.0)
+
+
+@pytest.mark.parametrize("frequency, close", [(0.2, 0.02), (0.3, 1e-3), (1.4, 1e-6), (5.0, 1e-6)])
+def test_turbulence_around_the_observer(frequency, close):
+    """Against quadrature with the exact variance; at 0.2 GHz 34 rad within L_c."""
+    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
+    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
+    seen = _near().observe(rays, frequency)
+    rm, one = _moments((1.0, 0.0, 0.0))
+    node, weight = np.polynomial.legendre.leggauss(16)
+    edges = np.concatenate([[0.0], np.geomspace(1e-6, NEAR["radius"], 4000)])
+    half = 0.5 * np.diff(edges)[:, None]
+    s = (edges[:-1, None] + half * (1.0 + node)).ravel()
+    x = s / NEAR["length"]
+    variance = 2.0 * (one * NEAR["length"]) ** 2 * (x + np.expm1(-x))
+    square = (0.299792458 / frequency) ** 2
+    light = np.exp(-2.0 * square**2 * variance - 2j * square * rm * s)
+    fraction = abs(np.sum((half * weight).ravel() * light)) / NEAR["radius"]
+    clear = _near(density=0.0).observe(rays, frequency).stokes
+    p = lambda stokes: float(np.hypot(stokes.Q, stokes.U)[0])
+    assert np.isclose(p(seen.stokes) / p(clear), fraction, rtol=close)
+    assert np.isclose(seen.rotation_measure_variance[0], variance[-1], rtol=1e-3)
+
+
+def test_turbulence_around_the_observer_against_realisations():
+    """Mean of P over random fields that correlate as exp(-r/L_c), along one ray."""
+    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
+    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
+    frequencies = np.array([0.6, 1.4, 2.4])
+    rm, one = _moments((1.0, 0.0, 0.0))
+    rng, n, many = np.random.default_rng(4), 1500, 8000
+    step = NEAR["radius"] / n
+    keep = np.exp(-step / NEAR["length"])
+    field, measure = rng.normal(size=many), np.zeros(many)
+    total = np.zeros((3, many), complex)
+    square = (0.299792458 / frequencies[:, None]) ** 2
+    for _ in range(n):
+        new = keep * field + np.sqrt(1.0 - keep**2) * rng.normal(size=many)
+        after = measure + step * (rm + one * 0.5 * (field + new))
+        total += np.exp(2j * square * 0.5 * (measure + after)) / n
+        field, measure = new, after
+    error = total.std(axis=1) / np.sqrt(2 * many)  # of the modulus
+    p = lambda stokes: np.hypot(stokes.Q, stokes.U)[:, 0]
+    found = p(_near()(rays, frequencies)) / p(_near(density=0.0)(rays, frequencies))
+    assert np.all(np.abs(np.abs(total.mean(axis=1)) - found) < 3.5 * error)
+    assert np.all(error < [0.15 * found[0], 0.05 * found[1], 0.02 * found[2]])
+
+
+def test_turbulence_begins_where_an_outer_observer_sees_it_begin():
+    domain = synax.Box((2.0, 2.0, 0.1))
+    rays = synax.Sightlines.parallel((1, 1), (1.0, 1.0), domain=domain)
+    seen = _near(steps=64).observe(rays, 1.4)
+    _, one = _moments((0.0, 0.0, 1.0))
+    x = 0.2 / NEAR["length"]
+    variance = 2.0 * (one * NEAR["length"]) ** 2 * (x + np.expm1(-x))
+    assert np.isclose(seen.rotation_measure_variance[0], variance, rtol=1e-6)
+
+
+def test_no_correlation_length_is_no_dispersion():
+    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
+    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
+
+    def p(length):
+        stokes = _near(length=length, steps=32)(rays, 1.4)
+        return jnp.hypot(stokes.Q, stokes.U)[0]
+
+    assert float(_near(length=0.0).observe(rays, 1.4).rotation_measure_variance[0]) == 0.0
+    assert np.isfinite(jax.grad(p)(0.0))
+    assert float(p(1e-9)) == pytest.approx(float(p(0.0)), rel=1e-6)
+
+
+def test_cells_too_long_for_the_turbulence_are_told():
+    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
+    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
+    finer = synax.GradedSteps(256, scale=0.01)
+    with pytest.warns(synax.SynaxWarning, match="2.7 rad .* within the first cell .* 0.0025 kpc"):
+        _near()(rays, 0.1259)
+    with pytest.warns(synax.SynaxWarning, match="within the first cell"):
+        _near(steps=synax.UniformSteps(64))(rays, 0.65)
+    for frequency, steps in ((0.19, 256), (0.1259, finer), (0.8, synax.UniformSteps(64))):
+        _near(steps=steps)(rays, frequency)
+    _near(length=0.0, steps=4)(rays, 0.65)

@@ -323,11 +323,6 @@ def physics(settings: dict[str, Any], frequency: list[float]) -> dict[str, Any]:
         known = filling != SCATTERING  # else the electrons tell, once they are there
         found["free_free"] = FreeFree(settings["temperature"], filling if known else 1.0)
     if "turbulence" in settings:
-        if settings["self_absorption"]:
-            raise BadInput(
-                "physics.turbulence and physics.self_absorption = true exclude each other: the law "
-                "of light with circular polarisation carries no unresolved field"
-            )
         found["turbulence"] = Turbulence(
             settings["turbulence"], settings["striation"], settings["correlation_length"]
         )

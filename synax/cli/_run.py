@@ -82,6 +82,14 @@ def prepare(config: dict[str, Any]) -> Sky:
         fields = _galaxy(config["galaxy"], physics)
     else:
         fields = {g: _build.build_field(g, config[g], seed) for g in _schema.GROUPS}
+    if config["physics"]["realisation"]:
+        fields = _realised(fields, physics, seed)
+    if "turbulence" in physics and physics["self_absorption"]:
+        raise BadInput(
+            "physics.self_absorption = true and turbulence exclude each other: the law of light "
+            "with circular polarisation carries no unresolved field; physics.realisation = true "
+            "puts one random field in its place"
+        )
     if config["physics"]["filling_factor"] == _schema.SCATTERING:
         _fill(physics, fields["electrons"])
     lines = config["sightlines"]
@@ -127,15 +135,24 @@ def _galaxy(name: str, physics: dict[str, Any]) -> dict[str, Any]:
     from .. import galaxies
 
     galaxy = getattr(galaxies, name)()
-    if galaxy.turbulence is not None and physics["self_absorption"]:
-        raise BadInput(
-            f"galaxy = '{name}' and physics.self_absorption = true exclude each other: the law of "
-            "light with circular polarisation carries no unresolved field"
-        )
     for part in ("turbulence", "free_free", "background"):
         if getattr(galaxy, part) is not None:
             physics.setdefault(part, getattr(galaxy, part))
     return {group: getattr(galaxy, group) for group in _schema.GROUPS}
+
+
+def _realised(fields: dict[str, Any], physics: dict[str, Any], seed: int) -> dict[str, Any]:
+    """The fields with one random field in place of the turbulence, which is taken from `physics`."""
+    from ..galaxies import realisation
+
+    if "turbulence" not in physics:
+        raise BadInput(
+            "physics.realisation = true needs turbulence: set physics.turbulence, or a galaxy that "
+            "has it, such as galaxy = 'calibrated'"
+        )
+    parts = (fields["magnetic"], fields["electrons"], fields["cosmic_rays"])
+    mean = Synchrotron(*parts, turbulence=physics.pop("turbulence"))
+    return fields | {"magnetic": realisation(mean, jax.random.key(seed)).magnetic}
 
 
 def _fill(physics: dict[str, Any], electrons: Any) -> None:

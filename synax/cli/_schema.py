@@ -139,6 +139,9 @@ PHYSICS: Section = {
     "correlation_length": Key(
         v.quantity("kpc", minimum=0.0), "kpc, of the random field; depolarises", 0.03
     ),
+    "realisation": Key(
+        v.boolean, "one random field, of number `seed`, in place of the mean over turbulence", False
+    ),
     "self_absorption": Key(v.boolean, "synchrotron absorption and circular polarisation", False),
     "background": Key(
         v.quantity("K", minimum=0.0), "K (Rayleigh-Jeans) behind the Galaxy", example=2.7

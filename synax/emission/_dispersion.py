@@ -1,7 +1,8 @@
 """Faraday dispersion by unresolved fields: the variance of the rotation measure.
 
-Through L much longer than the correlation length L_c of n_e B_par,
-sigma_RM^2 = 2 K^2 <(n_e b_par)^2> L_c L with K = 811.9 rad m^-2 per (cm^-3 microgauss kpc) and L_c
+Through s much longer than the correlation length L_c of n_e B_par,
+sigma_RM^2 = 2 K^2 <(n_e b_par)^2> L_c s; near the observer the field is one and the same, and
+sigma_RM = K <(n_e b_par)^2>^(1/2) s. Here K = 811.9 rad m^-2 per (cm^-3 microgauss kpc) and L_c
 the integral of the correlation function from 0 to infinity: d for exp(-r/d), d sqrt(pi/2) for
 exp(-r^2/2d^2), d/2 for independent cells of length d.
 
@@ -21,21 +22,29 @@ Values = Float[Array, "..."]
 
 
 def rotation_variance_rate(
-    density: Values, parallel_variance: Values, correlation_length: Values
+    density: Values,
+    parallel_variance: Values,
+    correlation_length: Values,
+    distance: Values | None = None,
 ) -> Values:
     """d sigma_RM^2/ds along a ray: what depolarises inside the march.
 
-    It acts as absorption of Q and U alone, at the rate 2 lambda^4 d sigma_RM^2/ds.
+    2 K^2 n_e^2 b_par^2 L_c (1 - exp(-s/L_c)), whose integral from 0 is `rotation_variance`. It acts
+    as absorption of Q and U alone, at the rate 2 lambda^4 d sigma_RM^2/ds.
 
     **Arguments** (broadcast):
 
     - `density`: n_e, cm^-3.
     - `parallel_variance`: of the random field along the ray, microgauss^2.
-    - `correlation_length`: L_c, kpc.
+    - `correlation_length`: L_c, kpc; 0 for no dispersion.
+    - `distance`: s from the near end of the path, kpc; None: many L_c.
 
     **Returns** rad^2 m^-4 kpc^-1.
     """
     rotation = const.FARADAY_CONSTANT * density
+    if distance is not None:
+        safe = jnp.where(correlation_length > 0, correlation_length, 1.0)
+        correlation_length = -correlation_length * jnp.expm1(-distance / safe)
     return 2.0 * rotation * rotation * parallel_variance * correlation_length
 
 

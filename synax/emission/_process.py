@@ -30,6 +30,7 @@ class Plasma(NamedTuple):
     - `density`: thermal electrons, cm^-3; None without them.
     - `position`: (3, n_nodes, n_rays) kpc.
     - `random`: the unresolved field; None without turbulence.
+    - `distance`: through the medium from the observer, kpc; None without turbulence.
     """
 
     b_l: Any
@@ -38,6 +39,7 @@ class Plasma(NamedTuple):
     density: Any
     position: Float[Array, "3 n_nodes n_rays"]
     random: Unresolved | None = None
+    distance: Any = None
 
     def b_perp_squared(self) -> Array:
         """B_perp^2 of the regular field, microgauss^2."""

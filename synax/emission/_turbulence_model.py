@@ -24,9 +24,10 @@ class Turbulence(Shown):
     not rotate it on average. Both disperse Faraday rotation over their correlation length, which
     depolarises:
 
-    d sigma_RM^2 / ds = 2 K^2 n_e^2 (strength^2/3 + striation B_par^2) L_c.
+    d sigma_RM^2 / ds = 2 K^2 n_e^2 (strength^2/3 + striation B_par^2) L_c (1 - exp(-s/L_c)),
 
-    It holds while L_c is short against a cell's structure and 2 lambda^2 K n_e b L_c << 1; one sky
+    s from the observer (outside the domain: from its wall). That is exact at any wavelength for a
+    correlation exp(-r/L_c) and strengths and densities that change little within L_c. One sky
     scatters about the mean.
 
     **Arguments:**
@@ -86,5 +87,7 @@ class FaradayDispersion(AbstractProcess):
         random = plasma.random
         assert random is not None  # a simulator without turbulence has no such process
         variance = random.variance + random.striation * plasma.b_away * plasma.b_away
-        rate = rotation_variance_rate(plasma.density, variance, random.correlation_length)
+        rate = rotation_variance_rate(
+            plasma.density, variance, random.correlation_length, plasma.distance
+        )
         return Coefficients(dispersion=rate)

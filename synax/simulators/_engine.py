@@ -212,8 +212,11 @@ class Medium(AbstractMedium):
             # each is used several times, and so is its cotangent
             b_l, b_b, b_away = stored(tuple(_dot(b, axis) for axis in axes))
         density = None if here.electrons is None else stored(here.electrons(position))
-        random = None if here.turbulence is None else here.turbulence.unresolved(position)
-        plasma = Plasma(b_l, b_b, b_away, density, position, random)
+        random = distance = None
+        if here.turbulence is not None:
+            random = here.turbulence.unresolved(position)
+            distance = _depth(position, frame)
+        plasma = Plasma(b_l, b_b, b_away, density, position, random, distance)
         total = Coefficients()
         for process in here.processes:
             total = total.plus(process(plasma, frequency))
@@ -223,6 +226,12 @@ class Medium(AbstractMedium):
 def _dot(a: Any, b: Any) -> Array:
     (ax, ay, az), (bx, by, bz) = a, b
     return ax * bx + ay * by + az * bz
+
+
+def _depth(position: Float[Array, "3 n_nodes n_rays"], frame: Frame) -> Array:
+    """Distance (kpc) from the observer, or from where the ray of one outside enters the domain."""
+    away = _dot(_components(position), frame.direction) - _dot(frame.origin, frame.direction)
+    return away if frame.entry is None else away - frame.entry
 
 
 def _components(b: Float[Array, "3 *points"]) -> tuple[Array, ...]:
@@ -238,7 +247,8 @@ class _Lines(AbstractGeometry):
 
     def frame(self) -> Frame:
         rays = self.rays
-        return Frame(rays.origin, rays.direction, rays.east, rays.north)
+        entry, _ = rays.domain.span(rays.origin, rays.direction)
+        return Frame(rays.origin, rays.direction, rays.east, rays.north, entry)
 
     def cells(self, steps: AbstractSteps) -> Cells:
         if self.given is not None:

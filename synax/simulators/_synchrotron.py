@@ -44,7 +44,7 @@ from ._engine import (
     run,
 )
 from ._sampled import sample_along
-from ._validity import check_validity
+from ._validity import check_dispersion, check_validity
 
 
 class Observation(Shown):
@@ -210,12 +210,14 @@ class Synchrotron(AbstractSimulator):
         frequency = check_frequency(frequency)
         width = None if width is None else _check_width(width, frequency)
         sky = resolved(self, rays)
-        check_validity(self, rays, frequency)
+        check_validity(sky, rays, frequency)
         self._check_background(rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
         with telling("Synchrotron: compiling"):
-            return _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
+            seen = _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
+        check_dispersion(seen.rotation_measure_variance, frequency)
+        return seen
 
     def _check_background(self, rays: Any, frequency: Float[Array, "*freq"]) -> None:
         if self.background is None:

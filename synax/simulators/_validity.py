@@ -9,7 +9,13 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _checks as checks, _constants as const
-from ..emission import FluctuationFilling, FreeFree, power_law_coefficients
+from ..emission import (
+    FluctuationFilling,
+    FreeFree,
+    power_law_coefficients,
+    rotation_variance,
+    rotation_variance_rate,
+)
 from ..emission._gaunt import free_free
 from ..emission._gaunt_table import TEMPERATURE_RANGE
 from ..emission._power_law import X_FACTOR
@@ -27,9 +33,13 @@ TOLERATED_DEPTH = 0.05
 """Optical depth left out, on the worst sightline, of which nothing is said."""
 TOLERATED_EXCESS = 0.05
 """Excess of I without the Razin effect, in the median of the sightlines, of which the same."""
-TOLERATED_TURN = 1.0
-"""Rotation (rad, rms) within a correlation length: P is too small by 1.1 at a third of it, by 1.7
-at 1 rad, by about 1.3 times itself beyond 3 rad."""
+TOLERATED_TURN = 1.3
+"""Rotation (rad, rms) by the turbulence within the first cell of a ray, of which nothing is said: P
+is then 2 % too small, 1 % at 1.07, 6 % at 1.7, 40 % at 2.7 (tests/test_turbulence.py)."""
+TOLERATED_SCATTER = 2.0
+"""Scatter (rad, rms) of twice the polarisation angle by turbulence, of which nothing is said: P of
+the calibrated Galaxy is then 0.2 of that of one sky (docs/galaxies.md)."""
+_FINE, _UNTURNED = 0.01, 1.5  # first cells (kpc) and GHz where no sky comes near it
 _TEMPERATURE = 8000.0  # K, of warm ionised gas
 _RAZIN = 19.2e-3  # GHz cm^3 microgauss: the square of the plasma frequency over 3/2 of the gyro one
 _EXCESS = 1.75
@@ -49,8 +59,6 @@ class _LeftOut(NamedTuple):
     """Razin frequency weighted with the emission, GHz."""
     share: Float[Array, " n_rays"]
     """Synchrotron emission over that and the gas's (if free-free is given), unabsorbed."""
-    turn: Float[Array, " n_rays"]
-    """2 lambda^2 K n_e b L_c of the turbulence at the near end."""
 
 
 def check_validity(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) -> None:
@@ -74,6 +82,8 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
         )
     if sky.free_free is not None:
         _check_gas(sky.free_free, sky.electrons, rays)
+    if sky.turbulence is not None and sky.electrons is not None and not _divided(sky):
+        _check_first_cells(sky, rays, lowest)
     if lowest >= ABSORPTION_BELOW:
         return
     found = None
@@ -83,6 +93,68 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
     if sky.electrons is not None and sky.free_free is None:
         depth = _whole_depth(sky, rays, lowest) if found is None else found.free_free
         _tell_free_free(depth, lowest)
+
+
+def _check_first_cells(sky: Any, rays: Sightlines, lowest: float) -> None:
+    """Cells short enough for the polarisation that turbulence leaves near the observer."""
+    some = _some(rays)
+    length = np.asarray(_first_cells(sky.steps, some))
+    coarse = lowest < ABSORPTION_BELOW or np.median(length) > _FINE
+    if lowest >= _UNTURNED or not coarse or sampled_fields(sky.fields()):
+        return
+    turn = np.median(_first_turn(sky, some, jnp.asarray(lowest)))
+    if turn > TOLERATED_TURN:
+        checks.warn(
+            f"at {lowest:g} GHz the turbulence turns polarisation by {turn:.2g} rad (rms, median) "
+            f"within the first cell of a sightline, {np.median(length):.2g} kpc: P is too small "
+            f"beyond {TOLERATED_TURN:g} rad; more cells near the observer mend it, such as "
+            "steps=synax.GradedSteps(1024, scale=0.01)"
+        )
+
+
+def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
+    """Warn where a mean over turbulence has far less polarisation than one sky.
+
+    **Arguments:**
+
+    - `variance`: of the rotation measures, rad^2 m^-4: a result of the march; None without one.
+    - `frequency`: GHz.
+    """
+    if variance is None or checks.is_traced(variance) or checks.is_traced(frequency):
+        return
+    lowest, scatter = float(np.min(frequency)), float(np.sqrt(np.median(np.asarray(variance))))
+    turn = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / lowest**2 * scatter
+    if turn > TOLERATED_SCATTER:
+        checks.warn(
+            f"at {lowest:g} GHz the turbulence scatters polarisation angles by {0.5 * turn:.2g} rad "
+            f"(its rotation measures by {scatter:.3g} rad/m2, median): Q and U are means over random "
+            "fields, far below those of one sky; synax.galaxies.realisation, or "
+            "physics.realisation = true, gives one"
+        )
+
+
+@eqx.filter_jit
+def _first_cells(steps: Any, rays: Sightlines) -> Float[Array, " n_rays"]:
+    """Lengths of the cells nearest to the observer, kpc, by the step rule alone."""
+    near, far = rays.span()
+    first, last = steps.coordinate(near), steps.coordinate(far)
+    return steps.distance(first + (last - first) / steps.n) - near
+
+
+@eqx.filter_jit
+def _first_turn(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> Array:
+    """2 lambda^2 sigma_RM of the first cells, rad; 0 for rays that begin beyond L_c."""
+    near, _ = rays.span()
+    entry, _ = rays.domain.span(rays.origin, rays.direction)
+    position = rays.origin + near * rays.direction
+    random = sky.turbulence.unresolved(position)
+    along = jnp.sum(sky.magnetic.prepare()(position) * rays.direction, axis=0)
+    rms = jnp.sqrt(random.variance + random.striation * along * along)
+    scale = jnp.maximum(random.correlation_length, 1e-9)
+    rate = rotation_variance_rate(sky.electrons.prepare()(position), rms * rms, scale)
+    variance = rotation_variance(_first_cells(sky.steps, rays), rate, scale)
+    turn = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency**2 * jnp.sqrt(variance)
+    return jnp.where((near - entry < scale) & (random.correlation_length > 0), turn, 0.0)
 
 
 def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> None:
@@ -132,7 +204,7 @@ def _tell_free_free(depth: Float[Array, " n_rays"], frequency: float) -> None:
 
 
 def _tell_plasma(sky: Any, found: _LeftOut, frequency: float) -> None:
-    depth, razin, turn = map(np.asarray, (found.self_absorption, found.razin, found.turn))
+    depth, razin = map(np.asarray, (found.self_absorption, found.razin))
     if depth.max() > TOLERATED_DEPTH and not sky.self_absorption:
         checks.warn(
             f"at {frequency:g} GHz synchrotron self-absorption is left out, with an optical depth "
@@ -146,13 +218,6 @@ def _tell_plasma(sky: Any, found: _LeftOut, frequency: float) -> None:
             f"{1e3 * np.median(razin):.2g} MHz in the median and {1e3 * razin.max():.2g} MHz at "
             f"most: I is too bright, by a factor of {1.0 + np.median(excess):.3g} in the median; "
             "no option mends it, a higher frequency does"
-        )
-    if np.median(turn) > TOLERATED_TURN:
-        checks.warn(
-            f"at {frequency:g} GHz the turbulence turns polarisation by {np.median(turn):.2g} rad "
-            "(rms, median) within a correlation length from the observer, and Faraday dispersion "
-            f"holds below {TOLERATED_TURN:g} rad: P is too small, by up to 1.3 times that number; "
-            "a higher frequency or a shorter correlation_length mends it"
         )
 
 
@@ -192,12 +257,9 @@ def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _Left
     field = sky.magnetic.prepare()(position)
     along = jnp.sum(field * rays.direction[:, None], axis=0)
     square = jnp.maximum(jnp.sum(field * field, axis=0) - along * along, 0.0)
-    rms = None
     if sky.turbulence is not None:
         random = sky.turbulence.unresolved(position)
         square = square * (1.0 + random.striation) + 2.0 * random.variance
-        rms = jnp.sqrt(random.variance + random.striation * along * along)
-        rms = jnp.broadcast_to(rms * random.correlation_length, along.shape)
     across, number, gamma = (
         jnp.sqrt(square),
         *_shining(sky.cosmic_rays, square, position, frequency),
@@ -206,7 +268,7 @@ def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _Left
     total = lambda x: jnp.sum(x[1:], axis=0)
     lost, none = total(electrons.absorption[0]) * length, jnp.zeros_like(length)
     if sky.electrons is None:
-        return _LeftOut(none, lost, none, none, none)
+        return _LeftOut(none, lost, none, none)
     density = sky.electrons.prepare()(position)
     absorption, emission = free_free(density, jnp.asarray(_TEMPERATURE), frequency)
     thermal = total(absorption) * length
@@ -216,11 +278,7 @@ def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _Left
     light = total(number * square)
     lit = light > 0
     razin = jnp.where(lit, total(number * across * density), 0.0) / jnp.where(lit, light, 1.0)
-    turn = none
-    if rms is not None:
-        twice = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency**2
-        turn = twice * const.FARADAY_CONSTANT * density[0] * rms[0]
-    return _LeftOut(thermal, lost, _RAZIN * razin, share, turn)
+    return _LeftOut(thermal, lost, _RAZIN * razin, share)
 
 
 def _shining(

@@ -17,12 +17,16 @@ from ._cells import AbstractSteps, Cells
 
 
 class Frame(NamedTuple):
-    """Origin and orthonormal frame of each ray: (3, n_rays), the origin (3, n_rays or 1); kpc."""
+    """Origin and orthonormal frame of each ray: (3, n_rays), the origin (3, n_rays or 1); kpc.
+
+    `entry`: (n_rays,) kpc, how far from the origin there begins to be a medium; None: at once.
+    """
 
     origin: Array
     direction: Array
     east: Array
     north: Array
+    entry: Array | None = None
 
 
 class AbstractGeometry(eqx.Module):
