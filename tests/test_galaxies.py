@@ -69,6 +69,7 @@ def test_record_of_the_comparison_is_that_of_the_fit_kept():
 
 
 @pytest.mark.data
+@pytest.mark.filterwarnings("ignore:.* scatters polarisation angles")
 def test_it_looks_like_the_sky(sky_data, monkeypatch):
     """What the calibration reaches on the half of the sky held out."""
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))

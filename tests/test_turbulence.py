@@ -1,5 +1,7 @@
 """Means of emission over unresolved turbulence: closed forms against the table."""
 
+import warnings
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -17,6 +19,8 @@ from synax.emission import (
 )
 from synax.emission._turbulence import joint_boost
 from synax.emission._turbulence_local import local_powers
+
+pytestmark = pytest.mark.filterwarnings("ignore:.* scatters polarisation angles")
 
 
 @pytest.fixture(scope="module")
@@ -317,3 +321,16 @@ def test_cells_too_long_for_the_turbulence_are_told():
     for frequency, steps in ((0.19, 256), (0.1259, finer), (0.8, synax.UniformSteps(64))):
         _near(steps=steps)(rays, frequency)
     _near(length=0.0, steps=4)(rays, 0.65)
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_mean_with_far_less_polarisation_than_one_sky_is_told():
+    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
+    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
+    told = "at 1.4 GHz the turbulence scatters polarisation angles by 2.9 rad .* 64.1 rad/m2"
+    with pytest.warns(synax.SynaxWarning, match=told):
+        _near(steps=64)(rays, [1.4, 5.0])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        _near(steps=64)(rays, 1.8)
+        jax.jit(lambda nu: _near(steps=64)(rays, nu).I)(1.4)

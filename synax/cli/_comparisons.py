@@ -57,7 +57,7 @@ def pulsars(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
 
 def haslam(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
     """The 408 MHz sky: brightness temperature, zero level of the data subtracted."""
-    model = np.asarray(sky.synchrotron()(_whole_sky(sky, 32), 0.408).I)
+    model = sky.brightness(_whole_sky(sky, 32), 0.408)
     return positive("T", data["T_gal_n32"], model, directions(32)[1], "K")
 
 

@@ -66,7 +66,7 @@ def low(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
     from .. import plot
 
     rays = Sightlines.healpix(NSIDE, **sky.geometry)
-    brightness = np.asarray(sky.synchrotron()(rays, np.asarray(FREQUENCIES)).I)
+    brightness = sky.brightness(rays, np.asarray(FREQUENCIES))
     model = dict(zip(_MEGAHERTZ, brightness, strict=True))
     measured: dict[str, Map] = {}
     for survey in SURVEYS:

@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import importlib
+import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -55,6 +56,12 @@ class Sky(NamedTuple):
         f = self.fields | fields
         parts = (f["magnetic"], f["electrons"], f["cosmic_rays"])
         return Synchrotron(*parts, **self.physics, **self.integration)
+
+    def brightness(self, rays: Sightlines, frequency: Any) -> np.ndarray:
+        """I alone, K: what is told of the polarisation of means does not concern it."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", ".* scatters polarisation angles")
+            return np.asarray(self.synchrotron()(rays, frequency).I)
 
     def rays(self, pixels: np.ndarray) -> Sightlines:
         """Sightlines of some of the pixels, which may repeat."""
@@ -142,7 +149,7 @@ def _galaxy(name: str, physics: dict[str, Any]) -> dict[str, Any]:
 
 
 def _realised(fields: dict[str, Any], physics: dict[str, Any], seed: int) -> dict[str, Any]:
-    """The fields with one random field in place of the turbulence, which is taken from `physics`."""
+    """The fields with one random field in place of the turbulence, which leaves `physics`."""
     from ..galaxies import realisation
 
     if "turbulence" not in physics:

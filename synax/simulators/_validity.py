@@ -126,10 +126,10 @@ def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
     turn = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / lowest**2 * scatter
     if turn > TOLERATED_SCATTER:
         checks.warn(
-            f"at {lowest:g} GHz the turbulence scatters polarisation angles by {0.5 * turn:.2g} rad "
-            f"(its rotation measures by {scatter:.3g} rad/m2, median): Q and U are means over random "
-            "fields, far below those of one sky; synax.galaxies.realisation, or "
-            "physics.realisation = true, gives one"
+            f"at {lowest:g} GHz the turbulence scatters polarisation angles by {0.5 * turn:.2g} "
+            f"rad (rotation measures by {scatter:.3g} rad/m2, median): Q and U are means over "
+            "random fields, far below those of one sky; synax.galaxies.realisation, on the command "
+            "line physics.realisation = true, gives one"
         )
 
 
