@@ -4,6 +4,10 @@ from ._foreign import refuse_foreign as _refuse_foreign
 
 _refuse_foreign()  # before files of the other project are met
 
+from ._numerics._xla import avoid_overreading_kernels as _avoid
+
+_avoid()
+
 from . import (
     catalogues as catalogues,
     cosmic_rays as cosmic_rays,

@@ -218,11 +218,16 @@ class Quadric(AbstractSurface):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         matrix = self.matrix.astype(origin.dtype)
         p = origin - _column(self.centre, origin)
-        ap, ad = (jnp.einsum("ij,j...->i...", matrix, v) for v in (p, direction))
+        ap, ad = (_turned(matrix, v) for v in (p, direction))
         return _quadratic(jnp.sum(direction * ad, 0), jnp.sum(p * ad, 0), jnp.sum(p * ap, 0) - 1.0)
 
     def gap(self, place: Place) -> float:
         return _gap_of_quadric(place - np.asarray(self.centre), np.asarray(self.matrix))
+
+
+def _turned(matrix: Float[Array, "3 3"], v: Rays) -> Rays:
+    """Matrix times vectors, (3, n_rays): as sums, which XLA fuses with what follows."""
+    return jnp.sum(matrix[:, :, None] * v[None], axis=1)
 
 
 def _gap_of_quadric(offset: Place, matrix: Float[np.ndarray, "3 3"]) -> float:
@@ -344,8 +349,7 @@ class Moved(AbstractSurface):
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         back = self.rotation.T.astype(origin.dtype)
         shifted = origin - _column(self.offset, origin)
-        turn = lambda v: jnp.einsum("ij,j...->i...", back, v)
-        return self.surface.crossings(turn(shifted), turn(direction))
+        return self.surface.crossings(_turned(back, shifted), _turned(back, direction))
 
     def gap(self, place: Place) -> float:
         back = np.asarray(self.rotation).T

@@ -1,0 +1,35 @@
+"""One setting of XLA that is changed on a CPU: products of small matrices that end the process.
+
+XLA multiplies matrices on a CPU by kernels of the library YNNPACK. From jaxlib 0.9.2 on some of
+them read up to 256 bytes behind the second matrix. Where its memory ends there, the process ends
+with a segmentation fault: seldom, and anywhere in a program. Without them XLA uses Eigen's.
+"""
+
+import os
+
+from jaxlib import version, xla_client
+
+FLAG = "--xla_cpu_experimental_ynn_fusion_type"
+FIRST, LAST = (0, 9, 2), (0, 10, 999)
+"""The versions of jaxlib that have the fault; of a flag that it does not know, XLA dies."""
+
+
+def avoid_overreading_kernels() -> None:
+    """Switch them off, unless `XLA_FLAGS` says something of them.
+
+    XLA reads its flags once, before the first computation of a process. It is made to do so here,
+    and the environment, which other programs inherit, is left as it was. After a computation
+    nothing changes.
+    """
+    given = os.environ.get("XLA_FLAGS")
+    number = tuple(int(part) for part in version.__version__.split(".")[:3] if part.isdigit())
+    if not FIRST <= number <= LAST or FLAG in (given or ""):
+        return
+    os.environ["XLA_FLAGS"] = f"{given or ''} {FLAG}=".strip()
+    try:
+        _ = xla_client.CompileOptions().executable_build_options.debug_options
+    finally:
+        if given is None:
+            del os.environ["XLA_FLAGS"]
+        else:
+            os.environ["XLA_FLAGS"] = given
