@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import healpy
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -608,6 +609,24 @@ def test_a_whole_galaxy_by_name(tmp_path):
     assert "has its own fields; leave out [magnetic]" in message
     assert "must be one of" in refused("simulate", "--galaxy", "andromeda", "-o", tmp_path / "x")
     change = ("--set", "physics.self_absorption=true")
-    assert "exclude each other" in refused(
-        "simulate", "--galaxy", "jf12", *change, "-o", tmp_path / "y"
-    )
+    message = refused("simulate", "--galaxy", "jf12", *change, "-o", tmp_path / "y")
+    assert "exclude each other" in message and "physics.realisation = true" in message
+
+
+def test_one_sky_in_place_of_the_mean_over_turbulence(tmp_path):
+    small = ("--nside", "1", "--steps", "4", "-q", "--set", "output.figure=false", "-f", "0.408")
+    one = ("--galaxy", "jf12", "--set", "physics.realisation=true", *small, "--outputs", "stokes")
+    maps = []
+    with pytest.warns(synax.SynaxWarning):  # few steps; a coarse grid
+        for seed in (1, 1, 2):
+            out = tmp_path / f"{len(maps)}"
+            result = call("simulate", *one, "--set", f"seed={seed}", "-o", out)
+            assert result.exit_code == 0, result.output
+            maps.append(load_map(out / "stokes_0.408GHz.fits").Q)
+        same = synax.galaxies.realisation(synax.galaxies.jf12(steps=4), jax.random.key(1))
+    np.testing.assert_array_equal(maps[0], maps[1])
+    assert np.all(maps[0] != maps[2])
+    expected = same(synax.Sightlines.healpix(1), 0.408).Q
+    np.testing.assert_allclose(maps[0], expected, rtol=1e-9)
+    message = refused("simulate", "--galaxy", "wmap", *one[2:], "-o", tmp_path / "z")
+    assert "physics.realisation = true needs turbulence" in message

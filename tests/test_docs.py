@@ -37,6 +37,7 @@ WITH_CODE = [
 ]
 
 
+@pytest.mark.filterwarnings("ignore:.* scatters polarisation angles")  # as the pages say
 @pytest.mark.parametrize("page", WITH_CODE, ids=name)
 def test_python_blocks(page, tmp_path, monkeypatch):
     """All blocks of a page, in order, in one namespace."""

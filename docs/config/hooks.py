@@ -343,6 +343,7 @@ def benchmarks():
             "joint fit",
             "grids",
             "free_free",
+            "one_sky",
         ):  # have their own pages
             continue
         parts += [f"### {record['benchmark'].replace('_', ' ').capitalize()}", _where(record)]
@@ -658,6 +659,26 @@ def free_free():
     return "\n".join(lines)
 
 
+def one_sky():
+    """Polarisation of the mean over turbulence and of single skies: benchmark_one_sky.json."""
+    record = json.loads((DOCS / "data" / "benchmark_one_sky.json").read_text())
+    lines = [
+        "| GHz | P of the mean | P of one sky | their ratio | P/I of one sky |",
+        "|---" * 5 + "|",
+    ]
+    for row in record["rows"]:
+        mean = row["P of the mean"]
+        cells = [
+            _number(row["GHz"]),
+            "0" if mean < 1e-6 * row["P of one sky"] else f"{mean:.2g}",
+            f"{row['P of one sky']:.2g}",
+            f"{row['their ratio']:.2f}",
+            f"{row['P/I of one sky']:.2f}",
+        ]
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
 def published_bubble():
     """By how much ln Z is greater in the Local Bubble, field by field."""
     rows = json.loads((DOCS / "data" / "published_fields.json").read_text())["rows"]
@@ -854,6 +875,7 @@ GENERATORS = {
     "structure": structure,
     "published": published,
     "free_free": free_free,
+    "one_sky": one_sky,
     "size": size,
     "slopes": slopes,
     "published_bubble": published_bubble,

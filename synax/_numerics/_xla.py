@@ -7,7 +7,7 @@ with a segmentation fault: seldom, and anywhere in a program. Without them XLA u
 
 import os
 
-from jaxlib import version, xla_client
+from jaxlib import version
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
 FIRST, LAST = (0, 9, 2), (0, 10, 999)
@@ -25,6 +25,8 @@ def avoid_overreading_kernels() -> None:
     number = tuple(int(part) for part in version.__version__.split(".")[:3] if part.isdigit())
     if not FIRST <= number <= LAST or FLAG in (given or ""):
         return
+    from jaxlib import xla_client  # what later versions call otherwise
+
     os.environ["XLA_FLAGS"] = f"{given or ''} {FLAG}=".strip()
     try:
         _ = xla_client.CompileOptions().executable_build_options.debug_options
