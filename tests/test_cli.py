@@ -615,14 +615,14 @@ def test_a_whole_galaxy_by_name(tmp_path):
 
 def test_one_sky_in_place_of_the_mean_over_turbulence(tmp_path):
     small = ("--nside", "1", "--steps", "4", "-q", "--set", "output.figure=false", "-f", "0.408")
-    one = ("--galaxy", "jf12", "--set", "physics.realisation=true", *small, "--outputs", "stokes")
+    one = ("--galaxy", "uf23", "--set", "physics.realisation=true", *small, "--outputs", "stokes")
     maps = []
     for seed in (1, 1, 2):
         out = tmp_path / f"{len(maps)}"
         result = call("simulate", *one, "--set", f"seed={seed}", "-o", out)
         assert result.exit_code == 0, result.output
         maps.append(load_map(out / "stokes_0.408GHz.fits").Q)
-    same = synax.galaxies.realisation(synax.galaxies.jf12(steps=4), jax.random.key(1))
+    same = synax.galaxies.realisation(synax.galaxies.uf23(steps=4), jax.random.key(1))
     np.testing.assert_array_equal(maps[0], maps[1])
     assert np.all(maps[0] != maps[2])
     expected = same(synax.Sightlines.healpix(1), 0.408).Q
