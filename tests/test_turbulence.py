@@ -332,5 +332,5 @@ def test_a_mean_with_far_less_polarisation_than_one_sky_is_told():
         _near(steps=64)(rays, [1.4, 5.0])
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        _near(steps=64)(rays, 1.8)
+        _near(steps=64)(rays, 2.5)
         jax.jit(lambda nu: _near(steps=64)(rays, nu).I)(1.4)

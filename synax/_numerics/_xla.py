@@ -10,6 +10,8 @@ import os
 from jaxlib import version
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
+KEPT = "LIBRARY_FUSION_TYPE_REDUCE"
+"""What YNNPACK still does: sums, which gradients need."""
 FIRST, LAST = (0, 9, 2), (0, 10, 999)
 """The versions of jaxlib that have the fault; of a flag that it does not know, XLA dies."""
 
@@ -27,7 +29,7 @@ def avoid_overreading_kernels() -> None:
         return
     from jaxlib import xla_client  # what later versions call otherwise
 
-    os.environ["XLA_FLAGS"] = f"{given or ''} {FLAG}=".strip()
+    os.environ["XLA_FLAGS"] = f"{given or ''} {FLAG}={KEPT}".strip()
     try:
         _ = xla_client.CompileOptions().executable_build_options.debug_options
     finally:

@@ -226,8 +226,9 @@ class Quadric(AbstractSurface):
 
 
 def _turned(matrix: Float[Array, "3 3"], v: Rays) -> Rays:
-    """Matrix times vectors, (3, n_rays): as sums, which XLA fuses with what follows."""
-    return jnp.sum(matrix[:, :, None] * v[None], axis=1)
+    """Matrix times vectors (3, ...): as sums, which XLA fuses with what follows."""
+    x, y, z = v
+    return jnp.stack([row[0] * x + row[1] * y + row[2] * z for row in matrix])
 
 
 def _gap_of_quadric(offset: Place, matrix: Float[np.ndarray, "3 3"]) -> float:
