@@ -44,7 +44,7 @@ def rotation_variance_rate(
     rotation = const.FARADAY_CONSTANT * density
     if distance is not None:
         safe = jnp.where(correlation_length > 0, correlation_length, 1.0)
-        correlation_length = -correlation_length * jnp.expm1(-distance / safe)
+        correlation_length = correlation_length * (1.0 - jnp.exp(-distance / safe))
     return 2.0 * rotation * rotation * parallel_variance * correlation_length
 
 

@@ -71,9 +71,7 @@ class AbstractSpectralEmissivity(AbstractEmissivity):
         steepness = jnp.where(lit, slope, 0.0) / jnp.where(lit, total, 1.0)
         index = jnp.clip(-2.0 * steepness - 3.0, *INDEX_RANGE)
         power, factor, boost = local_powers(squared, plasma.random.striation, variance, index)
-        positive = whole > 0
-        scale = jnp.exp(-0.25 * (index - 3.0) * log(jnp.where(positive, whole, 1.0)))
-        return total * scale * power, polarised * scale * factor * boost
+        return total * power, polarised * factor * boost
 
     @abc.abstractmethod
     def coefficients(
