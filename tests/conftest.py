@@ -44,7 +44,10 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # less co
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 TABLES = Path(__file__).parent / "data"
-DEAR = "docs laws transfer devices catalogue cli_runs magnetic_models sampling cli reference_maps"
+DEAR = (
+    "docs laws transfer devices catalogue cli_runs magnetic_models sampling cli_physics "
+    "reference_maps"
+)
 MOST_MEMORY = 2 * 2**30  # bytes of one worker, above which compiled programs are let go
 
 

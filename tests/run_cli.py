@@ -1,4 +1,4 @@
-"""The command line as the tests of run folders call it, and a small problem for it."""
+"""The command line as tests call it, and a small problem for it."""
 
 from typer.testing import CliRunner
 
@@ -39,4 +39,6 @@ def refused(*arguments):
     """Run what must be refused; returns the one sentence."""
     result = call(*arguments)
     assert result.exit_code == 2, result.output
-    return " ".join(result.stderr.split())
+    message = " ".join(result.stderr.split())
+    assert result.stdout == "" and message.startswith("error: ")
+    return message
