@@ -12,7 +12,7 @@ import pytest
 from astropy.coordinates import SkyCoord
 
 import synax
-from synax.sightlines import _rings
+from synax.sightlines import _pixels
 
 
 def orthonormal(rays):
@@ -241,6 +241,6 @@ def test_centres_on_rings_are_those_of_healpy(nside):
     pixels = np.concatenate([some, first, first - 1, (near + np.arange(-9, 9)).ravel()])
     pixels = np.unique(pixels.clip(0, count - 1))
     lon, lat = healpy.pix2ang(nside, pixels, lonlat=True)
-    found = _rings.ring_centres(nside, pixels)
+    found = _pixels.ring_centres(nside, pixels)
     np.testing.assert_allclose(found[0], np.radians(lon), rtol=0, atol=4e-15)
     np.testing.assert_allclose(found[1], np.radians(lat), rtol=0, atol=2e-15)

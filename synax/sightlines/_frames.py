@@ -1,4 +1,4 @@
-"""Celestial frames: the rotations between Galactic, equatorial (ICRS, J2000) and ecliptic axes."""
+"""Celestial frames, Galactic, equatorial (ICRS, J2000) and ecliptic: rotations and angles."""
 
 import functools
 from typing import Any
@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
+from .._parameters import as_parameter
 
 FRAMES = {"galactic": "G", "equatorial": "C", "ecliptic": "E"}
 """Frames, and HEALPix's letters for them."""
@@ -64,3 +65,37 @@ def position_angle(
     _, east_there, north_there = basis(own_lon, own_lat)
     turned = turn @ north
     return np.arctan2(np.sum(turned * east_there, axis=0), np.sum(turned * north_there, axis=0))
+
+
+def in_frame(sky: Any, frame: str) -> tuple[Any, Any]:
+    """Longitude and latitude of a SkyCoord in one of our frames."""
+    checks.choice("frame", frame, tuple(FRAMES))
+    if frame == "galactic":
+        return sky.galactic.l, sky.galactic.b
+    name = "icrs" if frame == "equatorial" else "barycentricmeanecliptic"
+    there = sky.transform_to(name).spherical
+    return there.lon, there.lat
+
+
+def lonlat(l: Any, b: Any) -> tuple[Angles, Angles]:
+    """Longitudes and latitudes (degrees), one of each for each direction."""
+    l, b = (_degrees(name, a) for name, a in (("l", l), ("b", b)))
+    if l.shape != b.shape or l.ndim != 1:
+        raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
+    if not (checks.holds(l, np.isfinite) and checks.holds(b, lambda x: np.abs(x) <= 90.0)):
+        first = int(np.argmax(~(np.isfinite(l) & (np.abs(b) <= 90.0))))
+        raise ValueError(
+            "l and b must be finite degrees, with -90 <= b <= 90, got "
+            f"l = {l[first]:g} and b = {b[first]:g} in row {first}"
+        )
+    return l, b
+
+
+def _degrees(name: str, value: Any) -> Float[np.ndarray, "..."] | Float[Array, "..."]:
+    found = as_parameter(value, "deg", name)
+    if checks.is_traced(found):
+        return jnp.atleast_1d(found)
+    found = np.atleast_1d(np.asarray(found, dtype=float))
+    if found.size == 0:
+        raise ValueError(f"{name} must have at least one value, got none")
+    return found

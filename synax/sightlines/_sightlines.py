@@ -12,11 +12,12 @@ from jaxtyping import Array, Float, Int, PyTree
 from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._numerics._mesh import as_mesh
-from .._parameters import as_parameter, without_unit
+from .._parameters import as_parameter
 from .._shown import number
 from ..fields._domain import AbstractDomain, Box
-from ._frames import FRAMES, Angles, basis, rotation
-from ._rings import ring_centres
+from ._frames import basis, in_frame, lonlat, rotation
+from ._image import check_image_plane, image_plane
+from ._pixels import centres, pixel_numbers, pixels_of_mask, spread
 from ._tables import as_table, positions, role
 
 SUN = (-8.3, 0.0, 0.006)
@@ -234,29 +235,20 @@ class Sightlines(eqx.Module):
         if pixels is not None and mask is not None:
             raise ValueError("give pixels or mask, not both")
         if mask is not None:
-            pixels = _pixels_of_mask(np.asarray(checks.concrete("mask", mask)), nside)
+            pixels = pixels_of_mask(np.asarray(checks.concrete("mask", mask)), nside)
         if pixels is not None:
-            pixels = _pixel_numbers(pixels, nside)
+            pixels = pixel_numbers(pixels, nside)
         else:
             count = n_pixels * checks.integer("subsamples", subsamples) ** 2
             checks.memory(f"nside = {nside}: {count:,} sightlines", RAY_BYTES * count)
         numbers = np.arange(n_pixels) if pixels is None else pixels
         nest = ordering == "NEST"
-        vectors = basis(*_centres(nside, numbers, nest))
+        vectors = basis(*centres(nside, numbers, nest))
         if subsamples > 1:
-            vectors = _inside(vectors, numbers, nside, nest, subsamples)
+            vectors = spread(vectors, numbers, nside, nest, subsamples)
             pixels = None if pixels is None else np.repeat(pixels, subsamples**2)
-        return _from_vectors(
-            vectors,
-            observer,
-            domain,
-            minimum_distance,
-            pixels=pixels,
-            nside=nside,
-            ordering=ordering,
-            frame=frame,
-            subsamples=subsamples,
-        )
+        facts = {"pixels": pixels, "nside": nside, "ordering": ordering, "subsamples": subsamples}
+        return _from_vectors(vectors, observer, domain, minimum_distance, frame, **facts)
 
     @staticmethod
     def from_lonlat(
@@ -286,22 +278,12 @@ class Sightlines(eqx.Module):
         """
         if hasattr(l, "galactic"):
             sky = l.galactic
-            l, b = _in_frame(l, frame)
+            l, b = in_frame(l, frame)
             if distance is None and sky.distance.unit.physical_type == "length":
                 distance = np.atleast_1d(sky.distance.to_value("kpc"))
         if b is None:
             raise TypeError("b is missing: give longitude and latitude, or l as a SkyCoord")
-        l, b = (_degrees(name, a) for name, a in (("l", l), ("b", b)))
-        if l.shape != b.shape or l.ndim != 1:
-            raise ValueError(f"l and b must be (n_rays,) alike, got {l.shape} and {b.shape}")
-        finite = checks.holds(l, np.isfinite)
-        if not (finite and checks.holds(b, lambda x: np.abs(x) <= 90.0)):
-            lost = ~(np.isfinite(l) & (np.abs(b) <= 90.0))
-            first = int(np.argmax(lost))
-            raise ValueError(
-                "l and b must be finite degrees, with -90 <= b <= 90, got "
-                f"l = {l[first]:g} and b = {b[first]:g} in row {first}"
-            )
+        l, b = lonlat(l, b)
         if distance is not None:
             distance = as_parameter(distance, "kpc", "distance")
             if distance.shape not in ((), (1,), l.shape):
@@ -311,15 +293,8 @@ class Sightlines(eqx.Module):
                 )
             distance = jnp.broadcast_to(distance, l.shape)
         degree = np.pi / 180.0
-        return _from_angles(
-            degree * l,
-            degree * b,
-            observer,
-            domain,
-            minimum_distance,
-            distance=distance,
-            frame=frame,
-        )
+        vectors = basis(degree * l, degree * b)
+        return _from_vectors(vectors, observer, domain, minimum_distance, frame, distance=distance)
 
     @staticmethod
     def from_table(
@@ -407,64 +382,25 @@ class Sightlines(eqx.Module):
                 f"shape must be (ny, nx) with positive integers, got {checks.shown(shape)}"
             ) from None
         checks.memory(f"shape = {(ny, nx)}: {ny * nx:,} sightlines", RAY_BYTES * ny * nx)
-        sides = as_parameter(extent, "kpc", "extent")
-        if sides.shape != (2,) or not checks.holds(sides, lambda x: (x > 0) & (x < np.inf)):
-            raise ValueError(f"extent must be (width, height), positive (kpc), got {extent}")
-        width, height = _numbers("extent", extent, (2,), "kpc")
-        center = _numbers("center", center, (3,), "kpc")
-        distance = float(_numbers("distance", distance, (), "kpc"))
-        inc, pa, az = (
-            np.radians(_numbers(name, angle, (), "deg"))
-            for name, angle in (
-                ("inclination", inclination),
-                ("position_angle", position_angle),
-                ("azimuth", azimuth),
-            )
+        distance, origin, axes = image_plane(
+            (ny, nx), extent, center, distance, inclination, position_angle, azimuth
         )
-        toward = np.array([np.sin(inc) * np.cos(az), np.sin(inc) * np.sin(az), np.cos(inc)])
-        up = np.array([-np.cos(inc) * np.cos(az), -np.cos(inc) * np.sin(az), np.sin(inc)])
-        n = -toward
-        left = np.cross(up, n)
-        up, left = np.cos(pa) * up - np.sin(pa) * left, np.cos(pa) * left + np.sin(pa) * up
-        across = (np.arange(nx) + 0.5) / nx - 0.5
-        along = (np.arange(ny) + 0.5) / ny - 0.5
-        h, v = np.meshgrid(across * width, along * height)
-        origin = center[:, None] - distance * n[:, None]
-        origin = origin - left[:, None] * h.ravel() + up[:, None] * v.ravel()
         ones = np.ones((1, ny * nx))
         real = jnp.result_type(float)
         rays = Sightlines(
             jnp.asarray(origin, real),
-            *(jnp.asarray(a[:, None] * ones, real) for a in (n, left, up)),
+            *(jnp.asarray(a[:, None] * ones, real) for a in axes),
             _default_domain() if domain is None else domain,
             as_parameter(0.0),
             image_shape=(ny, nx),
         )
-        _check_image_plane(rays, distance)
+        check_image_plane(rays.domain.crossings(rays.origin, rays.direction), distance)
         return rays
-
-
-def _check_image_plane(rays: Sightlines, distance: float) -> None:
-    """Refuse an image plane within or behind the domain: the part before it would be lost."""
-    near, far = rays.domain.crossings(rays.origin, rays.direction)
-    if checks.is_traced(near):
-        return
-    meets = np.isfinite(np.asarray(far))
-    if not meets.any():
-        checks.warn("no sightline meets the domain: check center, extent and domain")
-        return
-    lost = -float(np.min(np.asarray(near)[meets]))
-    if lost > 1e-9 * (abs(distance) + lost):
-        raise ValueError(
-            f"distance must put the image plane outside the domain: at {distance:g} kpc some rays "
-            f"start {lost:.4g} kpc behind its wall; give more than {distance + lost:.4g}"
-        )
 
 
 def _check_observer(rays: Sightlines) -> None:
     """Warn of an observer outside the domain, with how many rays still meet it."""
-    values = jax.tree.leaves(rays)
-    if any(map(checks.is_traced, values)):
+    if any(map(checks.is_traced, jax.tree.leaves(rays))):
         return
     inside = bool(rays.domain.contains(rays.observer))
     if inside and not np.any(np.asarray(rays.minimum_distance) > 0.0):
@@ -486,114 +422,8 @@ def _check_observer(rays: Sightlines) -> None:
     )
 
 
-def _pixels_of_mask(mask: np.ndarray, nside: int) -> np.ndarray:
-    n_pixels = 12 * nside**2
-    if mask.shape != (n_pixels,) or mask.dtype != bool:
-        raise ValueError(
-            f"mask must be a boolean array of shape ({n_pixels},) for nside {nside}, "
-            f"got {mask.dtype} of shape {mask.shape}"
-        )
-    if not mask.any():
-        raise ValueError("mask must be True somewhere: it leaves no sightline")
-    return np.flatnonzero(mask)
-
-
-def _pixel_numbers(pixels: Any, nside: int) -> np.ndarray:
-    last = 12 * nside**2 - 1
-    pixels = np.asarray(checks.concrete("pixels", pixels))
-    if pixels.ndim != 1 or pixels.size == 0 or not np.issubdtype(pixels.dtype, np.integer):
-        raise ValueError(
-            "pixels must be a non-empty one-dimensional array of integers, got "
-            f"{pixels.dtype} of shape {pixels.shape}"
-        )
-    if pixels.min() < 0 or pixels.max() > last:
-        wrong = pixels.min() if pixels.min() < 0 else pixels.max()
-        raise ValueError(f"pixels must lie in 0..{last} for nside {nside}, got {wrong}")
-    pixels = pixels.astype(np.int64)  # files have another byte order, which JAX does not know
-    found, counts = np.unique(pixels, return_counts=True)
-    if found.size < pixels.size:
-        raise ValueError(f"pixels must be different: {found[counts > 1][0]} stands there twice")
-    return pixels
-
-
-def _degrees(name: str, value: Any) -> np.ndarray | Array:
-    found = as_parameter(value, "deg", name)
-    if checks.is_traced(found):
-        return jnp.atleast_1d(found)
-    found = np.atleast_1d(np.asarray(found, dtype=float))
-    if found.size == 0:
-        raise ValueError(f"{name} must have at least one value, got none")
-    return found
-
-
-def _numbers(name: str, value: Any, shape: tuple[int, ...], unit: str) -> np.ndarray:
-    """Finite numbers of a shape in a unit, in NumPy's precision."""
-    as_parameter(checks.concrete(name, value), unit, name)  # refuses what is no number
-    found = np.asarray(without_unit(value, unit, name), dtype=float)
-    return checks.finite(name, checks.shaped(name, found, shape, unit), unit)
-
-
-def _in_frame(sky: Any, frame: str) -> tuple[Any, Any]:
-    """Longitude and latitude of a SkyCoord in one of our frames."""
-    checks.choice("frame", frame, tuple(FRAMES))
-    if frame == "galactic":
-        return sky.galactic.l, sky.galactic.b
-    name = "icrs" if frame == "equatorial" else "barycentricmeanecliptic"
-    there = sky.transform_to(name).spherical
-    return there.lon, there.lat
-
-
-def _centres(nside: int, numbers: np.ndarray, nest: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Longitude and latitude (rad) of pixel centres."""
-    if nest:
-        import healpy
-
-        numbers = healpy.nest2ring(nside, numbers)
-    return ring_centres(nside, numbers)
-
-
-def _inside(
-    vectors: tuple[np.ndarray, ...], pixels: np.ndarray, nside: int, nest: bool, count: int
-) -> tuple[np.ndarray, ...]:
-    """Points spread over each pixel, with its basis carried to them along great circles."""
-    import healpy
-
-    x, y, face = (a[:, None, None] for a in healpy.pix2xyf(nside, pixels, nest=nest))
-    step = np.arange(count)
-    fine = healpy.xyf2pix(
-        nside * count,
-        (x * count + step[:, None] + 0 * step).ravel(),
-        (y * count + step + 0 * step[:, None]).ravel(),
-        (face + 0 * step[:, None] + 0 * step).ravel(),
-    )
-    there = np.stack(healpy.pix2vec(nside * count, fine))
-    here, east, north = (np.repeat(v, count**2, axis=1) for v in vectors)
-    # the rotation from `here` to `there` about their common normal
-    both = here + there
-    scale = 1.0 + np.sum(here * there, axis=0)
-    carry = lambda e: e - both * (np.sum(there * e, axis=0) / scale)
-    return there, carry(east), carry(north)
-
-
-def _from_angles(
-    lon: Angles,
-    lat: Angles,
-    observer: Any,
-    domain: Any,
-    minimum_distance: Any,
-    **kwargs: Any,
-) -> Sightlines:
-    return _from_vectors(basis(lon, lat), observer, domain, minimum_distance, **kwargs)
-
-
 def _from_vectors(
-    vectors: tuple[Any, ...],
-    observer: Any,
-    domain: Any,
-    minimum_distance: Any,
-    *,
-    frame: str = "galactic",
-    **kwargs: Any,
+    vectors: tuple[Any, ...], observer: Any, domain: Any, start: Any, frame: str, **facts: Any
 ) -> Sightlines:
     observer = as_parameter(observer, "kpc", "observer")
     if observer.shape != (3,):
@@ -604,9 +434,9 @@ def _from_vectors(
         observer,
         *(jnp.asarray(v, observer.dtype) for v in vectors),
         _default_domain() if domain is None else domain,
-        as_parameter(minimum_distance, "kpc", "minimum_distance"),
+        as_parameter(start, "kpc", "minimum_distance"),
         frame=frame,
-        **kwargs,
+        **facts,
     )
     _check_observer(rays)
     return rays
