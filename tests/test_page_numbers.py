@@ -161,6 +161,24 @@ def turbulence_costs(page):
     return [f"costs {one} {without}. At three frequencies it costs {three} times"]
 
 
+def laws():
+    """The table of laws: ratios to the plain sky, forward, of the gradient, of that to its own."""
+    names = {
+        "plain: index 3, thin": "plain",
+        "free-free absorption (Absorbing)": "free-free absorption",
+        "self-absorption (Polarised)": "full polarised transfer (`self_absorption=True`)",
+        "broken power law": "a broken power law",
+        "spectrum on a grid, 32 x 24 x 24 x 12": "a spectrum on a grid",
+        "turbulence": "turbulence",
+    }
+    keys = ("forward_over_plain", "gradient_over_plain", "gradient_over_forward")
+    return [
+        " | ".join([f"| {names[row['case']]}", *(f"{row[key]:.1f}" for key in keys)]) + " |"
+        for row in record("benchmark_laws")["rows"]
+        if row["case"] in names
+    ]
+
+
 def bend():
     row = record("benchmark_galaxy")["rows"][1]
     return [
@@ -482,7 +500,12 @@ PAGES = {
     "docs/inference.md": (inference,),
     "docs/light.md": (light, one_sky),
     "docs/faq.md": (faq,),
-    "docs/performance.md": (performance, models_on_sky, lambda: turbulence_costs("performance")),
+    "docs/performance.md": (
+        performance,
+        models_on_sky,
+        laws,
+        lambda: turbulence_costs("performance"),
+    ),
     "docs/data.md": (data,),
     "docs/accuracy.md": (accuracy,),
     "docs/benchmark-grids.md": (grids,),
