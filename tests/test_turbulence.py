@@ -311,19 +311,6 @@ def test_no_correlation_length_is_no_dispersion():
     assert float(p(1e-9)) == pytest.approx(float(p(0.0)), rel=1e-6)
 
 
-def test_cells_too_long_for_the_turbulence_are_told():
-    domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))
-    rays = synax.Sightlines.from_lonlat([0.0], [0.0], domain=domain)
-    finer = synax.GradedSteps(256, scale=0.01)
-    with pytest.warns(synax.SynaxWarning, match="2.7 rad .* within the first cell .* 0.0025 kpc"):
-        _near()(rays, 0.1259)
-    with pytest.warns(synax.SynaxWarning, match="within the first cell"):
-        _near(steps=synax.UniformSteps(64))(rays, 0.65)
-    for frequency, steps in ((0.19, 256), (0.1259, finer), (0.8, synax.UniformSteps(64))):
-        _near(steps=steps)(rays, frequency)
-    _near(length=0.0, steps=4)(rays, 0.65)
-
-
 @pytest.mark.filterwarnings("default")
 def test_a_mean_with_far_less_polarisation_than_one_sky_is_told():
     domain = synax.Sphere(NEAR["radius"], center=(-8.3, 0.0, 0.006))

@@ -60,7 +60,7 @@ class Sky(NamedTuple):
     def brightness(self, rays: Sightlines, frequency: Any) -> np.ndarray:
         """I alone, K: what is told of the polarisation of means does not concern it."""
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* the turbulence (scatters|turns) polarisation")
+            warnings.filterwarnings("ignore", ".* the turbulence scatters polarisation")
             return np.asarray(self.synchrotron()(rays, frequency).I)
 
     def rays(self, pixels: np.ndarray) -> Sightlines:

@@ -9,13 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _checks as checks, _constants as const
-from ..emission import (
-    FluctuationFilling,
-    FreeFree,
-    power_law_coefficients,
-    rotation_variance,
-    rotation_variance_rate,
-)
+from ..emission import FluctuationFilling, FreeFree, power_law_coefficients
 from ..emission._gaunt import free_free
 from ..emission._gaunt_table import TEMPERATURE_RANGE
 from ..emission._power_law import X_FACTOR
@@ -33,13 +27,9 @@ TOLERATED_DEPTH = 0.05
 """Optical depth left out, on the worst sightline, of which nothing is said."""
 TOLERATED_EXCESS = 0.05
 """Excess of I without the Razin effect, in the median of the sightlines, of which the same."""
-TOLERATED_TURN = 1.3
-"""Rotation (rad, rms) by the turbulence within the first cell of a ray, of which nothing is said: P
-is then 2 % too small, 1 % at 1.07, 6 % at 1.7, 40 % at 2.7 (tests/test_turbulence.py)."""
 TOLERATED_SCATTER = 2.0
 """Scatter (rad, rms) of twice the polarisation angle by turbulence, of which nothing is said: P of
 the calibrated Galaxy is then 0.2 of that of one sky (docs/galaxies.md)."""
-_FINE, _UNTURNED = 0.01, 1.5  # first cells (kpc) and GHz where no sky comes near it
 _TEMPERATURE = 8000.0  # K, of warm ionised gas
 _RAZIN = 19.2e-3  # GHz cm^3 microgauss: the square of the plasma frequency over 3/2 of the gyro one
 _EXCESS = 1.75
@@ -82,8 +72,6 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
         )
     if sky.free_free is not None:
         _check_gas(sky.free_free, sky.electrons, rays)
-    if sky.turbulence is not None and sky.electrons is not None and not _divided(sky):
-        _check_first_cells(sky, rays, lowest)
     if lowest >= ABSORPTION_BELOW:
         return
     found = None
@@ -93,23 +81,6 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
     if sky.electrons is not None and sky.free_free is None:
         depth = _whole_depth(sky, rays, lowest) if found is None else found.free_free
         _tell_free_free(depth, lowest)
-
-
-def _check_first_cells(sky: Any, rays: Sightlines, lowest: float) -> None:
-    """Cells short enough for the polarisation that turbulence leaves near the observer."""
-    some = _some(rays)
-    length = np.asarray(_first_cells(sky.steps, some))
-    coarse = lowest < ABSORPTION_BELOW or np.median(length) > _FINE
-    if lowest >= _UNTURNED or not coarse or sampled_fields(sky.fields()):
-        return
-    turn = np.median(_first_turn(sky, some, jnp.asarray(lowest)))
-    if turn > TOLERATED_TURN:
-        checks.warn(
-            f"at {lowest:g} GHz the turbulence turns polarisation by {turn:.2g} rad (rms, median) "
-            f"within the first cell of a sightline, {np.median(length):.2g} kpc: P is too small "
-            f"beyond {TOLERATED_TURN:g} rad; more cells near the observer mend it, such as "
-            "steps=synax.GradedSteps(1024, scale=0.01)"
-        )
 
 
 def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
@@ -131,30 +102,6 @@ def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
             "random fields, far below those of one sky; synax.galaxies.realisation, on the command "
             "line physics.realisation = true, gives one"
         )
-
-
-@eqx.filter_jit
-def _first_cells(steps: Any, rays: Sightlines) -> Float[Array, " n_rays"]:
-    """Lengths of the cells nearest to the observer, kpc, by the step rule alone."""
-    near, far = rays.span()
-    first, last = steps.coordinate(near), steps.coordinate(far)
-    return steps.distance(first + (last - first) / steps.n) - near
-
-
-@eqx.filter_jit
-def _first_turn(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> Array:
-    """2 lambda^2 sigma_RM of the first cells, rad; 0 for rays that begin beyond L_c."""
-    near, _ = rays.span()
-    entry, _ = rays.domain.span(rays.origin, rays.direction)
-    position = rays.origin + near * rays.direction
-    random = sky.turbulence.unresolved(position)
-    along = jnp.sum(sky.magnetic.prepare()(position) * rays.direction, axis=0)
-    rms = jnp.sqrt(random.variance + random.striation * along * along)
-    scale = jnp.maximum(random.correlation_length, 1e-9)
-    rate = rotation_variance_rate(sky.electrons.prepare()(position), rms * rms, scale)
-    variance = rotation_variance(_first_cells(sky.steps, rays), rate, scale)
-    turn = 2.0 * const.WAVELENGTH_SQUARED_AT_1GHZ / frequency**2 * jnp.sqrt(variance)
-    return jnp.where((near - entry < scale) & (random.correlation_length > 0), turn, 0.0)
 
 
 def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> None:
