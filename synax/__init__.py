@@ -4,10 +4,6 @@ from ._foreign import refuse_foreign as _refuse_foreign
 
 _refuse_foreign()  # before files of the other project are met
 
-from ._numerics._xla import avoid_overreading_kernels as _avoid
-
-_avoid()
-
 from . import (
     catalogues as catalogues,
     cosmic_rays as cosmic_rays,
@@ -21,6 +17,7 @@ from . import (
 )
 from ._checks import SynaxWarning as SynaxWarning
 from ._numerics._cores import use_cores as use_cores
+from ._numerics._xla import avoid_overreading_kernels as _avoid_overreading_kernels
 from ._parameters import (
     ModelInfo as ModelInfo,
     parameter as parameter,
@@ -114,6 +111,8 @@ from .transfer import (
     Thin as Thin,
     UniformSteps as UniformSteps,
 )
+
+_avoid_overreading_kernels()
 
 
 def __getattr__(name: str) -> object:

@@ -218,3 +218,6 @@ def test_one_sky_in_place_of_the_mean_over_turbulence(tmp_path):
     np.testing.assert_allclose(maps[0], expected, rtol=1e-9)
     message = refused("simulate", "--galaxy", "wmap", *one[2:], "-o", tmp_path / "z")
     assert "physics.realisation = true needs turbulence" in message
+    short = ("--set", "physics.correlation_length=0", "--set", "physics.turbulence=3")
+    message = refused("simulate", "--magnetic", "WMAP", *one[2:], *short, "-o", tmp_path / "z")
+    assert "correlation_length must be a number above 0 kpc" in message

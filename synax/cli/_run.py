@@ -159,7 +159,11 @@ def _realised(fields: dict[str, Any], physics: dict[str, Any], seed: int) -> dic
         )
     parts = (fields["magnetic"], fields["electrons"], fields["cosmic_rays"])
     mean = Synchrotron(*parts, turbulence=physics.pop("turbulence"))
-    return fields | {"magnetic": realisation(mean, jax.random.key(seed)).magnetic}
+    try:
+        one = realisation(mean, jax.random.key(seed))
+    except ValueError as error:  # no correlation length
+        raise BadInput(f"physics.realisation = true: {error}") from None
+    return fields | {"magnetic": one.magnetic}
 
 
 def _fill(physics: dict[str, Any], electrons: Any) -> None:
