@@ -10,7 +10,7 @@ import numpy as np
 from .._checks import is_traced
 from .._numerics._quadrature import gauss_legendre
 
-_PANEL = 0.35  # longest panel in ln gamma
+_PANEL = 0.375  # longest panel in ln gamma
 
 
 class Energies(NamedTuple):

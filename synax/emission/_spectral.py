@@ -153,21 +153,26 @@ class SpectralGrid(AbstractSpectralEmissivity):
         place, squared = locate(self.grid, b_perp_squared, frequency)
         width = 8 if self.absorbing else 4
         rows = self._rows(position, place.cell, width)
-        positive = lambda x: jnp.where(x > TINY, x, TINY)
-        last = (X_FACTOR / self.last_gamma**2) * jnp.exp(place.log_ratio)
         share = factors_of(b_perp_squared, squared, frequency)
         share = Factors(*(jnp.where(self.box.contains(position), x, 0.0) for x in share))
-        scale = [share.emission] * 2 + [share.absorption] * 2
-        found = []
-        for k in range(width // 2):
-            v0, d0, v1, d1 = (
-                rows[..., i] for i in (2 * k, 2 * k + 1, width + 2 * k, width + 2 * k + 1)
-            )
-            v0, v1 = positive(v0), positive(v1)
-            left = log(v0)
-            step = self.grid.step
-            shape = cubic(left, log(v1) - left, step * d0 / v0, step * d1 / v1)
-            found.append(scale[k] * exp_of_cubic(shape, place.fraction, last))
+        last = (X_FACTOR / self.last_gamma**2) * jnp.exp(place.log_ratio)
+        least = max(TINY, float(jnp.finfo(rows.dtype).tiny))
+        step, inside = self.grid.step, jnp.clip(place.fraction, 0.0, 1.0)
+        found: list[Values] = []
+        for k, scale in zip(range(0, width, 4), share, strict=False):
+            sides = (rows[..., k : k + 4], rows[..., width + k : width + k + 4])
+            ends = []
+            for total, slope, polarised, rise in (tuple(jnp.moveaxis(x, -1, 0)) for x in sides):
+                there = total > least
+                over = 1.0 / jnp.where(there, total, least)
+                rate, ratio = step * slope * over, polarised * over
+                ends.append((jnp.where(there, total, least), over, rate, ratio, step * rise * over))
+            (t0, over, s0, q0, d0), (t1, _, s1, q1, d1) = ends
+            level = cubic(log(t0), log(t1 * over), s0, s1)
+            value = scale * exp_of_cubic(level, place.fraction, last)
+            # the polarised part of it, smooth and of order one: needs no logarithm
+            a, b, c, d = cubic(q0, q1 - q0, d0 - q0 * s0, d1 - q1 * s1)
+            found += [value, value * (a + inside * (b + inside * (c + inside * d)))]
         return tuple(found)
 
     def _rows(self, position: Array, cell: Array, width: int) -> Values:
