@@ -263,7 +263,7 @@ def test_gradient_is_finite_where_the_field_vanishes(rays):
 
 
 def test_memory_of_the_gradient_is_that_of_the_map():
-    rays = synax.Sightlines.healpix(128)
+    rays = synax.Sightlines.healpix(256)
     sky = edged(steps=512, block=2048)
     gradient = synax.memory_estimate(sky, rays, 2.4, gradient=True)
     assert gradient < 1.5 * synax.memory_estimate(sky, rays, 2.4)
