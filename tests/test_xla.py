@@ -48,5 +48,5 @@ def test_flags_of_the_user_hold(flags, kept, devices):
     found = subprocess.run(
         [sys.executable, "-c", PRODUCT], env=environment, capture_output=True, text=True, check=True
     )
-    assert found.stderr == ""
+    assert "pjrt" not in found.stderr  # what XLA says where JAX has not told it to be quiet
     assert found.stdout.split() == [str(kept), str(devices)]
