@@ -11,8 +11,13 @@ import os
 from jaxlib import version
 
 FLAG = "--xla_cpu_experimental_ynn_fusion_type"
-FIRST, LAST = (0, 9, 2), (0, 12, 999)
-"""The versions of jaxlib that have the fault; of a flag that it does not know, XLA dies."""
+FIRST, LAST = (0, 9, 2), (0, 12, 0)
+"""Versions of jaxlib seen to have the kernels and the flag; of a flag that is unknown, XLA dies."""
+
+
+def has_fault(number: str = version.__version__) -> bool:
+    """Whether a version of jaxlib has it."""
+    return FIRST <= tuple(int(part) for part in number.split(".")[:3]) <= LAST
 
 
 def avoid_overreading_kernels() -> None:
@@ -23,8 +28,7 @@ def avoid_overreading_kernels() -> None:
     nothing changes.
     """
     given = os.environ.get("XLA_FLAGS")
-    number = tuple(int(part) for part in version.__version__.split(".")[:3] if part.isdigit())
-    if not FIRST <= number <= LAST or FLAG in (given or ""):
+    if not has_fault() or FLAG in (given or ""):
         return
     try:
         from jaxlib import xla_client

@@ -14,6 +14,7 @@ of 8 s / (b^2 + 8 s) in (0, 1) and of p, kept as a table of Chebyshev coefficien
 
 import functools
 import math
+from collections.abc import Callable
 
 import jax.numpy as jnp
 import numpy as np
@@ -48,9 +49,10 @@ def _kummer(m: float, b: float, x: float) -> float:
     return total
 
 
-@functools.lru_cache(maxsize=1)
-def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Coefficients (32, 18) in x and p of the total, the polarised and the striated mean."""
+def chebyshev_table(
+    function: Callable[[float, float], float], scale: float, terms: int, index_terms: int
+) -> np.ndarray:
+    """Coefficients (terms, index_terms) of a function of x and p, in scale/(x + scale) and p."""
 
     def nodes(n: int) -> np.ndarray:
         return np.cos(np.pi * (np.arange(n) + 0.5) / n)
@@ -59,14 +61,19 @@ def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         k, angle = np.arange(n), np.arccos(nodes(n))
         return np.cos(k[:, None] * angle) * np.where(k == 0, 1.0, 2.0)[:, None] / n
 
-    part = 0.5 * (1.0 + nodes(_TERMS))
-    x = _SCALE * (1.0 - part) / part
-    low, high = INDEX_RANGE
-    index = 0.5 * (low + high) + 0.5 * (high - low) * nodes(_INDEX_TERMS)
+    part, (low, high) = 0.5 * (1.0 + nodes(terms)), INDEX_RANGE
+    index = 0.5 * (low + high) + 0.5 * (high - low) * nodes(index_terms)
+    values = [[function(x, p) for p in index] for x in scale * (1.0 - part) / part]
+    return transform(terms) @ np.array(values) @ transform(index_terms).T
+
+
+@functools.lru_cache(maxsize=1)
+def _tables() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Coefficients (32, 18) in x and p of the total, the polarised and the striated mean."""
 
     def table(shift: float, b: float) -> np.ndarray:
-        values = [[_kummer((p + 1.0) / 4.0 - shift, b, v) for p in index] for v in x]
-        return transform(_TERMS) @ np.array(values) @ transform(_INDEX_TERMS).T
+        mean = lambda x, p: _kummer((p + 1.0) / 4.0 - shift, b, x)
+        return chebyshev_table(mean, _SCALE, _TERMS, _INDEX_TERMS)
 
     return table(0.0, 1.0), table(1.0, 3.0), table(0.0, 0.5)
 

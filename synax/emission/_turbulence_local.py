@@ -2,7 +2,7 @@
 
 Each mean is that for p = 3, which needs no series, to the power (p + 1)/4, times 1 + (p - 3) h with
 a small and smooth h of p and of the random share of the field. Of the Chebyshev coefficients of h
-some 35 make all but 2e-5 of the values; which of them depends on p at every point, so that there
+some 50 make all but 1e-5 of the values; which of them depends on p at every point, so that there
 they are summed, not tabulated.
 """
 
@@ -14,9 +14,9 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._math import log
-from ._turbulence import _SCALE, INDEX_RANGE, _kummer, joint_boost
+from ._turbulence import _SCALE, INDEX_RANGE, _kummer, chebyshev_table, joint_boost
 
-_LEFT_OUT = 3e-6
+_LEFT_OUT = 1e-6
 """Of each coefficient in the share, the largest sum of coefficients in p that is left out."""
 _SHARES, _INDICES = 24, 14
 _ISOTROPIC, _STRIATED = 2.0, 1.0
@@ -35,18 +35,8 @@ def _over_cubic(b: float, shift: float, x: float, p: float) -> float:
 
 def _series(mean: Callable[[float, float], float], scale: float) -> Rows:
     """The coefficients that count of (mean - 1)/(p - 3): a row for each power of the share."""
-    nodes = lambda n: np.cos(np.pi * (np.arange(n) + 0.5) / n)
-
-    def transform(n: int) -> np.ndarray:
-        k, angle = np.arange(n), np.arccos(nodes(n))
-        return np.cos(k[:, None] * angle) * np.where(k == 0, 1.0, 2.0)[:, None] / n
-
-    share, (low, high) = 0.5 * (1.0 + nodes(_SHARES)), INDEX_RANGE
-    index = 0.5 * (low + high) + 0.5 * (high - low) * nodes(_INDICES)
-    values = [
-        [(mean(x, p) - 1.0) / (p - 3.0) for p in index] for x in scale * (1.0 - share) / share
-    ]
-    table = transform(_SHARES) @ np.array(values) @ transform(_INDICES).T
+    excess = lambda x, p: (mean(x, p) - 1.0) / (p - 3.0)
+    table = chebyshev_table(excess, scale, _SHARES, _INDICES)
     tails = np.cumsum(np.abs(table[:, ::-1]), axis=1)[:, ::-1]
     counts = [int(np.count_nonzero(tail > _LEFT_OUT)) for tail in tails]
     last = max(i for i, n in enumerate(counts) if n)
@@ -112,7 +102,7 @@ def local_powers(
 ) -> tuple[Values, Values, Values]:
     """What a power law's emission needs of a field with turbulence, at an index of each point.
 
-    The values are those of `striated_square`, `joint_boost` and `turbulent_powers`, within 3e-5
+    The values are those of `striated_square`, `joint_boost` and `turbulent_powers`, within 1e-5
     (relative), the last two over B^((p - 3)/2) with B^2 = b_perp_squared (1 + striation) +
     2 isotropic, the mean square.
 

@@ -210,7 +210,7 @@ class Synchrotron(AbstractSimulator):
         frequency = check_frequency(frequency)
         width = None if width is None else _check_width(width, frequency)
         sky = resolved(self, rays)
-        check_validity(sky, rays, frequency)
+        check_validity(self, rays, frequency)
         self._check_background(rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
