@@ -14,7 +14,15 @@ from jaxtyping import Array, Float
 import synax
 from synax.emission import CMB, AbstractProcess, PowerLawBackground
 from synax.simulators._engine import Medium, Plan, run
-from synax.transfer import AbstractReversibleTransfer, Cell, Coefficients, Light, Line
+from synax.transfer import (
+    AbstractReversibleTransfer,
+    AbstractTransfer,
+    Cell,
+    Coefficients,
+    Light,
+    Line,
+    _march,
+)
 
 FREQUENCY = jnp.array([0.3, 1.0])
 NOTHING = (None, None, None)
@@ -360,6 +368,48 @@ def test_a_law_and_a_process_of_ones_own():
     value, slope = jax.jit(jax.value_and_grad(mean))(jnp.asarray(0.3))
     np.testing.assert_allclose(value, 0.3**2 * 8.0, rtol=1e-12)
     np.testing.assert_allclose(slope, 2 * 0.3 * 8.0, rtol=1e-12)
+
+
+class Fog(AbstractTransfer):
+    """A law that cannot be undone: light at the temperature 1 that absorbs as Clumps emit."""
+
+    frequency: Array | None = None
+    inward: ClassVar[bool] = True
+
+    def check(self, coefficients):
+        pass
+
+    def init(self, cell):
+        return jnp.zeros(cell.length.shape)
+
+    def step(self, path, cell):
+        clear = jnp.exp(-cell.length * cell.lines.emission[0].mean[0])
+        return path * clear + (1.0 - clear), cell.length
+
+    def finish(self, path, sums):
+        return Light((path[None], *NOTHING))
+
+
+def test_gradients_of_a_law_that_cannot_be_undone_store_all_paths_or_few(monkeypatch):
+    """1 - exp(-n^2 R), and its derivative, of a block whose paths fit and of one that is larger."""
+    longitude = np.linspace(0.0, 350.0, 256)
+    rays = synax.Sightlines.from_lonlat(longitude, 0.1 * longitude, domain=synax.Sphere(20.0))
+
+    def mean(n):
+        electrons = synax.electrons.Uniform(n, radius=4.0, center=rays.observer)
+        model = synax.DispersionMeasure(electrons, steps=255)
+        medium = Medium(None, model.electrons, (Clumps(),))
+        return jnp.mean(run(model, Plan((0,)), medium, Fog(), rays).stokes[0])
+
+    stored = []
+    for most in (_march.KEPT, 0):
+        monkeypatch.setattr(_march, "KEPT", most)
+        run_it = jax.jit(jax.value_and_grad(lambda n: mean(n))).lower(jnp.asarray(0.3)).compile()
+        value, slope = run_it(jnp.asarray(0.3))
+        np.testing.assert_allclose(value, 1.0 - np.exp(-(0.3**2) * 4.0), rtol=1e-12)
+        np.testing.assert_allclose(slope, 2 * 0.3 * 4.0 * np.exp(-(0.3**2) * 4.0), rtol=1e-12)
+        stored.append(run_it.memory_analysis().temp_size_in_bytes)
+    assert stored[1] < 0.5 * stored[0]
 
 
 def test_physics_left_out_is_told(rays):

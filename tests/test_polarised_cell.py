@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 
 import synax
-from synax.transfer import Cell, Coefficients, Line
-from synax.transfer._absorbing import Absorbing
-from synax.transfer._polarised_cell import (
-    PolarisedCoefficients,
-    sloping_cell,
+from synax.transfer import (
+    Cell,
+    Coefficients,
+    Line,
+    _faint_functions as faint,
+    _polarised_cell as cells,
 )
+from synax.transfer._absorbing import Absorbing
+from synax.transfer._polarised_cell import PolarisedCoefficients, sloping_cell
 
 QUICK = {"xla_backend_optimization_level": "0"}  # less time to compile; sums are the same
 forward = jax.jit(synax.transfer.polarised_cell, compiler_options=QUICK)
@@ -198,6 +201,51 @@ def test_two_halves_make_the_whole(rows, inputs):
     error = np.max(np.abs(twice - rows["S"]), axis=1)
     scale = np.max(np.abs(rows["S"]), axis=1)
     assert np.all(error <= 1e-14 * (1.0 + rows["condition"]) * scale)
+
+
+def _faint_cells(n):
+    """Cells of up to the largest absorption of the short series, and any rotation."""
+    rng = np.random.default_rng(8)
+    depth = np.linspace(-1.0, 1.0, n) * faint.DEEPEST
+    limit = np.finfo(float).eps ** (1.0 / 3.0) / math.sqrt(3.0)
+    a = rng.uniform(-limit, limit, (3, n)) * 10.0 ** rng.uniform(-2, 0, n)
+    rho = rng.normal(size=(3, n)) * 10.0 ** rng.uniform(-6, 4, n)
+    rho[:2] *= 10.0 ** rng.uniform(-4, 0, n)
+    a[:, 0], rho[:, :2] = 0.0, 0.0
+    lights = rng.normal(size=(3, 4, n))
+    parts = (depth, tuple(a), tuple(rho), *map(tuple, lights))
+    return cells.Crossing(*jax.tree.map(jnp.asarray, parts))
+
+
+def test_faint_cells_are_those_of_any_depth():
+    """Values, derivatives of all kinds, and the choice between the two, under `vmap` too."""
+    n = 64
+    cell = _faint_cells(n)
+    rotation = 1.0 + np.linalg.norm(np.array(cell.rotativity), axis=0)
+
+    def all_of(function):
+        def one(cell):
+            return jnp.stack(function(cell))
+
+        def both(cell, move):
+            out, along = jax.jvp(one, (cell,), (move,))
+            return out, along, jax.vjp(one, cell)[1](jnp.ones((4, n)) + along)[0]
+
+        mapped = jax.vmap(both, in_axes=(None, 0))
+        return jax.jit(mapped, compiler_options=QUICK)
+
+    rng = np.random.default_rng(9)
+    moves = jax.tree.map(lambda x: jnp.asarray(rng.normal(size=(2, n))), cell)
+    expected = all_of(cells.at_any_depth)(cell, moves)
+    assert bool(cells.are_faint(cell))
+    found = all_of(cells.crossed)(cell, moves)
+    text = all_of(cells.crossed).lower(cell, moves).as_text()
+    assert "stablehlo.case" in text
+    for a, b in zip(map(jax.tree.leaves, found), map(jax.tree.leaves, expected), strict=True):
+        a, b = np.array(a).reshape(-1, n), np.array(b).reshape(-1, n)
+        assert np.all(np.abs(a - b) <= 1e-14 * rotation * np.max(np.abs(b), axis=0))
+    thick = cell._replace(depth=cell.depth.at[3].set(1.0))
+    assert not bool(cells.are_faint(thick))
 
 
 def test_wrong_shapes_and_types_are_named():

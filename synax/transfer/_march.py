@@ -31,6 +31,8 @@ from ._quadrature import AbstractQuadrature
 
 CHUNK = 16
 """Cells whose faces are placed together."""
+KEPT = 2**27
+"""Bytes that the paths of one block may take in reverse mode, if they cannot be undone."""
 
 
 class Problem(NamedTuple):
@@ -199,7 +201,9 @@ class March:
         """Cotangents of one block, those of the shared leaves added to `shared_bar`."""
         problem = eqx.combine(moving, still).whole()
         undoable = isinstance(problem.law, AbstractReversibleTransfer)
-        n_chunks, size = self._chunks(None if undoable else _root(self.n_cells))
+        shapes = self._shapes(problem)
+        first = problem.law.init(shapes)
+        n_chunks, size = self._chunks(None if undoable else _kept(first, self.n_cells))
 
         def no_place(bar: Any) -> Any:
             raise AssertionError("no parameter moves a face")
@@ -253,15 +257,17 @@ class March:
                 place_bar = _add(place_bar, pull_rows(where_bar))
             return (inner, place_bar), None
 
-        shapes, starts = self._shapes(problem), None
-        if not undoable:
+        starts = None
+        if not undoable and n_chunks == 1:
+            starts = jax.tree.map(lambda x: x[None], first)
+        elif not undoable:
             through = lambda path, i: (
                 self._paths(problem, path, (_numbers(i, size), *rows(cells, steps, i)))[0],
                 path,
             )
             order = jnp.arange(n_chunks)
-            _, starts = jax.lax.scan(through, problem.law.init(shapes), order, reverse=self.inward)
-            path = None
+            _, starts = jax.lax.scan(through, first, order, reverse=self.inward)
+        path = path if undoable else None
         total = Arguments(shared_bar, jax.tree.map(jnp.zeros_like, moving.per_ray))
         place_bar = jax.tree.map(jnp.zeros_like, (cells, steps)) if moves else None
         carry = ((path, cotangent.path, total), place_bar)
@@ -311,6 +317,11 @@ def _numbers(chunk: Array, size: int) -> Array:
     return chunk.astype(jnp.int32) * size + jnp.arange(size, dtype=jnp.int32)
 
 
-def _root(n: int) -> int:
-    """Cells in a chunk where paths are stored: of all chunks, then of all cells of one."""
-    return max(1, round(n**0.5))
+def _kept(path: PyTree, n_cells: int) -> int:
+    """Cells in a chunk where paths are stored.
+
+    All, if the paths of a block take little memory. Otherwise so many that little is stored: the
+    paths in front of all chunks, then of all cells of one, and all but these are computed twice.
+    """
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(path))
+    return n_cells if size * n_cells <= KEPT else max(1, round(n_cells**0.5))

@@ -25,8 +25,8 @@ class Polarised(AbstractTransfer):
 
     Cells are taken from the far end to the observer; each is the closed form for constant
     coefficients, and fourth order for sloping ones (Magnus). The path is the light behind a cell.
-    Such cells cannot be undone, so reverse mode stores the light at about sqrt(cells) places of
-    one block of rays and recomputes the rest.
+    Such cells cannot be undone. Reverse mode stores the light in front of the cells of one block
+    of rays: of all cells up to 128 MiB, else at sqrt(cells) places, and computes the rest twice.
 
     **Reference:** Landi Degl'Innocenti & Landolfi 2004, Polarization in Spectral Lines, ch. 8.
     """

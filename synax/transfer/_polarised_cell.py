@@ -17,8 +17,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .._numerics._everywhere import everywhere
+from .._numerics._linear import linear_call
 from .._numerics._math import sincos, stored
 from ._cell_functions import Depths, Weights, cell_functions
+from ._faint_functions import faint_functions, is_faint
 
 Values = Float[Array, "..."]
 Stokes4 = tuple[Values, Values, Values, Values]
@@ -74,30 +77,109 @@ def _generator(depth: Values, absorption: Vector3, rotativity: Vector3) -> _Gene
     return _Generator(*stored((absorption, rotativity, cross, depths)))
 
 
-def _apply(weights: Weights, n: _Generator, stokes: Stokes4) -> Stokes4:
-    """A J - D N J - D* J N^+ + B N J N^+ in Stokes parameters."""
-    i, s = stokes[0], stokes[1:]
+def _applied(weights: tuple[Weights, ...], n: _Generator, lights: tuple[Stokes4, ...]) -> Stokes4:
+    """Sum of A J - D N J - D* J N^+ + B N J N^+ over some lights, in Stokes parameters.
+
+    The weights of a matrix are applied first, and each matrix once to the sum.
+    """
+
+    def total(name: str, k: int) -> Values:
+        parts = (getattr(w, name) * light[k] for w, light in zip(weights, lights, strict=True))
+        return functools.reduce(operator.add, parts)
+
     a, r, c = n.absorption, n.rotativity, n.cross
-    turned = n.depths.q * weights.turned
-    u = tuple(weights.along * x + turned * y for x, y in zip(a, r, strict=True))
-    v = tuple(weights.along * y - turned * x for x, y in zip(a, r, strict=True))
-    a_s, r_s = weights.bend * _dot(a, s), weights.bend * _dot(r, s)
-    u, v, a_s, r_s = stored((u, v, a_s, r_s))
-    rotated = _cross(v, s)
-    intensity = weights.outer * i - _dot(u, s) - weights.bend * _dot(c, s)
+    along, bend, turned = (
+        tuple(total(name, k) for k in range(4)) for name in ("along", "bend", "turned")
+    )
+    turned = tuple(n.depths.q * x for x in turned)
+    outer, inner = total("outer", 0), tuple(total("inner", k) for k in (1, 2, 3))
+    along, bend, turned, outer, inner = stored((along, bend, turned, outer, inner))
+    a_s, r_s = stored((_dot(a, bend[1:]), _dot(r, bend[1:])))
+    ahead, aside = _cross(r, along[1:]), _cross(a, turned[1:])
+    intensity = outer - _dot(a, along[1:]) - _dot(r, turned[1:]) - _dot(c, bend[1:])
     vector = (
-        weights.inner * s[k]
-        + rotated[k]
+        inner[k]
+        + (ahead[k] - aside[k])
         + (a_s * a[k] + r_s * r[k])
-        + (weights.bend * c[k] - u[k]) * i
+        + (bend[0] * c[k] - (along[0] * a[k] + turned[0] * r[k]))
         for k in range(3)
     )
     return stored((intensity, *vector))
 
 
-def _sum(*parts: Stokes4) -> Stokes4:
-    i, q, u, v = (functools.reduce(operator.add, x) for x in zip(*parts, strict=True))
-    return i, q, u, v
+class Crossing(NamedTuple):
+    """A cell of a constant generator, the light that enters it, and what is emitted in it.
+
+    `even`: alike throughout; `late`: in proportion to the way that the light has come, from 0 to 1.
+    """
+
+    depth: Values
+    absorption: Vector3
+    rotativity: Vector3
+    incoming: Stokes4
+    even: Stokes4
+    late: Stokes4 | None
+
+    def generator(self) -> _Generator:
+        return _generator(self.depth, self.absorption, self.rotativity)
+
+    def lights(self) -> tuple[Stokes4, ...]:
+        return (self.incoming, self.even, *(() if self.late is None else (self.late,)))
+
+
+def at_any_depth(cell: Crossing) -> Stokes4:
+    """Light behind a cell."""
+    n, lights = cell.generator(), cell.lights()
+    found = cell_functions(n.depths, len(lights) - 1)
+    weights = [found.propagator, found.source]
+    if found.moment is not None:
+        both = zip(found.source, found.moment, strict=True)
+        weights.append(Weights(*(whole - moment for whole, moment in both)))
+    return _applied(tuple(weights), n, lights)
+
+
+def _faint(cell: Crossing) -> Stokes4:
+    """The same where `are_faint` holds."""
+    n, lights = cell.generator(), cell.lights()
+    out = _applied(faint_functions(n.depths, len(lights) - 1), n, lights)
+    decay = stored(jnp.exp(-cell.depth))
+    return tuple(decay * x for x in out)
+
+
+def are_faint(cell: Crossing) -> Array:
+    """Whether all cells of a block absorb so little that the short series are exact."""
+    return everywhere(is_faint(cell.depth, cell.absorption))
+
+
+def _either(cell: Crossing) -> Stokes4:
+    return jax.lax.cond(are_faint(cell), _faint, at_any_depth, cell)
+
+
+@jax.custom_jvp
+def crossed(cell: Crossing) -> Stokes4:
+    """Light behind a cell; by the short series where all cells of the block are faint."""
+    return _either(cell)
+
+
+@crossed.defjvp
+def _crossed_jvp(primals: Any, tangents: Any) -> tuple[Stokes4, Stokes4]:
+    """The transpose chooses again: JAX's own would keep what both branches need."""
+    structure = jax.tree.structure(primals)
+    out_structure = jax.tree.structure((0, 0, 0, 0))
+
+    def forward(residuals: list[Any], operands: list[Any]) -> list[Any]:
+        cell, move = (jax.tree.unflatten(structure, x) for x in (residuals, operands))
+        return jax.tree.leaves(jax.jvp(_either, cell, move)[1])
+
+    def transpose(residuals: list[Any], cotangents: list[Any]) -> list[Any]:
+        (cell,) = jax.tree.unflatten(structure, residuals)
+        bar = jax.tree.unflatten(out_structure, cotangents)
+        pull = lambda branch: lambda cell, bar: jax.vjp(branch, cell)[1](bar)
+        found = jax.lax.cond(are_faint(cell), pull(_faint), pull(at_any_depth), cell, bar)
+        return jax.tree.leaves(found)
+
+    move = linear_call(forward, transpose, jax.tree.leaves(primals), jax.tree.leaves(tangents))
+    return crossed(*primals), jax.tree.unflatten(out_structure, move)
 
 
 def constant_cell(
@@ -105,10 +187,9 @@ def constant_cell(
 ) -> Stokes4:
     """Stokes parameters behind a cell of constant coefficients (near side, towards us)."""
     emitted, (aI, *a), rho = _times(length, coefficients)
-    n = _generator(aI, tuple(a), rho)
-    cell = cell_functions(n.depths, 1)
-    through, added = _apply(cell.propagator, n, incoming), _apply(cell.source, n, emitted)
-    return _sum(through, added)
+    shape = jnp.broadcast_shapes(aI.shape, *(x.shape for x in incoming))
+    cell = Crossing(aI, tuple(a), rho, incoming, emitted, None)
+    return crossed(jax.tree.map(lambda x: jnp.broadcast_to(x, shape), cell))
 
 
 def sloping_cell(
@@ -145,25 +226,16 @@ def sloping_cell(
     share = (1.0 / 12.0) / (1.0 + size / 40.0)
     real = tuple(-x - y for x, y in zip(_cross(a, tau), _cross(rho, b), strict=True))
     imaginary = tuple(x - y for x, y in zip(_cross(a, b), _cross(rho, tau), strict=True))
-    n = _generator(
-        a0,
-        tuple(x + share * y for x, y in zip(a, real, strict=True)),
-        tuple(x + share * y for x, y in zip(rho, imaginary, strict=True)),
-    )
-    cell = cell_functions(n.depths, 2)
+    a = tuple(x + share * y for x, y in zip(a, real, strict=True))
+    rho = tuple(x + share * y for x, y in zip(rho, imaginary, strict=True))
     half2 = 0.25 * a0 * a0
     damp = 1.0 / (1.0 + half2 * half2)
     lost = (1.0 / 12.0) * damp
     bend = _Bend(lost * b0, tuple(lost * x for x in b), tuple(x * (1.0 / 12.0) for x in tau))
     level, tilt = _bent(bend, emitted, tuple(damp * x for x in sloping))
-    # int exp(-K t) (1/2 - t) dt
-    tilted = Weights(*(0.5 * x - y for x, y in zip(cell.source, cell.moment, strict=True)))
-    parts = (
-        _apply(cell.propagator, n, incoming),
-        _apply(cell.source, n, level),
-        _apply(tilted, n, tilt),
-    )
-    return _sum(*parts)
+    # level + tilt (1/2 - t) = even + late (1 - t)
+    even = tuple(x - 0.5 * y for x, y in zip(level, tilt, strict=True))
+    return crossed(Crossing(*stored((a0, a, rho, incoming, even, tilt))))
 
 
 class _Bend(NamedTuple):
