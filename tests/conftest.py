@@ -1,45 +1,35 @@
 """Settings for the whole suite: float64 on (the package itself never touches it), no display.
 
-Nearly all of the suite's time is compilation of programs that run once, so they are compiled
-without optimisation, and equal ones once. `SYNAX_TESTS_OPTIMISED=1` compiles as users do.
+Nearly all of the suite's time is compilation of programs that run once: see `quick.py`.
+`SYNAX_TESTS_OPTIMISED=1` compiles as users do.
 """
 
-import ast
 import gc
 import os
 import platform
 import socket
 import tempfile
-import threading
-from importlib.metadata import version
 from pathlib import Path
 
 import hypothesis
 import jax
-import jaxlib.version
 import matplotlib
 import numpy as np
 import pytest
+from quick import OPTIMISED, PROGRAMS, be_quick
 
 matplotlib.use("Agg")
-
-OPTIMISED = bool(os.environ.get("SYNAX_TESTS_OPTIMISED"))
-# compiled in a third of the time; and in one piece: a tenth less
-QUICK = "--xla_cpu_use_fusion_emitters=false", "--xla_cpu_parallel_codegen_split_count=1"
-FLAGS = os.environ.get("XLA_FLAGS", "")
-if jaxlib.version.__version__.startswith("0.10.") and not OPTIMISED:
-    # XLA ends the process at a flag that it does not know: only where it was seen to know it
-    new = [flag for flag in QUICK if flag.split("=")[0] not in FLAGS]
-    os.environ["XLA_FLAGS"] = " ".join([FLAGS, *new]).strip()
+be_quick()
+gc.disable()  # until everything is imported
 
 # of the workers, which start after this: threads that wait for each other burn what others need
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-PROGRAMS = tempfile.TemporaryDirectory(prefix="synax-tests-")  # of this worker alone
+ON_DISK = tempfile.TemporaryDirectory(prefix="synax-tests-")  # of this worker alone
 
 jax.config.update("jax_enable_x64", True)
 jax.config.update("jax_disable_most_optimizations", not OPTIMISED)
 os.environ["JAX_DISABLE_MOST_OPTIMIZATIONS"] = str(int(not OPTIMISED))  # of programs started here
-jax.config.update("jax_compilation_cache_dir", PROGRAMS.name)
+jax.config.update("jax_compilation_cache_dir", ON_DISK.name)  # never that of a person
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.02)  # less costs more to keep
 jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
@@ -51,55 +41,11 @@ DEAR = (
 MOST_MEMORY = 2 * 2**30  # bytes of one worker, above which compiled programs are let go
 
 
-def keep_translators(uses: int = 200) -> None:
-    """Let JAX translate many programs in one MLIR context: to make one takes 4 ms, a tenth."""
-    from jax._src.interpreters import mlir
-
-    make, kept = mlir.make_ir_context, threading.local()
-
-    def context():
-        kept.left = getattr(kept, "left", 0) - 1
-        if kept.left < 0:  # a context keeps the constants of all its programs
-            kept.left, kept.context = uses, make()
-        return kept.context
-
-    mlir.make_ir_context = context
-
-
-if jax.__version__.startswith("0.10.") and not OPTIMISED:  # where it was seen to work
-    keep_translators()
-
-
-def check_outer_functions() -> None:
-    """Types are checked where functions are made once; `SYNAX_TESTS_OPTIMISED=1` checks all.
-
-    The check of a function inside another one would be made anew at each call of that one, which
-    takes a millisecond or two: more than all that the check finds out.
-    """
-    from jaxtyping import _import_hook as hook
-
-    visit, name_of = hook.JaxtypingTransformer.visit_FunctionDef, hook.Typechecker.get_hash
-
-    def visit_outer(self, node):
-        if not any(isinstance(parent, ast.FunctionDef) for parent in self._parents):
-            return visit(self, node)
-        self._parents.append(node)
-        self.generic_visit(node)
-        self._parents.pop()
-        return node
-
-    hook.JaxtypingTransformer.visit_FunctionDef = visit_outer
-    hook.Typechecker.get_hash = lambda self: f"{name_of(self)}outer"  # of the files of bytecode
-
-
-if version("jaxtyping").startswith("0.3.") and not OPTIMISED:
-    check_outer_functions()
-
-
 def pytest_collection_finish():
     """Full collections of garbage walk all of JAX's modules: seldom, and not over those."""
     gc.collect()
     gc.freeze()
+    gc.enable()
     gc.set_threshold(50_000, 20, 20)
 
 
@@ -161,6 +107,7 @@ def programs_of_one_file():
     yield
     if memory() > MOST_MEMORY:
         jax.clear_caches()
+        PROGRAMS.clear()
 
 
 @pytest.fixture(scope="module")

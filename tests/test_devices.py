@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -39,6 +40,10 @@ def numbers(rays):
 """
 
 
+QUICK = f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r})\nimport quick\n"
+"""What compiles as the tests do."""
+
+
 def run_all(codes, flags="", lines=1):
     """Run programs side by side; the JSON on the last line, or lines, of each one's output."""
     flags = f"{os.environ.get('XLA_FLAGS', '')} {flags}"
@@ -46,7 +51,10 @@ def run_all(codes, flags="", lines=1):
 
     def one(code):
         done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, env=environment
+            [sys.executable, "-c", f"{QUICK}quick.be_quick()\n{code}"],
+            capture_output=True,
+            text=True,
+            env=environment,
         )
         assert done.returncode == 0, done.stderr[-3000:]
         last = [json.loads(line) for line in done.stdout.strip().splitlines()[-lines:]]

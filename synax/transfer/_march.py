@@ -10,11 +10,13 @@ is transposed once a chunk.
 """
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._numerics._math import stored
@@ -116,13 +118,21 @@ class March:
             here = jax.tree.map(lambda x: x.astype(length.dtype), here)
         return Cell(length, jax.tree.map(self.rule.expand, stored(here)))
 
+    def _cell_once(self, problem: Problem, k: Array, near: Array, length: Array) -> Cell:
+        """`cell`, traced once for all programs with the same shapes and static parts."""
+        leaves, structure = jax.tree.flatten(problem)
+        is_array = [isinstance(x, jax.Array | np.ndarray) for x in leaves]
+        arrays = [x if there else None for x, there in zip(leaves, is_array, strict=True)]
+        others = [None if there else x for x, there in zip(leaves, is_array, strict=True)]
+        return _cell(self, structure, tuple(others), arrays, k, near, length)
+
     def _shapes(self, problem: Problem) -> Cell:
         """A cell of which only shapes and dtypes are known."""
         zero = lambda frame: jnp.zeros_like(frame.direction[0])
 
         def one(problem: Problem) -> Cell:
             first = zero(problem.geometry.frame())
-            return self.cell(problem, jnp.zeros((), jnp.int32), first, first)
+            return self._cell_once(problem, jnp.zeros((), jnp.int32), first, first)
 
         return eqx.filter_eval_shape(one, problem)
 
@@ -146,7 +156,7 @@ class March:
         n_chunks, size = self._chunks()
 
         def body(state: State, row: PyTree) -> tuple[State, None]:
-            path, new = problem.law.step(state.path, self.cell(problem, *row))
+            path, new = problem.law.step(state.path, self._cell_once(problem, *row))
             return State(path, _add(state.sums, new)), None
 
         def chunk(state: State, i: Array) -> tuple[State, None]:
@@ -162,7 +172,7 @@ class March:
         """The path behind the cells of some rows, and the path in front of each of them."""
 
         def body(path: PyTree, row: PyTree) -> tuple[PyTree, PyTree]:
-            return problem.law.step(path, self.cell(problem, *row))[0], path
+            return problem.law.step(path, self._cell_once(problem, *row))[0], path
 
         return jax.lax.scan(body, path, rows, reverse=self.inward)
 
@@ -310,6 +320,21 @@ class March:
             return Arguments(bar.shared, _put(total.per_ray, rays_bar, start)), None
 
         return jax.lax.scan(one, zeros, jnp.arange(n_blocks))[0]
+
+
+@partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+def _cell(
+    march: March,
+    structure: Any,
+    others: tuple[Any, ...],
+    arrays: list[Any],
+    k: Array,
+    near: Array,
+    length: Array,
+) -> Cell:
+    """`March.cell` of a problem in parts: as it is written into the programs that call it."""
+    leaves = [other if x is None else x for x, other in zip(arrays, others, strict=True)]
+    return march.cell(jax.tree.unflatten(structure, leaves), k, near, length)
 
 
 def _numbers(chunk: Array, size: int) -> Array:
