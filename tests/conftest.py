@@ -16,6 +16,7 @@ import jax
 import matplotlib
 import numpy as np
 import pytest
+from matplotlib.figure import Figure
 from quick import OPTIMISED, PROGRAMS, be_quick
 
 matplotlib.use("Agg")
@@ -46,7 +47,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(200_000, 20, 20)
 
 
 @pytest.fixture(scope="session")
@@ -89,6 +90,19 @@ def no_network():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(socket.socket, "connect", only_near)
         patch.setattr(socket, "getaddrinfo", known)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def small_figures():
+    """Nobody looks at the figures of tests: a tenth of the pixels."""
+    whole = Figure.savefig
+
+    def save(self, *args, **kwargs):
+        return whole(self, *args, **{**kwargs, "dpi": 40})
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Figure, "savefig", save)
         yield
 
 
