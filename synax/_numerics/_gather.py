@@ -16,6 +16,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Float, Int
 
+from ._once import once
+
 Shape3 = tuple[int, int, int]
 
 _CHUNK = 16384
@@ -89,6 +91,13 @@ def _lookup(
     fraction: Float[Array, "3 n"],
     shape: Shape3,
     components: int,
+) -> Float[Array, "c n"]:
+    return _value(table, start, fraction, shape, components)
+
+
+@once(static=(3, 4))
+def _value(
+    table: Array, start: Array, fraction: Array, shape: Shape3, components: int
 ) -> Float[Array, "c n"]:
     fx, fy, fz = fraction
     r00, r01, r10, r11 = _rows(table, start, shape, components)

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from ._once import once
 from ._stored import stored as stored
 
 _TWO_OVER_PI = 2.0 / math.pi
@@ -47,7 +48,11 @@ def sincos(x: Float[Array, "*shape"]) -> tuple[Float[Array, "*shape"], Float[Arr
     Absolute error below 2e-16 (float64) for |x| < 1e6 and below 1.5e-7 (float32) for |x| < 1e3,
     then growing in proportion to |x|.
     """
-    x = jnp.asarray(x)
+    return _sincos(jnp.asarray(x))
+
+
+@once
+def _sincos(x: Array) -> tuple[Array, Array]:
     n = jnp.round(x * _TWO_OVER_PI)
     if x.dtype == jnp.float64:
         r = ((x - n * _PIO2_HIGH) - n * _PIO2_MIDDLE) - n * _PIO2_LOW
@@ -90,8 +95,11 @@ def log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
 
     -inf at 0 (and for subnormal numbers), NaN below, as `jnp.log`.
     """
-    if x.dtype != jnp.float64:
-        return jnp.log(x)
+    return jnp.log(x) if x.dtype != jnp.float64 else _log(x)
+
+
+@once
+def _log(x: Array) -> Array:
     return stored(jax.lax.platform_dependent(x, cpu=_log64, default=jnp.log))
 
 
@@ -137,6 +145,11 @@ def atan2(y: Float[Array, "*shape"], x: Float[Array, "*shape"]) -> Float[Array, 
     About the cost of two exponentials where `jnp.arctan2` costs ten. Error below 5e-16
     (float64), 4e-7 (float32). A negative zero y counts as 0.
     """
+    return _atan2(y, x)
+
+
+@once
+def _atan2(y: Array, x: Array) -> Array:
     ax, ay = jnp.abs(x), jnp.abs(y)
     low, high = jnp.minimum(ax, ay), jnp.maximum(ax, ay)
     # arctan a = pi/4 + arctan((a - 1)/(a + 1)) brings the argument below tan(pi/8)

@@ -10,6 +10,7 @@ from jaxtyping import Array, Bool, Float
 
 from .. import _checks as checks
 from .._numerics._math import larger, smaller
+from .._numerics._once import once
 from .._parameters import parameter
 from .._shown import in_line
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Place, Rays, _column
@@ -54,20 +55,24 @@ class Box(AbstractDomain):
 
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         half, center = _column(self.half_lengths, direction), _column(self.center, direction)
-        offset = origin - center
-        parallel = jnp.abs(direction) < 1e-14
-        safe = jnp.where(parallel, 1.0, direction)
-        a, b = (-half - offset) / safe, (half - offset) / safe
-        outside = jnp.abs(offset) > half
-        low = jnp.where(parallel, jnp.where(outside, jnp.inf, -jnp.inf), smaller(a, b))
-        high = jnp.where(parallel, jnp.where(outside, -jnp.inf, jnp.inf), larger(a, b))
-        near = larger(larger(low[0], low[1]), low[2])
-        far = smaller(smaller(high[0], high[1]), high[2])
-        return jnp.where(near < far, jnp.stack([near, far]), jnp.inf)
+        return _crossings_of_box(half, origin - center, direction)
 
     def gap(self, place: Place) -> float:
         offset = np.abs(place - np.asarray(self.center)) - np.asarray(self.half_lengths)
         return abs(float(np.max(offset)))
+
+
+@once
+def _crossings_of_box(half: Array, offset: Rays, direction: Rays) -> Distances:
+    parallel = jnp.abs(direction) < 1e-14
+    safe = jnp.where(parallel, 1.0, direction)
+    a, b = (-half - offset) / safe, (half - offset) / safe
+    outside = jnp.abs(offset) > half
+    low = jnp.where(parallel, jnp.where(outside, jnp.inf, -jnp.inf), smaller(a, b))
+    high = jnp.where(parallel, jnp.where(outside, -jnp.inf, jnp.inf), larger(a, b))
+    near = larger(larger(low[0], low[1]), low[2])
+    far = smaller(smaller(high[0], high[1]), high[2])
+    return jnp.where(near < far, jnp.stack([near, far]), jnp.inf)
 
 
 class Sphere(AbstractDomain):

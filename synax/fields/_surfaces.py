@@ -18,6 +18,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._math import atan2, larger, log, safe_sqrt, smaller
+from .._numerics._once import once
 from .._parameters import parameter
 
 Rays = Float[Array, "3 *#rays"]
@@ -114,6 +115,7 @@ def _same(a: AbstractSurface, b: AbstractSurface) -> bool:
     return all(x is y or np.array_equal(np.asarray(x), np.asarray(y)) for x, y in pairs)
 
 
+@once
 def _quadratic(a: Array, b: Array, c: Array) -> Distances:
     """Real roots of a t^2 + 2 b t + c = 0 in order, or inf; finite derivatives everywhere.
 

@@ -4,7 +4,9 @@ from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
+
+from .._numerics._once import once
 
 
 def power_of_two(nside: int) -> None:
@@ -60,10 +62,18 @@ def averaged(
     x, y, face = healpy.pix2xyf(nside, numbers, nest=nested)
     parents = healpy.xyf2pix(coarse, x // ratio, y // ratio, face, nest=nested)
     owners, member = np.unique(parents, return_inverse=True)
-    shape = (*values.shape[:-1], len(owners))
+    enough = min_fraction * ratio**2
+    return _means(values, jnp.asarray(member), enough, len(owners)), owners
+
+
+@once(static=(3,))
+def _means(
+    values: Float[Array, "*shape"], member: Int[Array, " n_pix"], enough: Any, n_coarse: int
+) -> Float[Array, "*coarse"]:
+    """Means over the members of each coarser pixel that has enough of them."""
+    shape = (*values.shape[:-1], n_coarse)
     there = ~jnp.isnan(values)
     total = jnp.zeros(shape, values.dtype).at[..., member].add(jnp.where(there, values, 0.0))
     count = jnp.zeros(shape, jnp.int32).at[..., member].add(there.astype(jnp.int32))
-    enough = (count > 0) & (count >= min_fraction * ratio**2)
     mean = total / jnp.maximum(count, 1).astype(values.dtype)
-    return jnp.where(enough, mean, jnp.nan), owners
+    return jnp.where((count > 0) & (count >= enough), mean, jnp.nan)

@@ -14,6 +14,7 @@ from jaxtyping import Array, Complex, Float
 
 from .._checks import is_traced
 from .._numerics._math import safe_sqrt
+from .._numerics._once import once
 from ..fields._domain import Box
 from ._modes import check_resolved, seen_between_nodes
 
@@ -83,9 +84,16 @@ def check_spectrum(
     values = (box.half_lengths, slope, rise, outer_scale)
     if any(map(is_traced, values)):
         return
+    check_resolved(name, *map(np.asarray, _variances(shape, box, slope, rise, outer_scale)))
+
+
+@once(static=(0,))
+def _variances(
+    shape: tuple[int, int, int], box: Box, slope: Scalar, rise: Scalar, outer_scale: Scalar
+) -> tuple[Float[Array, "nx ny nz_half"], Float[Array, "nx ny nz_half"]]:
+    """The power of the modes of a grid, and the share that interpolation leaves."""
     modes = waves(shape, box, jnp.result_type(float))
-    power = modes.weight * _power(modes, slope, rise, outer_scale)
-    check_resolved(name, power, np.asarray(modes.seen))
+    return modes.weight * _power(modes, slope, rise, outer_scale), modes.seen
 
 
 def _power(
