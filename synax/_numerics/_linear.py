@@ -22,23 +22,36 @@ _linear_p.multiple_results = True
 
 
 def linear_call(
-    fun: LinearFunction, transpose: LinearFunction, residuals: Flat, operands: Flat
+    fun: LinearFunction,
+    transpose: LinearFunction,
+    residuals: Flat,
+    operands: Flat,
+    like: Flat | None = None,
 ) -> Flat:
     """fun(residuals, operands), linear in operands; `transpose(residuals, cotangents)` its adjoint.
 
-    All are flat lists of arrays; neither function may close over tracers.
+    All are flat lists of arrays; neither function may close over tracers. `like`: arrays of the
+    shapes and dtypes of the result; without them `fun` is traced once more to find those.
     """
+    shapes = None if like is None else tuple((jnp.shape(x), jnp.result_type(x)) for x in like)
     return _linear_p.bind(
-        *residuals, *operands, fun=fun, transpose=transpose, n_residuals=len(residuals)
+        *residuals,
+        *operands,
+        fun=fun,
+        transpose=transpose,
+        n_residuals=len(residuals),
+        shapes=shapes,
     )
 
 
-def _impl(*args: Any, fun: LinearFunction, transpose: LinearFunction, n_residuals: int) -> Flat:
-    del transpose
+def _impl(*args: Any, fun: LinearFunction, n_residuals: int, **others: Any) -> Flat:
+    del others
     return fun(list(args[:n_residuals]), list(args[n_residuals:]))
 
 
 def _abstract_eval(*avals: Any, **params: Any) -> Flat:
+    if params["shapes"] is not None:
+        return [jax.core.ShapedArray(*each) for each in params["shapes"]]
     shapes = [jax.ShapeDtypeStruct(a.shape, a.dtype) for a in avals]
     out = jax.eval_shape(lambda *args: _impl(*args, **params), *shapes)
     return [jax.core.ShapedArray(o.shape, o.dtype) for o in out]
@@ -90,7 +103,13 @@ def _batch(args: Any, dims: Any, **params: Any) -> tuple[Flat, Flat]:
             for o, d in zip(out, op_dims, strict=True)
         ]
 
-    out = _linear_p.bind(*args, fun=batched_fun, transpose=batched_transpose, n_residuals=n)
+    shapes = params["shapes"]
+    if shapes is not None:
+        size = next(x.shape[d] for x, d in zip(args, dims, strict=True) if d is not None)
+        shapes = tuple(((size, *shape), dtype) for shape, dtype in shapes)
+    out = _linear_p.bind(
+        *args, fun=batched_fun, transpose=batched_transpose, n_residuals=n, shapes=shapes
+    )
     return out, [0] * len(out)
 
 

@@ -58,7 +58,7 @@ class ForwardMode(AbstractAdjoint):
 
     def run(self, march: March, arguments: Arguments) -> State:
         leaves, structure = jax.tree.flatten(march.forward(arguments))
-        leaves = linear_call(_identity, _refuse, [], leaves)
+        leaves = linear_call(_identity, _refuse, [], leaves, like=leaves)
         return jax.tree.unflatten(structure, leaves)
 
 
@@ -110,5 +110,5 @@ def _reversible_jvp(primals: Any, tangents: Any, *, march: March) -> tuple[State
         bar = march.backward(moving, eqx.combine(arrays, rest), path, cotangent)
         return jax.tree.leaves(bar)
 
-    out = linear_call(forward, transpose, residuals, operands)
+    out = linear_call(forward, transpose, residuals, operands, like=jax.tree.leaves(state))
     return state, jax.tree.unflatten(state_tree, out)

@@ -178,8 +178,10 @@ def _crossed_jvp(primals: Any, tangents: Any) -> tuple[Stokes4, Stokes4]:
         found = jax.lax.cond(are_faint(cell), pull(_faint), pull(at_any_depth), cell, bar)
         return jax.tree.leaves(found)
 
-    move = linear_call(forward, transpose, jax.tree.leaves(primals), jax.tree.leaves(tangents))
-    return crossed(*primals), jax.tree.unflatten(out_structure, move)
+    out = crossed(*primals)
+    leaves = map(jax.tree.leaves, (primals, tangents, out))
+    move = linear_call(forward, transpose, *leaves)
+    return out, jax.tree.unflatten(out_structure, move)
 
 
 def constant_cell(
