@@ -25,6 +25,7 @@ gc.disable()  # until everything is imported
 
 # of the workers, which start after this: threads that wait for each other burn what others need
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # of healpy's transforms
 ON_DISK = tempfile.TemporaryDirectory(prefix="synax-tests-")  # of this worker alone
 
 jax.config.update("jax_enable_x64", True)
