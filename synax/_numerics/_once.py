@@ -5,8 +5,9 @@ operation. A sine of forty operations costs ten milliseconds in each program, an
 outside.
 """
 
+import contextlib
+import functools
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import jax
@@ -24,5 +25,23 @@ def once(function: Callable[..., Any] | None = None, *, static: tuple[int, ...] 
     - `static`: positions of the arguments that are neither.
     """
     if function is None:
-        return partial(once, static=static)
-    return jax.jit(function, static_argnums=static, inline=True)
+        return functools.partial(once, static=static)
+    traced = jax.jit(function, static_argnums=static, inline=True)
+
+    @functools.wraps(function)
+    def call(*args: Any) -> Any:
+        with _mesh_given():
+            return traced(*args)
+
+    return call
+
+
+_use_mesh = getattr(jax.sharding, "use_abstract_mesh", None)
+
+
+def _mesh_given() -> contextlib.AbstractContextManager:
+    """The mesh of this place, given by name: JAX keeps apart what it traced without one and with
+    an empty one, which it puts there to differentiate."""
+    if _use_mesh is None:  # before JAX 0.7
+        return contextlib.nullcontext()
+    return _use_mesh(jax.sharding.get_abstract_mesh())

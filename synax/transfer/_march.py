@@ -10,7 +10,6 @@ is transposed once a chunk.
 """
 
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -20,6 +19,7 @@ import numpy as np
 from jaxtyping import Array, PyTree
 
 from .._numerics._math import stored
+from .._numerics._once import once
 from ._base import (
     AbstractGeometry,
     AbstractMedium,
@@ -187,14 +187,19 @@ class March:
         n_blocks, size = self._layout(arguments)
         if n_blocks == 1:
             return self._forward_block(arguments)
-        last = arguments.n_rays() - size
+        n_rays = arguments.n_rays()
+
+        def block(start: Array) -> Arguments:
+            return Arguments(arguments.shared, _take(arguments.per_ray, start, size))
 
         def one(state: State, i: Array) -> tuple[State, None]:
-            start = jnp.minimum(i * size, last)
-            here = Arguments(arguments.shared, _take(arguments.per_ray, start, size))
-            return _put(state, self._forward_block(here), start), None
+            start = jnp.minimum(i * size, n_rays - size)
+            return _put(state, self._forward_block(block(start)), start), None
 
-        return jax.lax.scan(one, self._begin(arguments.whole()), jnp.arange(n_blocks))[0]
+        # of one block: cells of all rays would be traced for nothing else
+        shapes = jax.eval_shape(lambda i: self._begin(block(i).whole()), jnp.zeros((), jnp.int32))
+        begin = jax.tree.map(lambda s: jnp.zeros((*s.shape[:-1], n_rays), s.dtype), shapes)
+        return jax.lax.scan(one, begin, jnp.arange(n_blocks))[0]
 
     def finish(self, arguments: Arguments, state: State) -> Light:
         """What arrives at the observer."""
@@ -322,7 +327,7 @@ class March:
         return jax.lax.scan(one, zeros, jnp.arange(n_blocks))[0]
 
 
-@partial(jax.jit, static_argnums=(0, 1, 2), inline=True)
+@once(static=(0, 1, 2))
 def _cell(
     march: March,
     structure: Any,
