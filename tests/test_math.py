@@ -7,7 +7,9 @@ import pytest
 from scipy import special
 
 from synax._numerics._erfcx import erfcx
+from synax._numerics._linear import linear_call
 from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
+from synax._numerics._once import once
 from synax.transfer._moments import complex_moments, real_moments, sinc_moments
 
 
@@ -142,3 +144,48 @@ def test_sorted_rows(n):
     expected = jax.grad(lambda x: loss(lambda x: jnp.sort(x, axis=0), x))(x[:, 5:])
     found = jax.jit(jax.grad(lambda x: loss(sorted_rows, x)))(x[:, 5:])
     np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_once_is_traced_once_for_all_programs():
+    traced = []
+
+    @once(static=(1,))
+    def power(x, n):
+        traced.append(n)
+        return x**n
+
+    x = jnp.asarray(np.linspace(1.0, 2.0, 3))
+    cube = lambda x: power(x, 3)
+    np.testing.assert_allclose(cube(x), x**3, rtol=1e-15)
+    np.testing.assert_allclose(jax.jit(lambda x: 1.0 + cube(x))(x), 1.0 + x**3, rtol=1e-15)
+    slope = jax.jit(jax.grad(lambda x: jnp.sum(cube(x))))(x)
+    np.testing.assert_allclose(slope, 3.0 * x**2, rtol=1e-15)
+    np.testing.assert_allclose(jax.jvp(cube, (x,), (x,))[1], 3.0 * x**3, rtol=1e-15)
+    assert traced == [3]
+    power(x, 2)
+    assert traced == [3, 2]
+
+
+def test_a_linear_call_that_is_told_its_shapes_is_not_traced_for_them():
+    traced = []
+
+    def times(residuals, operands):
+        traced.append("forward")
+        return [residuals[0] @ operands[0]]
+
+    def back(residuals, cotangents):
+        return [residuals[0].T @ cotangents[0]]
+
+    matrix, x = jnp.arange(6.0).reshape(2, 3), jnp.array([1.0, -2.0, 0.5])
+    call = lambda x, like: linear_call(times, back, [matrix], [x], like)[0]
+    like = [jnp.zeros(2)]
+    jax.make_jaxpr(lambda x: call(x, like))(x)
+    assert not traced
+    several = jnp.stack([x, 2.0 * x], axis=1)
+    for given in (None, like):
+        mapped = jax.vmap(lambda x, given=given: call(x, given), in_axes=1)
+        np.testing.assert_allclose(mapped(several), (matrix @ several).T, rtol=1e-15)
+        loss = lambda several, mapped=mapped: jnp.sum(mapped(several)[1])
+        slope = jax.jit(jax.grad(loss))(several)
+        expected = np.outer(np.sum(matrix, 0), [0.0, 1.0])
+        np.testing.assert_allclose(slope, expected, rtol=1e-15)

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 import synax
 from synax.transfer._cells import faces
+from synax.transfer._march import March
 
 FREQUENCY = jnp.array([2.4, 0.6])
 
@@ -292,6 +293,22 @@ def test_one_compilation_for_many_values(rays):
         after = count if value == 1.0 else after
     # each construction is checked once (eval_shape); only the first call traces the march
     assert count - after <= 2
+
+
+def test_cells_are_traced_once_for_the_map_and_once_for_the_transpose(rays, monkeypatch):
+    traced, cell = [], March.cell
+
+    def counted(*args):
+        traced.append(args[-1].shape)
+        return cell(*args)
+
+    monkeypatch.setattr(March, "cell", counted)
+    sky = edged(steps=9, block=20)  # three blocks, of one shape
+    loss = lambda sky: jnp.sum(sky(rays, 2.4).Q)
+    jax.make_jaxpr(eqx.filter_grad(loss))(sky)
+    assert len(set(traced)) == 1
+    # before it has this, JAX traces anew in derivatives
+    assert len(traced) == 2 or not hasattr(jax.sharding, "use_abstract_mesh")
 
 
 def test_precomputed_fields_are_interchangeable(rays):
