@@ -13,7 +13,7 @@ from jax.scipy.special import gammaln
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._numerics._math import log
+from .._numerics._math import kept, log, stored
 from ._power_law import ABSORPTION_FACTOR, EMISSION_FACTOR, X_FACTOR, polarised_fraction
 
 Values = Float[Array, "..."]
@@ -73,33 +73,63 @@ def power_law_coefficients(
     **Reference:** Westfold 1959, ApJ 130, 241; Legg & Westfold 1968, ApJ 154, 499; Ginzburg &
     Syrovatskii 1965, ARA&A 3, 297.
     """
+    return local_coefficients(strength, index, local_field(b_perp), frequency, b_parallel)
+
+
+class LocalField(NamedTuple):
+    """A projected field (microgauss) and its logarithm, harmless where it is not positive."""
+
+    positive: Values
+    size: Values
+    log: Values
+
+
+def local_field(b_perp: Values) -> LocalField:
+    """What all frequencies share of a projected field."""
     positive = b_perp > 0
-    field = jnp.where(positive, b_perp, 1.0)
-    p = index
-    ratio = log(X_FACTOR * frequency / field)
+    size = jnp.where(positive, b_perp, 1.0)
+    return LocalField(positive, size, log(size))
+
+
+def local_coefficients(
+    strength: Values,
+    index: Values,
+    field: LocalField,
+    frequency: Values,
+    b_parallel: Values | float = 0.0,
+) -> FieldFrame:
+    """`power_law_coefficients` of a field that is known: powers of B and of nu one by one.
+
+    All frequencies share those of B, and all places those of nu where p is the same.
+    """
+    p, square = index, frequency * frequency
     two = math.log(2.0)
-    square = frequency * frequency
-    emit = EMISSION_FACTOR * strength / square
-    absorb = ABSORPTION_FACTOR * strength / square
+    # C B^(p/2), and nu^(-p/2)
+    local = jnp.where(field.positive, strength * jnp.exp((0.5 * p) * field.log), 0.0)
+    root = jnp.sqrt(field.size)
+    across, along = local * field.size, local * b_parallel
+    across, along, along_root = stored((across, along, along * root))
+    shape = jnp.broadcast_shapes(local.shape, frequency.shape)
+    across, along, along_root = (
+        kept(jnp.broadcast_to(x, shape)) for x in (across, along, along_root)
+    )
+    ratio = X_FACTOR * frequency
+    spectral = jnp.exp((-0.5 * p) * log(ratio)) / square
+    spectral_root = jnp.sqrt(ratio)
 
     def term(a: float, b: float, extra: Values) -> Values:
         return jnp.exp(gammaln(p / 4.0 + a) + gammaln(p / 4.0 + b) + extra)
 
-    along = (4.0 / 3.0) * b_parallel
-    half = 0.5 * ratio
     # int gamma^-p F = 2^((p-3)/2)/(p+1) Gamma Gamma x1^(-(p-1)/2)
-    j_i = emit * field * term(19 / 12, -1 / 12, -(p - 1.0) * half + 0.5 * (p - 1.0) * two) / (p + 1)
-    a_i = absorb * field * term(11 / 6, 1 / 6, -p * half + (0.5 * p - 1.0) * two)
-    j_v = emit * along * 0.5 * term(2 / 3, 1 / 3, -p * half + (0.5 * p - 1.0) * two) * (1 + 2 / p)
-    a_v = (
-        absorb
-        * along
-        * (0.25 * (p + 2.0))
-        * term(11 / 12, 7 / 12, -(p + 1.0) * half + 0.5 * (p - 1.0) * two)
-        * ((p + 3.0) / (p + 1.0))
-    )
-    kept = [jnp.where(positive, x, 0.0) for x in (j_i, j_v, a_i, a_v)]
-    j_i, j_v, a_i, a_v = kept
+    total = EMISSION_FACTOR * term(19 / 12, -1 / 12, 0.5 * (p - 1.0) * two) / (p + 1)
+    lost = ABSORPTION_FACTOR * term(11 / 6, 1 / 6, (0.5 * p - 1.0) * two)
+    turning = EMISSION_FACTOR * (2.0 / 3.0) * term(2 / 3, 1 / 3, (0.5 * p - 1.0) * two)
+    lost_turning = ABSORPTION_FACTOR / 3.0 * term(11 / 12, 7 / 12, 0.5 * (p - 1.0) * two)
+    j_i = (total * (spectral * spectral_root)) * (local * root)
+    a_i = (lost * spectral) * across
+    j_v = (turning * (1.0 + 2.0 / p) * spectral) * along
+    a_v = lost_turning * (p + 2.0) * ((p + 3.0) / (p + 1.0)) * (spectral / spectral_root)
+    a_v = a_v * along_root
     return FieldFrame(
         (j_i, polarised_fraction(p) * j_i, j_v),
         (a_i, (p + 2.0) / (p + 10.0 / 3.0) * a_i, a_v),

@@ -3,6 +3,7 @@
 import math
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import gammaln
@@ -32,7 +33,9 @@ def rotating_share(index: Values) -> Values:
     return end * jnp.sum(weight * u * jnp.exp(-q * level), axis=0)
 
 
-def converting_share(index: Values, log_ratio: Values) -> Values:
+def converting_share(
+    index: Values, log_frequency: Values, log_field: Values | float = 0.0
+) -> Values:
     """Electrons of gamma^-p, gamma > 1, as cold ones in rho_Q.
 
     int gamma^(1-p) S(x/gamma^2) dgamma - 1/p = 2 (1 - e^g)/(p - 2) + (pi/2) e^g R - 1/p,
@@ -44,17 +47,19 @@ def converting_share(index: Values, log_ratio: Values) -> Values:
     **Arguments:**
 
     - `index`: p, 1/3 to 6.
-    - `log_ratio`: ln x, x = nu/nu_c at gamma = 1, x >> 1.
+    - `log_frequency`, `log_field`: their difference is ln x, x = nu/nu_c at gamma = 1, x >> 1.
     """
     distance = index - 2.0
     near = jnp.abs(distance) < 3e-3
     away = jnp.where(near, 1.0, distance)
     tangent = _AT_2[1] + distance * _AT_2[2]
-    slope = jnp.where(near, tangent, (_level(2.0 + away) - _AT_2[0]) / away) - 0.5 * log_ratio
-    power = distance * slope
-    still = jnp.abs(power) < 1e-6
-    safe = jnp.where(still, 1.0, power)
-    raised = slope * jnp.where(still, 1.0 + 0.5 * power, jnp.expm1(safe) / safe)
+    steep = jnp.where(near, tangent, (_level(2.0 + away) - _AT_2[0]) / away)
+    spectral = steep - 0.5 * log_frequency
+    # e^g, its powers of nu and of B apart, as each is shared; and (1 - e^g)/(p - 2)
+    raised = jnp.exp(distance * spectral) * jnp.exp((0.5 * distance) * log_field)
+    slope = spectral + 0.5 * log_field
+    series = slope * _expm1_over(jnp.where(near, distance * slope, 0.0))
+    lost = jnp.where(near, series, (raised - 1.0) / away)
     # beyond p = 4 nothing is left of e^g
     z = jnp.minimum(0.25 * math.pi * distance, 0.5 * math.pi)
     small = jnp.abs(z) < 0.05
@@ -63,7 +68,27 @@ def converting_share(index: Values, log_ratio: Values) -> Values:
     square = z * z
     series = z / 3.0 * (1.0 + square / 15.0 * (1.0 + square * (2.0 / 21.0)))
     rest = jnp.where(small, series, whole)
-    return 0.5 * math.pi * jnp.exp(power) * rest - 2.0 * raised - 1.0 / index
+    return (0.5 * math.pi * rest) * raised - 2.0 * lost - 1.0 / index
+
+
+@jax.custom_jvp
+def _expm1_over(x: Values) -> Values:
+    """(e^x - 1)/x for |x| < 0.1."""
+    return _power_series(x, tuple(1.0 / math.factorial(k + 1) for k in range(9)))
+
+
+@_expm1_over.defjvp
+def _expm1_over_jvp(primals: Any, tangents: Any) -> tuple[Values, Values]:
+    (x,), (dx,) = primals, tangents
+    slope = tuple((k + 1.0) / math.factorial(k + 2) for k in range(8))
+    return _expm1_over(x), _power_series(x, slope) * dx
+
+
+def _power_series(x: Values, coefficients: tuple[float, ...]) -> Values:
+    total = jnp.full_like(x, coefficients[-1])
+    for c in coefficients[-2::-1]:
+        total = total * x + c
+    return total
 
 
 def _level(p: Any, xp: Any = jnp, gamma: Any = gammaln) -> Any:
@@ -102,8 +127,8 @@ def power_law_rotativity(
     Shcherbakov 2011, MNRAS 416, 2574.
     """
     positive = b_perp > 0
-    level = log(X_FACTOR * frequency / jnp.where(positive, b_perp, 1.0))
-    share = jnp.where(positive, converting_share(index, level), 0.0)
+    levels = log(X_FACTOR * frequency), log(jnp.where(positive, b_perp, 1.0))
+    share = jnp.where(positive, converting_share(index, *levels), 0.0)
     conversion, _ = cold_rotativity(strength * share, b_perp, b_parallel, frequency)
     density = strength * rotating_share(index)
     return conversion, cold_rotativity(density, b_perp, b_parallel, frequency)[1]

@@ -4,10 +4,10 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _constants as const
-from .._numerics._math import log, safe_sqrt
+from .._numerics._math import kept, log, safe_sqrt, stored
 from ..cosmic_rays import AbstractPowerLaw
 from ..transfer._base import Coefficients
-from ._polarised import cold_rotativity, power_law_coefficients
+from ._polarised import cold_rotativity, local_coefficients, local_field
 from ._power_law import X_FACTOR
 from ._process import AbstractProcess, Plasma
 from ._rotativity import converting_share, rotating_share
@@ -38,22 +38,26 @@ class SelfAbsorption(AbstractProcess):
         assert frequency is not None  # the simulator's law has one
         nu, squared = frequency[:, None, None], plasma.b_perp_squared()
         across, along = safe_sqrt(squared), -plasma.b_away
+        # their cotangents are sums over frequencies: of what is kept
+        spread = lambda x: kept(jnp.broadcast_to(x, (nu.size, *squared.shape)))
         positive = squared > 0
         inverse = jnp.where(positive, 1.0, 0.0) / jnp.where(positive, squared, 1.0)
         # exp(2i chi_0) = -(B_b + i B_l)^2 / B_perp^2
         cosine = (plasma.b_l - plasma.b_b) * (plasma.b_l + plasma.b_b) * inverse
         sine = -2.0 * plasma.b_b * plasma.b_l * inverse
+        across, cosine, sine = stored((across, cosine, sine))
         circular = lost_circular = None
         if isinstance(self.electrons, AbstractPowerLaw):
             strength, index = (
                 self.electrons(plasma.position),
                 self.electrons.index(plasma.position),
             )
-            found = power_law_coefficients(strength, index, across, nu, along)
+            field = local_field(across)
+            found = local_coefficients(strength, index, field, nu, along)
             total, polarised, lost_circular = found.absorption
             circular = found.emission[2]
-            level = log(X_FACTOR * nu / jnp.where(positive, across, 1.0))
-            share = jnp.where(positive, converting_share(index, level), 0.0)
+            share = converting_share(index, log(X_FACTOR * nu), spread(field.log))
+            share = jnp.where(positive, share, 0.0)
             rotating, converting = strength * rotating_share(index), strength * share
         else:
             *_, total, polarised = self.electrons.coefficients(plasma.position, squared, nu)
@@ -61,7 +65,8 @@ class SelfAbsorption(AbstractProcess):
             rotating, converting = self.electrons.hot_densities(plasma.position)
         if plasma.density is not None:
             converting = converting + plasma.density
-        rate, _ = cold_rotativity(converting, across, along, nu)
+        rate, _ = cold_rotativity(converting, spread(across), along, nu)
+        cosine, sine = spread(cosine), spread(sine)
         conversion = (rate * cosine, rate * sine)
         rotation = (const.FARADAY_CONSTANT * rotating) * along
         absorption = (total, polarised * cosine, polarised * sine, lost_circular)

@@ -228,6 +228,7 @@ def sloping_cell(
     share = (1.0 / 12.0) / (1.0 + size / 40.0)
     real = tuple(-x - y for x, y in zip(_cross(a, tau), _cross(rho, b), strict=True))
     imaginary = tuple(x - y for x, y in zip(_cross(a, b), _cross(rho, tau), strict=True))
+    share, real, imaginary = stored((share, real, imaginary))
     a = tuple(x + share * y for x, y in zip(a, real, strict=True))
     rho = tuple(x + share * y for x, y in zip(rho, imaginary, strict=True))
     half2 = 0.25 * a0 * a0
@@ -252,7 +253,7 @@ def _bent(bend: _Bend, *emissions: Stokes4) -> tuple[Stokes4, ...]:
     """E times each of some emissions."""
     (a_q, a_u, a_v), (r_q, r_u, turn) = bend.absorption, bend.rotativity
     small = _dot(bend.absorption, bend.absorption) + r_q * r_q + r_u * r_u
-    share = 1.0 / (1.0 + small)
+    share = stored(1.0 / (1.0 + small))
     a_q, a_u, a_v, r_q, r_u = (share * x for x in (a_q, a_u, a_v, r_q, r_u))
     decay = jnp.exp(-bend.depth)
     sine, cosine = sincos(turn)
