@@ -20,6 +20,7 @@ from ..sightlines._sightlines import Sightlines
 from ..transfer import (
     AbstractAdjoint,
     AbstractQuadrature,
+    AbstractReversibleTransfer,
     AbstractSteps,
     AbstractTransfer,
     Coefficients,
@@ -50,6 +51,8 @@ BLOCKS = {"cpu": 2048, "other": 131072}
 - cpu: the arrays of a block stay in a core's cache.
 - other: enough threads for a GPU.
 """
+FEWEST = 256
+"""Rays of a block at least, of laws that carry light: `BLOCKS` over the number of frequencies."""
 
 
 class Integration(Shown):
@@ -276,11 +279,16 @@ def _mesh(rays: Sightlines) -> jax.sharding.Mesh | None:
     return as_mesh()
 
 
-def _block(integration: Integration, mesh: jax.sharding.Mesh | None) -> int:
+def _block(integration: Integration, mesh: jax.sharding.Mesh | None, law: AbstractTransfer) -> int:
     if integration.block is not None:
         return integration.block
     platform = jax.default_backend() if mesh is None else mesh.devices.flat[0].platform
-    return BLOCKS["cpu" if platform == "cpu" else "other"]
+    block = BLOCKS["cpu" if platform == "cpu" else "other"]
+    if isinstance(law, AbstractReversibleTransfer) or law.frequency is None:
+        return block
+    # it carries the light itself, of all frequencies, and has as many times more in memory
+    few = max(block // law.frequency.size, FEWEST)
+    return 2 ** (few.bit_length() - 1)  # odd numbers of rays cost a fifth more
 
 
 def run(
@@ -293,7 +301,7 @@ def run(
     """The light of all rays; called inside `jit`."""
     check_same_devices(divided_grids(medium), rays)
     n_rays, mesh = rays.n_rays, rays.mesh
-    block = _block(simulator.integration, mesh)
+    block = _block(simulator.integration, mesh, law)
     rays = dataclasses.replace(rays, mesh=None, pixels=None)
     surfaces = ()
     if simulator.integration.faces:
