@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._gather import pack, trilinear
+from .._numerics._math import log, stored
 from .._parameters import ModelInfo, parameter
 from ..fields._domain import Box
 from ..fields._surfaces import AbstractSurface
@@ -127,12 +128,13 @@ class TabulatedSpectrum(AbstractCosmicRays):
         fraction = level - below
         spread = gamma.shape + (1,) * (values.ndim - 1)
         fraction, inside = fraction.reshape(spread), inside.reshape(spread)
-        low, high = values[below], values[below + 1]
-        positive = (low > 0) & (high > 0)
-        logarithms = (jnp.log(jnp.where(positive, v, 1.0)) for v in (low, high))
-        first, second = logarithms
-        power = jnp.exp(first + fraction * (second - first))
-        value = jnp.where(positive, power, low + fraction * (high - low))
+        positive = values > 0
+        level = stored(log(jnp.where(positive, values, 1.0)))  # before it is taken many times
+        low, high = level[below], level[below + 1]
+        power = jnp.exp(low + fraction * (high - low))
+        both = positive[below] & positive[below + 1]
+        straight = values[below] + fraction * (values[below + 1] - values[below])
+        value = jnp.where(both, power, straight)
         return jnp.where(inside, value, 0.0)
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:

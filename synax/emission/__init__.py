@@ -36,12 +36,12 @@ from ._rotativity import (
 )
 from ._self_absorption import SelfAbsorption as SelfAbsorption
 from ._spectral import (
-    AbstractSpectralEmissivity as AbstractSpectralEmissivity,
     DirectSpectrum as DirectSpectrum,
-    SpectralGrid as SpectralGrid,
     SpectralTable as SpectralTable,
     spectral_table as spectral_table,
 )
+from ._spectral_base import AbstractSpectralEmissivity as AbstractSpectralEmissivity
+from ._spectral_grid import SpectralGrid as SpectralGrid
 from ._spectrum import (
     absorptivity as absorptivity,
     emissivity as emissivity,

@@ -11,7 +11,7 @@ from ._polarised import cold_rotativity, local_coefficients, local_field
 from ._power_law import X_FACTOR
 from ._process import AbstractProcess, Plasma
 from ._rotativity import converting_share, rotating_share
-from ._spectral import AbstractSpectralEmissivity
+from ._spectral_base import AbstractSpectralEmissivity
 
 
 class SelfAbsorption(AbstractProcess):

@@ -41,47 +41,58 @@ def nodes_every(step: float) -> Grid:
 
 
 @functools.lru_cache(maxsize=8)
-def _known_matrices(gamma: bytes, grid: Grid) -> tuple[np.ndarray, ...]:
-    return _matrices(np.frombuffer(gamma), grid, np)
+def _known_matrix(gamma: bytes, grid: Grid, absorbing: bool) -> np.ndarray:
+    return _matrix(np.frombuffer(gamma), grid, absorbing, np)
 
 
-def _matrices(gamma: Any, grid: Grid, xp: Any) -> tuple[Any, ...]:
-    """e^(x - x_last) times F, G, A and x^2 G at every node and energy; x at the last energy."""
-    ratio = np.exp(grid.start + grid.step * np.arange(grid.n))
-    x = X_FACTOR * ratio[:, None] / (gamma * gamma)
+def _matrix(gamma: Any, grid: Grid, absorbing: bool, xp: Any) -> Any:
+    """What turns N dgamma at the energies into `moments`: (n_gamma, n_nodes, 4 or 8)."""
+    x = X_FACTOR * node_ratios(grid)[:, None] / (gamma * gamma)
     least = x[:, -1:]
     decay = xp.exp(least - x)
-    f, g, a = scaled_kernels(x, xp)
-    return decay * f, decay * g, decay * a, decay * x * x * g, least[:, 0]
+    f, g, a = (decay * kernel for kernel in scaled_kernels(x, xp))
+    square = x * x
+    kinds = [(f, f - a, g, f - (4.0 / 3.0) * a + square * g)]
+    if absorbing:
+        f, g, a = (kernel / gamma for kernel in (f, g, a))
+        bend = a / 9.0 + square * (a - 4.0 * g)
+        kinds.append((a, a / 3.0 - square * g, a - (2.0 / 3.0) * g, bend))
+    columns: list[Any] = []
+    for total, slope, polarised, bend in kinds:  # those of e^least times each
+        steeper = bend + least * (2.0 * slope + (1.0 + least) * total)
+        columns += [total, slope + least * total, polarised, steeper]
+    return xp.moveaxis(xp.stack(columns, axis=-1), 1, 0)
 
 
-def table_sums(
-    number: Values, slow: Values, gamma: Any, grid: Grid, absorbing: bool
-) -> list[Values]:
-    """The integrals and their slopes in ln(nu/B_perp) at every node: (n, *shape) each.
+def node_ratios(grid: Grid) -> np.ndarray:
+    """nu/B_perp at the nodes, GHz/microgauss."""
+    return np.exp(grid.start + grid.step * np.arange(grid.n))
+
+
+def moments(
+    number: Float[Array, "n_gamma *shape"], gamma: Any, grid: Grid, absorbing: bool
+) -> Float[Array, "*shape n_nodes columns"]:
+    """The integrals at every node: four numbers for emission, four more for absorption.
+
+    They are the integral for I, its slope, the integral for P, and the second derivative of the
+    first, all by ln(nu/B_perp) and without the factor exp(-x) of the last energy. The slope of the
+    one for P follows: see `polarised_slope`.
 
     **Arguments:**
 
-    - `number`: N dgamma at the energies, (n_gamma, *shape).
-    - `slow`: the same over gamma.
+    - `number`: N dgamma at the energies.
     """
     if isinstance(gamma, np.ndarray):
-        matrices = _known_matrices(gamma.astype(np.float64).tobytes(), grid)
+        matrix = _known_matrix(gamma.astype(np.float64).tobytes(), grid, absorbing)
     else:
-        matrices = _matrices(gamma, grid, jnp)
-    f, g, a, xxg, least = (jnp.asarray(m, number.dtype) for m in matrices)
-    dot = lambda m, v: jnp.tensordot(m, v, axes=1, precision="highest")
-    rise = lambda v: v * least.reshape(-1, *(1,) * (v.ndim - 1))
-    found: list[Values] = []
-    total, polarised, lost = dot(f, number), dot(g, number), dot(a, number)
-    found += [total, total - lost + rise(total)]
-    found += [polarised, (5.0 / 3.0) * polarised - lost + rise(polarised)]
-    if absorbing:
-        a_total, a_g, a_xxg = dot(a, slow), dot(g, slow), dot(xxg, slow)
-        a_pol = a_total - (2.0 / 3.0) * a_g
-        found += [a_total, a_total / 3.0 - a_xxg + rise(a_total)]
-        found += [a_pol, a_total - (10.0 / 9.0) * a_g - a_xxg + rise(a_pol)]
-    return found
+        matrix = _matrix(gamma, grid, absorbing, jnp)
+    matrix = jnp.asarray(matrix, number.dtype)
+    return jnp.tensordot(number, matrix, axes=((0,), (0,)), precision="highest")
+
+
+def polarised_slope(total: Values, slope: Values, polarised: Values, least: Values) -> Values:
+    """dP/dln(nu/B_perp) from the other `moments`: F - xF' = 5/3 G - xG', and A - 2/3 G likewise."""
+    return slope - total + (5.0 / 3.0) * polarised - least * (total - polarised)
 
 
 class Place(NamedTuple):
