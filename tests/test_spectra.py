@@ -178,19 +178,59 @@ def test_a_power_law_through_the_table_is_the_closed_form():
     assert np.max(np.abs(table / closed - 1.0)) < 1e-6
 
 
-def test_tables_on_a_grid():
+@pytest.fixture(scope="module")
+def on_a_grid():
+    """A spectrum on a grid of 5 x 4 x 3 nodes."""
     parabola = cosmic_rays.LogParabola(
         normalisation=cosmic_rays.WMAP(r0=5.0, z0=1.0), gamma_min=100.0, gamma_max=1e7
     )
     box = synax.Box((1.0, 1.0, 1.0))
-    model = cosmic_rays.TabulatedSpectrum.from_spectrum(parabola, box, (5, 4, 3), 40)
+    return cosmic_rays.TabulatedSpectrum.from_spectrum(parabola, box, (5, 4, 3), 40)
+
+
+def test_tables_on_a_grid(on_a_grid):
     position, b, nu = _points(60)
-    strategy, table, direct = _both(model, position, b, nu)
+    strategy, table, direct = _both(on_a_grid, position, b, nu)
     assert isinstance(strategy, SpectralGrid)
     seen = direct > 1e-6 * jnp.max(direct, axis=1, keepdims=True)
     assert np.max(np.abs(table / direct - 1.0)[seen]) < 1e-4
+    # on a node nothing is interpolated but the integrals, in ln(nu/B_perp)
+    _, table, direct = _both(on_a_grid, jnp.sign(position), b, nu)
+    error = np.abs(table / direct - 1.0)
+    assert np.max(error[:2]) < 2e-6 and np.max(error) < 1e-5
     outside = jnp.stack(apply(strategy.coefficients, position + 5.0, b * b, nu))
     assert np.all(outside == 0.0)
+
+
+def test_gradients_reach_the_values_on_a_grid(on_a_grid):
+    """By the values, the place and the field: the transpose, the tangent and differences agree."""
+    position, b, nu = _points(30)
+    rng = np.random.default_rng(3)
+    values = on_a_grid.values
+
+    def level(values, position, b):
+        model = eqx.tree_at(lambda m: m.values, on_a_grid, values)
+        found = spectral_table(model, absorbing=True).coefficients(position, b * b, nu)
+        return jnp.log(jnp.stack(found))
+
+    @partial(jax.jit, compiler_options=QUICK)
+    def both(point, move, weight):
+        up, down = (
+            level(*(x + sign * 1e-5 * m for x, m in zip(point, move, strict=True)))
+            for sign in (1.0, -1.0)
+        )
+        value, tangent = jax.jvp(level, point, move)
+        pulled = jax.vjp(level, *point)[1](weight)
+        return value, tangent, (up - down) / 2e-5, pulled
+
+    point = values, position, b
+    move = tuple(x * jnp.asarray(rng.normal(0.0, 1.0, x.shape)) for x in point)
+    weight = jnp.asarray(rng.normal(0.0, 1.0, (4, 30)))
+    value, tangent, difference, pulled = both(point, move, weight)
+    assert np.all(np.isfinite(value))
+    assert np.allclose(tangent, difference, rtol=1e-6, atol=1e-7)
+    back = sum(jnp.vdot(x, m) for x, m in zip(pulled, move, strict=True))
+    assert np.isclose(back, jnp.vdot(weight, tangent), rtol=1e-11)
 
 
 def test_gradients_reach_the_spectrum():

@@ -47,7 +47,7 @@ def blend(
     """
     last = jnp.asarray(shape, coordinate.dtype).reshape(3, *(1,) * (coordinate.ndim - 1)) - 1.0
     corner = lax.stop_gradient(jnp.clip(jnp.floor(coordinate), 0.0, last - 1.0))
-    high = jnp.clip(coordinate - corner, 0.0, 1.0)
+    high = stored(jnp.clip(coordinate - corner, 0.0, 1.0))
     _, ny, nz = shape
     ix, iy, iz = (c.astype(jnp.int32) for c in corner)
     start = stored(((ix * ny + iy) * nz + iz) * row + first)
@@ -55,7 +55,7 @@ def blend(
     corners = list(np.ndindex(2, 2, 2))
     weights = (functools.reduce(jnp.multiply, map(lambda s, d: s[d], sides, at)) for at in corners)
     offsets = tuple(int(((dx * ny + dy) * nz + dz) * row) for dx, dy, dz in corners)
-    rows = _sum(table, start, stored(tuple(weights)), offsets, width)
+    rows = _sum(table, start, tuple(weights), offsets, width)
     parts = lax.split(rows, (1,) * width, axis=rows.ndim - 1)
     return tuple(part[..., 0] for part in parts)
 

@@ -127,16 +127,14 @@ def _uniform_table(cosmic_rays: AbstractParametricSpectrum, absorbing: bool) -> 
     number = cosmic_rays.shape(at, *parameters) * jnp.asarray(weight, dtype)
     found = moments(number, gamma, grid, absorbing)
     least = X_FACTOR * jnp.asarray(node_ratios(grid), dtype) / at[-1] ** 2
-    pairs: list[tuple[Values, Values]] = []
-    for k in range(0, found.shape[-1], 4):
-        total, slope, polarised = (found[:, k + i] for i in range(3))
-        rise = polarised_slope(total, slope, polarised, least)
-        pairs += [(total, slope), (polarised, rise)]
     columns: list[Values] = []
-    for value, slope in pairs:
-        kept = jnp.where(value > TINY, value, TINY)
-        level, rate = jnp.log(kept), grid.step * slope / kept
-        columns += cubic(level[:-1], level[1:] - level[:-1], rate[:-1], rate[1:])
+    for k in range(0, found.shape[-1], 4):
+        four = found[:, k : k + 4]
+        slopes = (four[:, 1], polarised_slope(four, least, grid))
+        for value, slope in zip((four[:, 0], four[:, 2]), slopes, strict=True):
+            kept = jnp.where(value > TINY, value, TINY)
+            level, rate = jnp.log(kept), slope / kept
+            columns += cubic(level[:-1], level[1:] - level[:-1], rate[:-1], rate[1:])
     table = jnp.stack(columns, axis=-1).ravel()
     hot = jnp.stack([jnp.sum(number * kernel) for kernel in hot_kernels(at)])
     return SpectralTable(_Strength(cosmic_rays), table, at[-1], hot, grid, absorbing)

@@ -1,14 +1,16 @@
 """Emissivities of a spectrum that is tabulated in space."""
 
+import functools
 import math
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from .._numerics._math import larger, log, smaller, stored
+from .._numerics._math import log, stored
 from .._numerics._windows import READ, blend
 from ..cosmic_rays import TabulatedSpectrum, energies
 from ..fields._domain import Box
@@ -59,12 +61,12 @@ class SpectralGrid(AbstractSpectralEmissivity):
         least = unit * jnp.asarray(node_ratios(self.grid), weak.dtype)[cell]
         last = unit * frequency * weak
         lit = positive & self.box.contains(position)
-        share = jnp.where(lit, weak, 0.0) / (frequency * frequency)
+        share = stored(jnp.where(lit, weak, 0.0)) / (frequency * frequency)
         found: list[Values] = []
         for k, factor in zip(range(0, row, 4), (EMISSION_FACTOR, ABSORPTION_FACTOR), strict=False):
             ends = rows[k : k + 4], rows[row + k : row + k + 4]
-            total, ratio = between(*ends, fraction, least, last, self.grid.step)
-            value = stored(factor * share * total)
+            total, ratio = between(self.grid.step, *ends, fraction, least, last)
+            value, ratio = stored((factor * share * total, ratio))
             found += [value, value * ratio]
         return tuple(found)
 
@@ -78,61 +80,81 @@ class SpectralGrid(AbstractSpectralEmissivity):
 
 
 class _End(NamedTuple):
-    """One end of a cell: what the interpolation needs, per unit of ln(nu/B_perp)."""
+    """One end of a cell: 1/T, and Taylor coefficients of ln T and of P/T by the fraction."""
 
-    total: Values
-    slope: Values
+    over: Values
+    rate: Values
     bend: Values
     ratio: Values
-    ratio_slope: Values
+    ratio_rate: Values
     ratio_bend: Values
 
 
-def _end(given: tuple[Values, ...], least: Values) -> _End:
+def _end(given: tuple[Values, ...], least: Values, step: float) -> _End:
     total, slope, polarised, bend = given
-    tiny = max(TINY, float(jnp.finfo(total.dtype).tiny))
-    total = jnp.where(total > tiny, total, tiny)
-    over = 1.0 / total
+    over = stored(1.0 / _positive(total))
     rate, ratio = slope * over, polarised * over
-    curvature = bend * over - rate * rate
-    own = rate - least  # without the factor exp(least)
-    rise = (1.0 - ratio) * own - 1.0 + (5.0 / 3.0) * ratio  # as `polarised_slope`
-    turn = (1.0 - ratio) * (curvature - least) + (5.0 / 3.0 - own) * rise
-    return _End(*stored((total, rate, curvature, ratio, rise, turn)))
+    curvature = bend * over - 0.5 * rate * rate
+    own = rate - step * least  # without the factor exp(least)
+    rise = (1.0 - ratio) * own - step * (1.0 - (5.0 / 3.0) * ratio)  # as `polarised_slope`
+    turn = (1.0 - ratio) * (curvature - (0.5 * step * step) * least)
+    turn = turn + (5.0 / 6.0 * step - 0.5 * own) * rise
+    return _End(over, rate, curvature, ratio, rise, turn)
 
 
+def _positive(total: Values) -> Values:
+    tiny = max(TINY, float(jnp.finfo(total.dtype).tiny))
+    return jnp.where(total > tiny, total, tiny)
+
+
+Row = tuple[Values, Values, Values, Values]
+
+
+@functools.partial(jax.custom_jvp, nondiff_argnums=(0,))
 def between(
-    left: tuple[Values, ...],
-    right: tuple[Values, ...],
-    fraction: Values,
-    least: Values,
-    last: Values,
-    step: float,
+    step: float, left: Row, right: Row, fraction: Values, least: Values, last: Values
 ) -> tuple[Values, Values]:
     """The integral for I, with its factor exp(-x) of the last energy, and the quotient P/I.
 
     **Arguments:**
 
+    - `step`: of ln(nu/B_perp) (static).
     - `left`, `right`: the four `moments` at two neighbouring nodes.
     - `fraction`: 0 at the left one, 1 at the right one; beyond them, straight lines.
     - `least`, `last`: x of the last energy at the left node, and at the point.
-    - `step`: of ln(nu/B_perp).
     """
-    a, b = _end(left, least), _end(right, least * math.exp(step))
+    return _between(step, lambda x: x, left, right, fraction, least, last)
+
+
+def _between_jvp(step: float, primals: Any, tangents: Any) -> Any:
+    # computed anew in each loop that needs them, the ends would cost the gradient more
+    return jax.jvp(functools.partial(_between, step, stored), primals, tangents)
+
+
+between.defjvp(_between_jvp)
+
+
+def _between(
+    step: float,
+    keep: Callable[[Any], Any],
+    left: Row,
+    right: Row,
+    fraction: Values,
+    least: Values,
+    last: Values,
+) -> tuple[Values, Values]:
+    a, b = keep((_end(left, least, step), _end(right, least * math.exp(step), step)))
     inside = jnp.clip(fraction, 0.0, 1.0)
-    rise = log(b.total / a.total)
-    level = _quintic(rise, a.slope, b.slope, a.bend, b.bend, inside, step)
-    below, above = smaller(fraction, 0.0), larger(fraction - 1.0, 0.0)
-    level = level + step * (a.slope * below + b.slope * above)
-    ratio = (b.ratio - a.ratio, a.ratio_slope, b.ratio_slope, a.ratio_bend, b.ratio_bend)
-    return a.total * jnp.exp(level - last), a.ratio + _quintic(*ratio, inside, step)
+    rise = log(_positive(right[0]) * a.over)
+    level = _quintic(rise, a.rate, b.rate, a.bend, b.bend, inside)
+    level = level + jnp.where(fraction < 0.0, a.rate, b.rate) * (fraction - inside)
+    rise = b.ratio - a.ratio
+    ratio = _quintic(rise, a.ratio_rate, b.ratio_rate, a.ratio_bend, b.ratio_bend, inside)
+    return left[0] * jnp.exp(level - last), a.ratio + ratio
 
 
-def _quintic(
-    rise: Values, s0: Values, s1: Values, c0: Values, c1: Values, t: Values, step: float
-) -> Values:
-    """0 at t = 0, `rise` at t = 1, with these first and second derivatives by `step` t there."""
-    s0, s1, c0, c1 = step * s0, step * s1, (0.5 * step * step) * c0, (0.5 * step * step) * c1
+def _quintic(rise: Values, s0: Values, s1: Values, c0: Values, c1: Values, t: Values) -> Values:
+    """0 at t = 0, `rise` at t = 1, with slopes s and second derivatives 2 c there."""
     a, b, c = rise - s0 - c0, s1 - s0 - 2.0 * c0, c1 - c0
     third, fourth = 10.0 * a - 4.0 * b + c, 7.0 * b - 15.0 * a - 2.0 * c
     fifth = 6.0 * a - 3.0 * b + c

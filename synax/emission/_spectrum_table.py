@@ -19,7 +19,7 @@ from .._numerics._math import log, stored
 from ._kernels import scaled_kernels
 from ._power_law import ABSORPTION_FACTOR, EMISSION_FACTOR, X_FACTOR
 
-LOWEST, HIGHEST = 1e-8, 1e8
+LOWEST, HIGHEST = 1e-7, 1e7
 """nu/B_perp of the first and the last node (GHz/microgauss); beyond, power laws."""
 
 TINY = 1e-280
@@ -57,10 +57,10 @@ def _matrix(gamma: Any, grid: Grid, absorbing: bool, xp: Any) -> Any:
         f, g, a = (kernel / gamma for kernel in (f, g, a))
         bend = a / 9.0 + square * (a - 4.0 * g)
         kinds.append((a, a / 3.0 - square * g, a - (2.0 / 3.0) * g, bend))
-    columns: list[Any] = []
+    columns, step = [], grid.step
     for total, slope, polarised, bend in kinds:  # those of e^least times each
         steeper = bend + least * (2.0 * slope + (1.0 + least) * total)
-        columns += [total, slope + least * total, polarised, steeper]
+        columns += [total, step * (slope + least * total), polarised, 0.5 * step**2 * steeper]
     return xp.moveaxis(xp.stack(columns, axis=-1), 1, 0)
 
 
@@ -74,9 +74,9 @@ def moments(
 ) -> Float[Array, "*shape n_nodes columns"]:
     """The integrals at every node: four numbers for emission, four more for absorption.
 
-    They are the integral for I, its slope, the integral for P, and the second derivative of the
-    first, all by ln(nu/B_perp) and without the factor exp(-x) of the last energy. The slope of the
-    one for P follows: see `polarised_slope`.
+    They are the integral for I, its first Taylor coefficient, the integral for P, and the second
+    Taylor coefficient of the one for I, all without the factor exp(-x) of the last energy. The
+    coefficients are by ln(nu/B_perp) in units of the step between nodes. Those for P follow.
 
     **Arguments:**
 
@@ -90,9 +90,13 @@ def moments(
     return jnp.tensordot(number, matrix, axes=((0,), (0,)), precision="highest")
 
 
-def polarised_slope(total: Values, slope: Values, polarised: Values, least: Values) -> Values:
-    """dP/dln(nu/B_perp) from the other `moments`: F - xF' = 5/3 G - xG', and A - 2/3 G likewise."""
-    return slope - total + (5.0 / 3.0) * polarised - least * (total - polarised)
+def polarised_slope(found: Values, least: Values, grid: Grid) -> Values:
+    """First Taylor coefficient of the integral for P, from four `moments` in the last axis.
+
+    F - x F' = 5/3 G - x G', and the same holds with A - 2/3 G in place of G and A in place of F.
+    """
+    total, slope, polarised, _ = jnp.moveaxis(found, -1, 0)
+    return slope + grid.step * ((5.0 / 3.0) * polarised - total - least * (total - polarised))
 
 
 class Place(NamedTuple):
