@@ -253,6 +253,19 @@ def safe_divide(
     return jnp.where(nonzero, numerator / jnp.where(nonzero, denominator, 1.0), 0.0)
 
 
+@jax.custom_jvp
+def reciprocal(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
+    """1 / x, with a derivative that does not overflow where the square of 1 / x would."""
+    return 1.0 / x
+
+
+@reciprocal.defjvp
+def _reciprocal_jvp(primals, tangents):
+    (x,), (dx,) = primals, tangents
+    inverse = reciprocal(x)
+    return inverse, -inverse * (inverse * dx)
+
+
 def cylindrical_radius(
     x: Float[Array, "*points"], y: Float[Array, "*points"]
 ) -> Float[Array, "*points"]:

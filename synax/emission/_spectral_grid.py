@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
-from .._numerics._math import log, stored
+from .._numerics._math import log, reciprocal, stored
 from .._numerics._windows import READ, blend
 from ..cosmic_rays import TabulatedSpectrum, energies
 from ..fields._domain import Box
@@ -20,6 +20,9 @@ from ._rotativity import hot_kernels
 from ._spectral_base import AbstractSpectralEmissivity
 from ._spectrum_table import TINY, Grid, moments, node_ratios, nodes_every
 
+DARK = 800.0
+"""x of the last energy beyond which exp(-x) has underflowed, and rounding would be all there is."""
+
 Values = Float[Array, "..."]
 
 
@@ -28,8 +31,9 @@ class SpectralGrid(AbstractSpectralEmissivity):
 
     The integrals are linear in N, so they are interpolated as N is (between the tabulated energies
     N itself is interpolated a little differently: in its logarithm, after space). In ln(nu/B_perp)
-    the logarithm of the integral for I and the quotient P/I are quintic between two nodes, within
-    1e-6 (relative) of the integrals for smooth spectra. Made by `spectral_table`.
+    the logarithm of the integral for I and the quotient P/I are quintic between two nodes: within
+    1e-8 (relative) of the integrals for smooth spectra, 1e-6 (emission) and 1e-5 (absorption) where
+    a spectrum begins sharply. Made by `spectral_table`.
     """
 
     table: Float[Array, " size"]
@@ -92,7 +96,8 @@ class _End(NamedTuple):
 
 def _end(given: tuple[Values, ...], least: Values, step: float) -> _End:
     total, slope, polarised, bend = given
-    over = stored(1.0 / _positive(total))
+    there = _lit(total)
+    over = stored(jnp.where(there, reciprocal(jnp.where(there, total, 1.0)), 0.0))
     rate, ratio = slope * over, polarised * over
     curvature = bend * over - 0.5 * rate * rate
     own = rate - step * least  # without the factor exp(least)
@@ -102,9 +107,9 @@ def _end(given: tuple[Values, ...], least: Values, step: float) -> _End:
     return _End(over, rate, curvature, ratio, rise, turn)
 
 
-def _positive(total: Values) -> Values:
-    tiny = max(TINY, float(jnp.finfo(total.dtype).tiny))
-    return jnp.where(total > tiny, total, tiny)
+def _lit(total: Values) -> Bool[Array, "..."]:
+    """Where there are electrons."""
+    return total > max(TINY, float(jnp.finfo(total.dtype).tiny))
 
 
 Row = tuple[Values, Values, Values, Values]
@@ -145,12 +150,14 @@ def _between(
 ) -> tuple[Values, Values]:
     a, b = keep((_end(left, least, step), _end(right, least * math.exp(step), step)))
     inside = jnp.clip(fraction, 0.0, 1.0)
-    rise = log(_positive(right[0]) * a.over)
+    both = _lit(left[0]) & _lit(right[0])
+    rise = log(jnp.where(both, right[0] * a.over, 1.0))
     level = _quintic(rise, a.rate, b.rate, a.bend, b.bend, inside)
     level = level + jnp.where(fraction < 0.0, a.rate, b.rate) * (fraction - inside)
     rise = b.ratio - a.ratio
     ratio = _quintic(rise, a.ratio_rate, b.ratio_rate, a.ratio_bend, b.ratio_bend, inside)
-    return left[0] * jnp.exp(level - last), a.ratio + ratio
+    exponent = jnp.where(last < DARK, level - last, -DARK)
+    return left[0] * jnp.exp(exponent), a.ratio + ratio
 
 
 def _quintic(rise: Values, s0: Values, s1: Values, c0: Values, c1: Values, t: Values) -> Values:
