@@ -25,6 +25,7 @@ from synax.emission import (
     spectral_table,
     synchrotron_kernels,
 )
+from synax.emission._power_law import EMISSION_FACTOR, X_FACTOR
 
 QUICK = {"xla_backend_optimization_level": "0"}
 COLUMNS = ("jTI_K_per_kpc", "jTP_K_per_kpc", "aI_per_kpc", "aP_per_kpc")
@@ -231,6 +232,42 @@ def test_gradients_reach_the_values_on_a_grid(on_a_grid):
     assert np.allclose(tangent, difference, rtol=1e-6, atol=1e-7)
     back = sum(jnp.vdot(x, m) for x, m in zip(pulled, move, strict=True))
     assert np.isclose(back, jnp.vdot(weight, tangent), rtol=1e-11)
+
+
+def test_gradients_where_there_are_no_electrons(on_a_grid):
+    """In single precision too, and where the last energies underflow."""
+    values = on_a_grid.values.at[:, :2].set(0.0).at[30:].set(0.0).astype(jnp.float32)
+    as_single = lambda x: x.astype(jnp.float32) if eqx.is_inexact_array(x) else x
+    model = jax.tree.map(as_single, on_a_grid)
+    position, b, nu = (x.astype(jnp.float32) for x in _points(60))
+    square = (b * b).at[0].set(0.0)
+
+    def total(values, position, square):
+        table = spectral_table(eqx.tree_at(lambda m: m.values, model, values))
+        return jnp.sum(table.coefficients(position, square, nu)[0] * square)
+
+    by_all = jax.value_and_grad(total, argnums=(0, 1, 2))
+    value, slopes = jax.jit(by_all, compiler_options=QUICK)(values, position, square)
+    assert value > 0.0 and value.dtype == jnp.float32
+    assert all(np.all(np.isfinite(x)) and np.any(x != 0.0) for x in slopes)
+
+
+def test_the_far_end_of_a_sharp_cut():
+    """Where the light is 1e-16 of that without the cut, fewer nodes would err by 1e-4."""
+    model = cosmic_rays.CutOffPowerLaw(4e-5, 2.6, 3e5, 4.0, gamma_min=1e3, gamma_max=3e6)
+    ratio = 100.0 * 3e5**2 / X_FACTOR
+    found = emissivity(model, HERE, 1.0, ratio)[0]
+    edges = np.geomspace(1e3, 3e6, 401)
+    node, weight = np.polynomial.legendre.leggauss(8)
+    half = 0.5 * np.diff(np.log(edges))[:, None]
+    gamma = np.exp(np.log(edges[:-1])[:, None] + half * (1.0 + node)).ravel()
+    spectrum = 4e-5 * gamma**-2.6 * np.exp(-((gamma / 3e5) ** 4.0))
+    x = X_FACTOR * ratio / gamma**2
+    light = np.asarray(synchrotron_kernels(jnp.asarray(x))[0])
+    expected = (
+        EMISSION_FACTOR / ratio**2 * np.sum((half * weight).ravel() * gamma * spectrum * light)
+    )
+    assert np.isclose(found, expected, rtol=3e-6)
 
 
 def test_gradients_reach_the_spectrum():
