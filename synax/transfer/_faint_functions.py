@@ -21,11 +21,11 @@ from ._cell_functions import Depths, Weights
 
 Values = Float[Array, "..."]
 
-DEEPEST = 0.05
-"""The largest |A| of a cell that hardly absorbs: A^m of the series reaches 1e-16 with c_12."""
-_LAST = 12
+DEEPEST = 0.01
+"""The largest |A| of a cell that hardly absorbs: A^m of the series reaches 1e-16 with c_10."""
+_LAST = 10
 _FAR = 6.0  # beyond it the recurrence for the c_k runs upwards without loss, below it downwards
-_SERIES, _POWERS = 8, 9
+_SERIES, _POWERS = 9, 7
 
 
 def is_faint(depth: Values, polarised: tuple[Values, Values, Values]) -> Bool[Array, "..."]:
