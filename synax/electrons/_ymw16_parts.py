@@ -49,10 +49,13 @@ class DiscFrame(NamedTuple):
 @jax.custom_jvp
 def sech2_product(*arguments: Points) -> Points:
     """Product of sech^2 of the arguments: one exponential each, one division together."""
+    return _from_decays(*(jnp.exp(-2.0 * jnp.abs(u)) for u in arguments))
+
+
+def _from_decays(*decays: Points) -> Points:
     numerator: Any = 1.0
     denominator: Any = 1.0
-    for u in arguments:
-        e = jnp.exp(-2.0 * jnp.abs(u))
+    for e in decays:
         numerator = numerator * (4.0 * e)
         denominator = denominator * (1.0 + e)
     return numerator / (denominator * denominator)
@@ -60,8 +63,13 @@ def sech2_product(*arguments: Points) -> Points:
 
 @sech2_product.defjvp
 def _sech2_product_jvp(primals, tangents):
-    value = sech2_product(*primals)
-    slopes = stored(tuple(-2.0 * value * jnp.tanh(u) for u in primals))
+    # tanh from the same exponentials
+    decays = stored(tuple(jnp.exp(-2.0 * jnp.abs(u)) for u in primals))
+    value = _from_decays(*decays)
+    slopes = tuple(
+        value * jnp.where(u < 0, 2.0, -2.0) * ((1.0 - e) / (1.0 + e))
+        for u, e in zip(primals, decays, strict=True)
+    )
     return value, sum(slope * du for slope, du in zip(slopes, tangents, strict=True))
 
 
@@ -114,11 +122,11 @@ def spiral_arms(p: Any, disc: DiscFrame, taper: Points) -> Points:
         else:
             phase = kept(jnp.where(before, phase + _TURN, phase))
             ridge = kept(p.arm_radius[j] * jnp.exp(tangent * phase))
-            inner = jnp.abs(radius - ridge)
-            outer = jnp.abs(radius - jnp.exp(_TURN * tangent) * ridge)
-            # arms 0 and 1 have no second winding ahead of their starting azimuth
-            use_inner = (inner < outer) | before if j < 2 else inner < outer
-            gap = kept(jnp.where(use_inner, inner, outer))
+            # the nearer of two windings; 0 and 1 have no second ahead of their starting azimuth
+            turn = jnp.exp(_TURN * tangent)
+            use_inner = jnp.abs(radius - ridge) < jnp.abs(radius - turn * ridge)
+            use_inner = use_inner | before if j < 2 else use_inner
+            gap = kept(jnp.abs(radius - jnp.where(use_inner, 1.0, turn) * ridge))
             missing = azimuth >= 6.28
         missing = missing | (gap > _CUT * p.arm_width[j])
         u = jnp.where(missing, _VOID, gap * (p.arm_cos_pitch[j] / p.arm_width[j]))

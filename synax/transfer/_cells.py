@@ -171,15 +171,23 @@ def faces(
     number = (first + jnp.arange(count)).astype(dtype)[:, None]
     starts = jax.lax.stop_gradient(cells.first)
 
+    behind = starts[1:]  # where later segments begin
+    segment = jnp.zeros((count, starts.shape[-1]), jnp.int32)
+    if behind.shape[0] > 2 * count:
+        # each segment has a cell, so only the next `count` can begin among these cells
+        begun = jnp.sum(behind <= number[0], axis=0, dtype=jnp.int32)
+        following = begun + jnp.arange(count, dtype=jnp.int32)[:, None]
+        behind = jnp.take_along_axis(behind, following, 0, mode="fill", fill_value=jnp.inf)
+        segment = segment + begun
+
     def passed(segment: Array, start: Array) -> tuple[Array, None]:
         return segment + (number >= start).astype(jnp.int32), None
 
-    segment = jnp.zeros((count, starts.shape[-1]), jnp.int32)
-    if starts.shape[0] <= 4:
-        for start in starts[1:]:
+    if behind.shape[0] <= 4:
+        for start in behind:
             segment, _ = passed(segment, start)
     else:
-        segment, _ = jax.lax.scan(passed, segment, starts[1:], unroll=4)
+        segment, _ = jax.lax.scan(passed, segment, behind)
     take = lambda table: jnp.take_along_axis(table, segment, 0, mode="promise_in_bounds")
     base, width = take(cells.base), take(cells.width)
     u = base + number * width
