@@ -134,7 +134,7 @@ def test_stored_is_the_identity_for_every_derivative_and_survives_the_compiler()
         assert "call(" in jax.jit(f).lower(x).compile().as_text()
 
 
-@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 13])
+@pytest.mark.parametrize("n", [1, 2, 3, 5, 6, 13, 40])
 def test_sorted_rows(n):
     x = np.random.default_rng(n).normal(size=(n, 50))
     x[:, :5] = np.round(x[:, :5])  # ties

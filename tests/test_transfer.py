@@ -10,7 +10,7 @@ import pytest
 from jaxtyping import Array, Float
 
 import synax
-from synax.transfer._cells import faces
+from synax.transfer._cells import faces, place_cells
 from synax.transfer._march import March
 
 FREQUENCY = jnp.array([2.4, 0.6])
@@ -468,3 +468,23 @@ def test_a_surface_that_several_fields_share_costs_one_face(rays):
     np.testing.assert_allclose(fixed(rays, FREQUENCY).I, sky(rays, FREQUENCY).I, rtol=1e-12)
     apart = eqx.tree_at(lambda s: s.magnetic.parts[0].r_max, sky, jnp.asarray(19.0))
     assert apart.cells(rays)[1] == sky.cells(rays)[1] + 2
+
+
+def test_faces_are_found_chunk_by_chunk():
+    """Many more crossings than cells in a chunk, some at one place, before or behind the ray."""
+    rng = np.random.default_rng(1)
+    crossings = rng.uniform(-3.0, 14.0, (70, 40))
+    crossings[30:35] = crossings[:5]
+    steps, near, far = synax.UniformSteps(24), np.zeros(40), np.full(40, 10.0)
+    cells, n = place_cells(*map(jnp.asarray, (near, far, crossings)), steps)
+    start, length = (np.asarray(x) for x in faces(cells, jnp.asarray(0), n, n, steps))
+    chunks = [faces(cells, jnp.asarray(k), 16, n, steps) for k in range(0, n, 16)]
+    near_faces, lengths = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
+    np.testing.assert_array_equal(near_faces[:n], start)
+    np.testing.assert_array_equal(lengths[:n], length)
+    assert not np.any(lengths[n:])
+    np.testing.assert_allclose(length.sum(axis=0), 10.0, rtol=1e-14)
+    ends = np.concatenate([start, start[-1:] + length[-1:]])
+    inside = (crossings > 0) & (crossings < 10)
+    gap = np.abs(ends[:, None] - crossings).min(axis=0)
+    assert gap[inside].max() < 1e-12 and length.max() < 10 / 24 + 1e-12
