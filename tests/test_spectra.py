@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from scipy.special import kv
 
 import synax
 from synax import cosmic_rays
@@ -49,6 +50,16 @@ class Own(cosmic_rays.AbstractCosmicRays):
         return c * gamma**-p * jnp.exp(-((knee / gamma) ** power)) + 0.0 * position[0]
 
 
+class Thermal(Own):
+    """A relativistic Maxwellian: c, -, temperature in m c^2, norm 1 / (temperature K_2)."""
+
+    def spectrum(self, gamma, position):
+        c, _, temperature, norm = self.numbers[:4]
+        gamma = gamma.reshape(gamma.shape + (1,) * (position.ndim - 1))
+        momentum = gamma * jnp.sqrt(gamma**2 - 1.0)
+        return c * norm * momentum * jnp.exp(-gamma / temperature) + 0.0 * position[0]
+
+
 def _model(kind, numbers, table):
     c, p, p2, p3, p4 = numbers[:5]
     if kind == "power":
@@ -63,6 +74,8 @@ def _model(kind, numbers, table):
         return cosmic_rays.LogParabola(c, p, p3, p2)
     if kind == "lowcut":
         return Own(numbers, 1.0, 1e9)
+    if kind == "maxwell":
+        return Thermal(numbers, 1.0, 700.0 * p2)
     if kind == "tab":
         values = jnp.broadcast_to(c * table["tab_N"][:, None, None, None], (60, 2, 2, 2))
         ends = table["tab_gamma"][0], table["tab_gamma"][-1]
@@ -76,7 +89,11 @@ def rows(table):
 
 
 @pytest.mark.parametrize(
-    "kind", ["power_wide", "power", "broken", "sharp_broken", "expcut", "logpar", "lowcut", "tab"]
+    "kind",
+    [
+        *("power_wide", "power", "broken", "sharp_broken", "expcut"),
+        *("logpar", "lowcut", "maxwell", "tab"),
+    ],
 )
 def test_emission_and_absorption_of_the_table(rows, kind):
     own = rows["kind"] == kind
@@ -87,11 +104,14 @@ def test_emission_and_absorption_of_the_table(rows, kind):
         model = _model(kind, numbers, rows)
         return *emissivity(model, HERE, b, nu), *absorptivity(model, HERE, b, nu)
 
-    inputs = [jnp.asarray(rows[k][own]) for k in ("params", "B_uG", "nu_GHz")]
+    params = rows["params"][own].copy()
+    if kind == "maxwell":
+        params[:, 3] = 1.0 / (params[:, 2] * kv(2, 1.0 / params[:, 2]))
+    inputs = [jnp.asarray(x) for x in (params, rows["B_uG"][own], rows["nu_GHz"][own])]
     found = np.stack(coefficients(*inputs), axis=1)
     expected = np.stack([rows[k][own] for k in COLUMNS], axis=1)
     seen = expected > 0
-    if kind not in ("broken", "sharp_broken", "logpar", "tab"):  # normalised at gamma = 1
+    if kind not in ("broken", "sharp_broken", "logpar", "maxwell", "tab"):  # normalised at gamma = 1
         c, p = inputs[0][:, 0], inputs[0][:, 1]
         power = power_law_coefficients(c, p, *inputs[1:])
         scale = np.stack([*power.emission[:2], *power.absorption[:2]], axis=1)
