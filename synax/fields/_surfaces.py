@@ -327,16 +327,25 @@ class LogarithmicSpirals(AbstractSurface):
         def slope(t: Array) -> Array:
             return (t - sense * k * b) / (b * b + t * t)
 
-        def step(_: Any, bounds: tuple[Array, Array, Array]) -> tuple[Array, Array, Array]:
-            low, high, t = bounds
+        near_enough = 0.01 * math.sqrt(jnp.finfo(b.dtype).eps)  # kpc; the last step squares it
+
+        def open_still(state: tuple[Array, ...]) -> Array:
+            round, *_, moving = state
+            return (round < 24) & moving
+
+        def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+            round, low, high, t, _ = state
             ahead = fixed(phase(t) - target)
             beyond = (ahead > 0) == rising
             high, low = jnp.where(beyond, t, high), jnp.where(beyond, low, t)
             newton = t - ahead / fixed(slope(t))
-            inside = (newton - low) * (newton - high) < 0
-            return low, high, jnp.where(inside, newton, 0.5 * (low + high))
+            inside = (newton - low) * (newton - high) <= 0
+            new = jnp.where(inside, newton, 0.5 * (low + high))
+            moving = jnp.any(exists & (jnp.abs(new - t) > near_enough))
+            return round + 1, low, high, new, moving
 
-        _, _, t = jax.lax.fori_loop(0, 24, step, (low, high, 0.5 * (low + high)))
+        begin = (jnp.zeros((), jnp.int32), low, high, 0.5 * (low + high), jnp.asarray(True))
+        t = jax.lax.while_loop(open_still, step, begin)[3]
         t = jnp.where(exists, fixed(t), 2.0 * b)
         t = t - (phase(t) - target) / jnp.where(exists, slope(t), 1.0)
         return jnp.where(exists, t, jnp.inf)
