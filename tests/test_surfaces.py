@@ -106,6 +106,26 @@ def test_cuts_and_their_derivatives_are_continuous_through_the_axis(rays):
     np.testing.assert_allclose(slope, (right - left) / (2 * step), rtol=1e-4, atol=1e-6)
 
 
+def test_second_derivatives_of_cuts_of_spirals():
+    """By the pitch angle and across the ray, against differences of first derivatives."""
+    direction = horizontal([53.0, 110.0, 200.0], 5.0)
+    across = jnp.stack([-direction[1], direction[0], 0.0 * direction[2]])
+
+    def cuts(x):
+        origin = jnp.array([[-8.5], [0.1], [0.0]]) + x[1] * across
+        return spirals(x[0]).crossings(origin, direction)
+
+    by_both = jax.jacfwd(cuts)
+    h, x = 1e-6, np.array([0.2, 0.0])
+    points = jnp.asarray(np.concatenate([x + h * np.eye(2), x - h * np.eye(2)]))
+    first = np.asarray(jax.jit(jax.vmap(by_both))(points))
+    difference = np.moveaxis(first[:2] - first[2:], 0, -1) / (2 * h)
+    second = np.asarray(jax.jit(jax.jacrev(by_both))(jnp.asarray(x)))
+    there = np.isfinite(np.asarray(cuts(jnp.asarray(x))))
+    assert there.sum() > 10
+    np.testing.assert_allclose(second[there], difference[there], rtol=1e-5, atol=1e-5)
+
+
 def test_a_ray_parallel_to_a_cone_meets_it_once():
     """Exactly at the cone's slope one root goes to infinity, the other is an ordinary one."""
     cone = FlaredCylinder(5.0, 1.0)

@@ -244,7 +244,7 @@ class LogarithmicSpirals(AbstractSurface):
     All walls share one pitch angle. Along a straight ray at distance t from its closest approach
     b to the axis, ln r - phi tan(pitch) has exactly one turning point, t = b tan(pitch): on
     each side it is monotone, so every winding of every wall is met at most once there and a
-    safeguarded Newton iteration finds it; one last step carries the derivative.
+    safeguarded Newton iteration finds it; one last step carries first and second derivatives.
     """
 
     radii: Float[Array, "n_walls"] = parameter(..., "kpc", "radius of each wall at phi = 0")
@@ -347,8 +347,13 @@ class LogarithmicSpirals(AbstractSurface):
         begin = (jnp.zeros((), jnp.int32), low, high, 0.5 * (low + high), jnp.asarray(True))
         t = jax.lax.while_loop(open_still, step, begin)[3]
         t = jnp.where(exists, fixed(t), 2.0 * b)
-        t = t - (phase(t) - target) / jnp.where(exists, slope(t), 1.0)
-        return jnp.where(exists, t, jnp.inf)
+        rate = jnp.where(exists, slope(t), 1.0)
+        move = (phase(t) - target) / rate
+        # one step has the first derivatives; zero but for its second derivative, this has those
+        size2 = b * b + t * t
+        bend = fixed((size2 - 2.0 * t * (t - sense * k * b)) / (size2 * size2 * rate))
+        rest = move - fixed(move)
+        return jnp.where(exists, t - move - 0.5 * bend * (rest * rest), jnp.inf)
 
 
 class Moved(AbstractSurface):
