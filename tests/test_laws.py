@@ -1,7 +1,7 @@
 """Laws of light: closed forms, each against the others, order, adjoints, and a law of one's own."""
 
 import warnings
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -327,6 +327,16 @@ class Clumps(AbstractProcess):
         return Coefficients(emission=((plasma.density**2)[None], *NOTHING))
 
 
+class Power(AbstractProcess):
+    """With a leaf that is no array: the square of the density if it is whole, else the cube."""
+
+    power: Any
+
+    def __call__(self, plasma, frequency):
+        power = 2 if isinstance(self.power, int) else 3
+        return Coefficients(emission=((plasma.density**power)[None], *NOTHING))
+
+
 class Distance(AbstractReversibleTransfer):
     """A law of one's own: emission weighted with the distance it has come, int s j ds."""
 
@@ -368,6 +378,17 @@ def test_a_law_and_a_process_of_ones_own():
     value, slope = jax.jit(jax.value_and_grad(mean))(jnp.asarray(0.3))
     np.testing.assert_allclose(value, 0.3**2 * 8.0, rtol=1e-12)
     np.testing.assert_allclose(slope, 2 * 0.3 * 8.0, rtol=1e-12)
+
+
+def test_numbers_of_other_types_are_other_processes():
+    """Though 2 equals 2.0: what is traced once must keep them apart."""
+    rays = synax.Sightlines.from_lonlat([10.0], [3.0], domain=synax.Sphere(20.0))
+    electrons = synax.electrons.Uniform(jnp.asarray(0.3), radius=4.0, center=rays.observer)
+    model = synax.DispersionMeasure(electrons)
+    for power, expected in ((2, 0.3**2), (2.0, 0.3**3)):
+        medium = Medium(None, electrons, (Power(power),))
+        light = run(model, Plan((0,)), medium, Distance(), rays).stokes[0]
+        np.testing.assert_allclose(light, expected * 8.0, rtol=1e-12)
 
 
 class Fog(AbstractTransfer):

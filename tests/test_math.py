@@ -146,6 +146,14 @@ def test_sorted_rows(n):
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
+def test_rows_that_are_no_numbers_are_kept():
+    x = np.random.default_rng(2).normal(size=(12, 5))
+    x[3, 1] = x[7, 1] = x[0, 2] = np.nan
+    x[9, 2], x[4, 3] = np.inf, -np.inf
+    found = np.asarray(sorted_rows(jnp.asarray(x)))
+    np.testing.assert_array_equal(np.sort(found, axis=0), np.sort(x, axis=0))
+
+
 def test_once_is_traced_once_for_all_programs():
     traced = []
 

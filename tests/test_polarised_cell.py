@@ -248,6 +248,18 @@ def test_faint_cells_are_those_of_any_depth():
     assert not bool(cells.are_faint(thick))
 
 
+@pytest.mark.parametrize("name", ["emission", "absorption", "rotativity", "length", "incoming"])
+def test_what_is_no_number_stays_none(name):
+    """NaN in one cell is NaN behind it, and nowhere else."""
+    rng = np.random.default_rng(4)
+    shapes = {"emission": 4, "absorption": 4, "rotativity": 3, "length": 1, "incoming": 4}
+    inputs = {key: rng.uniform(0.1, 0.2, (n, 3)) for key, n in shapes.items()}
+    inputs[name][0, 1] = np.nan
+    inputs["length"] = inputs["length"][0]
+    found = np.asarray(forward(*map(jnp.asarray, inputs.values())))
+    assert np.isnan(found[:, 1]).all() and np.isfinite(found[:, [0, 2]]).all()
+
+
 def test_wrong_shapes_and_types_are_named():
     four, three = jnp.ones(4), jnp.ones(3)
     with pytest.raises(ValueError, match=r"rotativity must have its 3 components first.*\(4,\)"):

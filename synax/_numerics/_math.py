@@ -230,7 +230,8 @@ def sorted_rows(x: Float[Array, "n_rows *shape"]) -> Float[Array, "n_rows *shape
 
 
 def _places(x: Float[Array, "n_rows *shape"]) -> Int[Array, "n_rows *shape"]:
-    """Where each row belongs in ascending order; equal ones stay in their order."""
+    """Where each row belongs in ascending order; equal ones stay in their order. NaN as inf."""
+    x = jnp.where(jnp.isnan(x), jnp.inf, x)
     number = jnp.arange(x.shape[0], dtype=jnp.int32)
     column = number.reshape(-1, *[1] * (x.ndim - 1))
 

@@ -113,7 +113,7 @@ def _horner(x: Values, coefficients: tuple) -> Values:
 def _exp(x: Values) -> Values:
     """exp(x), held at the square root of the largest number: unphysical growth stays finite."""
     limit = 0.5 * math.log(float(jnp.finfo(x.dtype).max))
-    return jnp.exp(smaller(x, limit))
+    return jnp.exp(smaller(limit, x))  # in this order NaN stays NaN
 
 
 def _roots(p: Values, q2: Values) -> _Roots:

@@ -123,7 +123,10 @@ class March:
         leaves, structure = jax.tree.flatten(problem)
         is_array = [isinstance(x, jax.Array | np.ndarray) for x in leaves]
         arrays = [x if there else None for x, there in zip(leaves, is_array, strict=True)]
-        others = [None if there else x for x, there in zip(leaves, is_array, strict=True)]
+        # with their types: in a tuple 1 equals 1.0 and True
+        others = [
+            None if there else (type(x), x) for x, there in zip(leaves, is_array, strict=True)
+        ]
         return _cell(self, structure, tuple(others), arrays, k, near, length)
 
     def _shapes(self, problem: Problem) -> Cell:
@@ -338,7 +341,7 @@ def _cell(
     length: Array,
 ) -> Cell:
     """`March.cell` of a problem in parts: as it is written into the programs that call it."""
-    leaves = [other if x is None else x for x, other in zip(arrays, others, strict=True)]
+    leaves = [other[1] if x is None else x for x, other in zip(arrays, others, strict=True)]
     return march.cell(jax.tree.unflatten(structure, leaves), k, near, length)
 
 
