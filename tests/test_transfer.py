@@ -277,7 +277,7 @@ def test_memory_of_the_gradient_is_that_of_the_map():
 
 def test_one_compilation_for_many_values(rays):
     sky = edged(steps=5)
-    count = 0
+    count, compiled = 0, []
 
     class Counting(synax.AbstractVectorField):
         b0: Array
@@ -287,12 +287,24 @@ def test_one_compilation_for_many_values(rays):
             count += 1
             return self.b0 * jnp.ones_like(position)
 
-    after = 0
-    for value in (1.0, 2.0, 3.0):
-        eqx.tree_at(lambda s: s.magnetic, sky, Counting(jnp.asarray(value)))(rays, value)
-        after = count if value == 1.0 else after
-    # each construction is checked once (eval_shape); only the first call traces the march
-    assert count - after <= 2
+    def listen(event, *_, **__):
+        if "backend_compile" in event:
+            compiled.append(event)
+
+    after = None
+    fields = [Counting(jnp.asarray(value)) for value in (1.0, 2.0, 3.0)]
+    jax.monitoring.register_event_duration_secs_listener(listen)
+    try:
+        for value, field in enumerate(fields, 1):
+            eqx.tree_at(lambda s: s.magnetic, sky, field)(rays, float(value))
+            after = after or (count, len(compiled))
+    finally:
+        jax.monitoring.unregister_event_duration_listener(listen)
+    assert after[1] > 0
+    # each construction is checked once (eval_shape); cells are traced once for all programs, so
+    # that nothing is compiled for the others must be asked of JAX
+    assert count - after[0] <= 2
+    assert len(compiled) == after[1]
 
 
 def test_cells_are_traced_once_for_the_map_and_once_for_the_transpose(rays, monkeypatch):
