@@ -122,6 +122,15 @@ def random_key(name: str, value: Any) -> Any:
     )
 
 
+def broadcast(name: str, **shapes: tuple[int, ...]) -> None:
+    """Refuse shapes that do not broadcast against each other, saying whose they are."""
+    try:
+        np.broadcast_shapes(*shapes.values())
+    except ValueError:
+        told = ", ".join(f"{what} {shape}" for what, shape in shapes.items())
+        raise ValueError(f"{name}: shapes do not broadcast against each other: {told}") from None
+
+
 def finite(name: str, value: Any, unit: str = "") -> Any:
     """`value`, if all its numbers are finite."""
     if not holds(value, lambda x: abs(x) < np.inf):

@@ -158,6 +158,7 @@ def test_physics_of_the_configuration(tmp_path):
     about = [text for text in told if "free-free absorption is left out" in text]
     assert len(about) == 1
     assert about[0] in result.output
+    assert about[0].endswith("on the command line physics.free_free = true")
     message = refused("simulate", *small, "--outputs", "tau", "-f", "23", "-o", tmp_path / "high")
     assert "set physics.free_free = true" in message
     for nu, switched_on in ((0.29, True), (0.3, False)):

@@ -264,5 +264,7 @@ def test_wrong_shapes_and_types_are_named():
     four, three = jnp.ones(4), jnp.ones(3)
     with pytest.raises(ValueError, match=r"rotativity must have its 3 components first.*\(4,\)"):
         synax.transfer.polarised_cell(four, four, four, 1.0, four)
+    with pytest.raises(ValueError, match=r"do not broadcast.*emission \(2,\), absorption \(3,\)"):
+        synax.transfer.polarised_cell(jnp.ones((4, 2)), jnp.ones((4, 3)), three, 1.0, four)
     with pytest.raises(TypeError, match="emission must be of floating-point type"):
         synax.transfer.polarised_cell(jnp.ones(4, int), four, three, 1.0, four)

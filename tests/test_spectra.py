@@ -1,6 +1,7 @@
 """Electrons with any spectrum: kernels, emission, absorption, tables for the march."""
 
 from functools import partial
+from typing import Any
 
 import equinox as eqx
 import jax
@@ -439,6 +440,11 @@ def test_the_number_of_electrons():
     assert np.allclose(value, 2.0 * (1.0 / 10.0 - 1.0 / 1e4) * np.exp(-0.0), rtol=1e-10)
 
 
+class OneNumber(Own):
+    def spectrum(self, gamma, position) -> Any:
+        return 1e-5
+
+
 def test_wrong_arguments_are_named():
     with pytest.raises(TypeError, match=r"cosmic_rays must be a cosmic-ray model.*Uniform"):
         emissivity(synax.electrons.Uniform(1.0), HERE, 1.0, 1.0)
@@ -453,8 +459,14 @@ def test_wrong_arguments_are_named():
         cosmic_rays.TabulatedSpectrum(np.ones((2, 2, 2, 2)), 1.0, np.inf, box)
     with pytest.raises(ValueError, match="values must be finite and at least 0"):
         cosmic_rays.TabulatedSpectrum(-np.ones((2, 2, 2, 2)), 1.0, 10.0, box)
+    with pytest.raises(TypeError, match=r"BrokenPowerLaw: gamma_break must be a scalar .*WMAP"):
+        cosmic_rays.BrokenPowerLaw(gamma_break=synax.magnetic.WMAP())
+    with pytest.raises(ValueError, match=r"OneNumber: spectrum must return one N.*, got \(\)"):
+        emissivity(OneNumber(jnp.ones(4), 10.0, 1e6), HERE, 1.0, 1.0)
     power_law = cosmic_rays.Uniform(1.0)
     for give in (emissivity, absorptivity):
+        with pytest.raises(ValueError, match=r"do not broadcast.*position \(4,\), b_perp \(5,\)"):
+            give(power_law, jnp.zeros((3, 4)), jnp.ones(5), 1.0)
         with pytest.raises(ValueError, match="b_perp must be finite and at least 0"):
             give(power_law, HERE, jnp.array([1.0, -1.0]), 1.0)
         for frequency in (0.0, -1.0, np.nan):

@@ -1,6 +1,7 @@
 """Cosmic-ray electrons with broken, cut-off and curved power laws."""
 
 import abc
+import dataclasses
 from typing import Any, ClassVar
 
 import equinox as eqx
@@ -10,7 +11,7 @@ from jaxtyping import Array, Float
 
 from .._numerics._math import log
 from .._parameters import ModelInfo, parameter
-from ..fields._field import AbstractField
+from ..fields._field import AbstractField, check_rank
 from ..fields._surfaces import AbstractSurface
 from ._base import AbstractCosmicRays
 
@@ -35,6 +36,12 @@ class AbstractParametricSpectrum(AbstractCosmicRays):
     normalisation: eqx.AbstractVar[Any]
     gamma_min: eqx.AbstractVar[float]
     gamma_max: eqx.AbstractVar[float]
+
+    def __check_init__(self):
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if isinstance(value, AbstractField):
+                check_rank(value, "scalar", f"{type(self).__name__}: {field.name}")
 
     @abc.abstractmethod
     def parameters(self) -> tuple[Any, ...]:

@@ -41,6 +41,11 @@ def integrals(
     nodes = energies(cosmic_rays)
     gamma, weight = (jnp.asarray(x, position.dtype) for x in nodes)
     density = cosmic_rays.spectrum(gamma, position)
+    if jnp.ndim(density) < 1 or jnp.shape(density)[0] != len(gamma):
+        raise ValueError(
+            f"{type(cosmic_rays).__name__}: spectrum must return one N for each energy and point, "
+            f"shape {(len(gamma), *position.shape[1:])}, got {jnp.shape(density)}"
+        )
     after = (1,) * (density.ndim - 1)
     number = density * weight.reshape(-1, *after)
     shape = (-1, *(1,) * ratio.ndim)
@@ -71,6 +76,9 @@ def _checked(
     )
     if position.ndim < 1 or position.shape[0] != 3:
         raise ValueError(f"{name}: position must have shape (3, ...), got {position.shape}")
+    checks.broadcast(
+        name, position=position.shape[1:], b_perp=b_perp.shape, frequency=frequency.shape
+    )
     checks.at_least(f"{name}: b_perp", b_perp, 0.0, "uG")
     checks.positive(f"{name}: frequency", frequency, "GHz")
     return position, b_perp, frequency

@@ -150,7 +150,8 @@ def _tell_free_free(depth: Float[Array, " n_rays"], frequency: float) -> None:
         checks.warn(
             f"at {frequency:g} GHz free-free absorption is left out, with an optical depth of "
             f"{np.median(found):.2g} in the median and {found.max():.2g} at most (for "
-            f"{_TEMPERATURE:g} K): give the simulator free_free=synax.FreeFree()"
+            f"{_TEMPERATURE:g} K): give the simulator free_free=synax.FreeFree(), on the command "
+            "line physics.free_free = true"
         )
 
 
@@ -160,7 +161,7 @@ def _tell_plasma(sky: Any, found: _LeftOut, frequency: float) -> None:
         checks.warn(
             f"at {frequency:g} GHz synchrotron self-absorption is left out, with an optical depth "
             f"of {np.median(depth):.2g} in the median and {depth.max():.2g} at most: give the "
-            "simulator self_absorption=True"
+            "simulator self_absorption=True, on the command line physics.self_absorption = true"
         )
     excess = np.asarray(found.share) * np.expm1(np.minimum(_EXCESS * razin / frequency, 50.0))
     if np.median(excess) > TOLERATED_EXCESS:

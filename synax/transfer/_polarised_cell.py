@@ -17,6 +17,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
+from .. import _checks as checks
 from .._numerics._everywhere import everywhere
 from .._numerics._linear import linear_call
 from .._numerics._math import sincos, stored
@@ -308,7 +309,8 @@ def polarised_cell(
 
     **Returns** I, Q, U, V (4, ...) where it leaves (near side, towards the observer).
 
-    **Raises** `ValueError` for another number of components, `TypeError` for integers.
+    **Raises** `ValueError` for another number of components and for shapes that do not broadcast,
+    `TypeError` for integers.
 
     **Reference:** Landi Degl'Innocenti & Landolfi 2004, Polarization in Spectral Lines, ch. 8.
     """
@@ -316,6 +318,15 @@ def polarised_cell(
     absorption = _checked("absorption", absorption, 4)
     rotativity = _checked("rotativity", rotativity, 3)
     incoming = _checked("incoming", incoming, 4)
+    length = jnp.asarray(length)
+    checks.broadcast(
+        "polarised_cell (behind the components)",
+        emission=emission.shape[1:],
+        absorption=absorption.shape[1:],
+        rotativity=rotativity.shape[1:],
+        length=length.shape,
+        incoming=incoming.shape[1:],
+    )
     coefficients = PolarisedCoefficients(tuple(emission), tuple(absorption), tuple(rotativity))
-    out = constant_cell(coefficients, jnp.asarray(length), tuple(incoming))
+    out = constant_cell(coefficients, length, tuple(incoming))
     return jnp.stack(jnp.broadcast_arrays(*out))
