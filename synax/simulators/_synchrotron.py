@@ -138,7 +138,13 @@ class Synchrotron(AbstractSimulator):
             raise TypeError(f"self_absorption must be True or False, got {self.self_absorption!r}")
         if self.free_free is not None and self.electrons is None:
             raise ValueError("free_free needs electrons, got electrons=None")
-        self._chosen_law().check(_physics(self))
+        physics = _physics(self)
+        if self.self_absorption and physics.dispersion is not None:
+            raise ValueError(
+                "self_absorption=True cannot go with the Faraday dispersion of turbulence; "
+                "leave out one of the two"
+            )
+        self._chosen_law().check(physics)
 
     def fields(self) -> tuple[AbstractField, ...]:
         electrons = () if self.electrons is None else (self.electrons,)
