@@ -444,6 +444,10 @@ def test_physics_left_out_is_told(rays):
         dense(rays, 1e-3)
     dense(rays, 0.2)  # nothing left out: no warning, which would be an error here
     model(rays, 2.4)
+    # above 0.3 GHz published models are not looked at, others are
+    with pytest.warns(synax.SynaxWarning) as told:
+        sky(4, density=8.0)(rays, 0.5)
+    assert any("at 0.5 GHz free-free absorption is left out" in str(w.message) for w in told)
 
 
 def left_out(rays, frequency, magnetic=(0.0, 0.0, 3.0), electrons=0.01, strength=1e-5, **physics):

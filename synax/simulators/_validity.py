@@ -21,8 +21,9 @@ from ._columns import EmissionMeasure
 from ._sampled import sampled_fields
 
 ABSORPTION_BELOW = 0.3
-"""GHz; above it free-free absorption is not looked for: with the calibrated Galaxy its depth is
-0.005 at most (benchmarks/free_free.py). The command line switches free-free on below it."""
+"""GHz; above it absorption is looked for in grids and in fields of one's own only: with the
+calibrated Galaxy its depth is 0.005 at most (benchmarks/free_free.py). The command line switches
+free-free on below it."""
 TOLERATED_DEPTH = 0.05
 """Optical depth left out, on the worst sightline, of which nothing is said."""
 TOLERATED_EXCESS = 0.05
@@ -73,10 +74,11 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
         )
     if sky.free_free is not None:
         _check_gas(sky.free_free, sky.electrons, rays)
-    if lowest >= ABSORPTION_BELOW:
+    known = not sampled_fields(sky.fields()) and not _divided(sky)
+    if lowest >= ABSORPTION_BELOW and (not known or all(map(_is_published, sky.fields()))):
         return
     found = None
-    if not sampled_fields(sky.fields()) and not _divided(sky):
+    if known:
         found = _estimated(sky, _some(rays), jnp.asarray(lowest))
         _tell_plasma(sky, found, lowest)
     if sky.electrons is not None and sky.free_free is None:
@@ -129,6 +131,12 @@ def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) ->
             "factor is known; beyond, it goes on with the classical formula's slope (1 % off at "
             "150000 K; at 1000 K 0.5 % at 1 GHz, 10 % at 100 GHz)"
         )
+
+
+def _is_published(field: AbstractField) -> bool:
+    """Whether it is a published model of the Galaxy: no grid, no field of one's own."""
+    info = getattr(field, "info", None)
+    return info is not None and not info.paper.startswith("toy model")
 
 
 def _divided(sky: Any) -> bool:
