@@ -46,6 +46,8 @@ class ModelInfo(NamedTuple):
     """Versions that have names of their own, as arguments of the constructor."""
     moved: Mapping[str, str] = MappingProxyType({})
     """Names that the paper lists with the model and that are none of its numbers: where they go."""
+    toy: bool = False
+    """Whether it is no model of the Galaxy, but of whatever numbers it is given."""
 
 
 def described(info: ModelInfo) -> Callable[[Made], Made]:

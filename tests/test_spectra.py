@@ -509,3 +509,17 @@ def test_a_scaled_power_law_in_a_simulator():
     one, two = (synax.Synchrotron(field, None, cr, steps=16)(rays, 1.0) for cr in (law, 2.0 * law))
     for name in ("I", "Q", "U"):
         assert np.allclose(getattr(two, name), 2.0 * getattr(one, name), rtol=1e-12)
+
+
+def test_the_tail_of_a_tabulated_spectrum_that_falls_to_nothing():
+    """The light beyond the last energy with electrons, down to exp(-60) of the rest."""
+    gamma = np.geomspace(1e2, 1e7, 32)
+    number = np.where(gamma < 1e5, 1e-5 * gamma**-3.0, 0.0)
+    values = jnp.broadcast_to(jnp.asarray(number)[:, None, None, None], (32, 2, 2, 2))
+    model = cosmic_rays.TabulatedSpectrum(values, 1e2, 1e7, synax.Box((1.0, 1.0, 1.0)))
+    x = np.geomspace(0.01, 60.0, 150)
+    nu = jnp.asarray(x * gamma[gamma < 1e5][-1] ** 2 * 3.0 / X_FACTOR)
+    _, table, direct = _both(model, jnp.zeros((3, x.size)), jnp.full(x.size, 3.0), nu)
+    error = np.abs(np.asarray(table[:2] / direct[:2]) - 1.0)
+    assert np.max(error[:, x < 6.0]) < 1e-6
+    assert np.max(error) < 1e-4

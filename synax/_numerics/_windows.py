@@ -20,8 +20,8 @@ READ = 12
 """Fewest numbers that are read at once.
 
 XLA on a CPU turns a loop over up to eight numbers into eight separate copies of its body, which
-read them one by one. A loop over twelve stays one, and its reads are vectors of four: twelve then
-take half the time of eight. What is read and not used must exist: see `blend`.
+read them one by one. A loop over twelve stays one, and its reads are vectors of four: twelve take
+less time than eight. What is read and not used must exist: see `blend`.
 """
 
 

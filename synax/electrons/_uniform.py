@@ -17,7 +17,7 @@ class Uniform(AbstractScalarField):
     radius: Scalar | None = parameter(None, "kpc", "radius of the sphere; None: no edge", above=0.0)
     center: Float[Array, "3"] | None = parameter(None, "kpc", "centre; None: Galactic Centre")
 
-    info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")
+    info: ClassVar[ModelInfo] = ModelInfo(paper="toy model", toy=True)
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
         return constant(self.value, ball(self.radius, self.center), position)

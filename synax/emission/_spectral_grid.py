@@ -33,7 +33,8 @@ class SpectralGrid(AbstractSpectralEmissivity):
     N itself is interpolated a little differently: in its logarithm, after space). In ln(nu/B_perp)
     the logarithm of the integral for I and the quotient P/I are quintic between two nodes: within
     1e-8 (relative) of the integrals for smooth spectra, 1e-6 (emission) and 1e-5 (absorption) where
-    a spectrum begins sharply. Made by `spectral_table`.
+    a spectrum begins sharply. Where it falls to 0 below its last energy, the exponential tail
+    beyond (x above 6) is good to 1e-4. Made by `spectral_table`.
     """
 
     table: Float[Array, " size"]

@@ -26,6 +26,7 @@ class Helix(AbstractVectorField):
     info: ClassVar[ModelInfo] = ModelInfo(
         paper="toy model of hammurabiX, Wang et al. 2020, ApJS 247, 18",
         notes="divergence-free for bx = by (0.034 |B|/kpc for bx = 1, by = 1.5)",
+        toy=True,
     )
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:

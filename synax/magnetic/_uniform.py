@@ -16,7 +16,7 @@ class Uniform(AbstractVectorField):
 
     vector: Float[Array, "3"] = parameter(..., "uG", "the field vector")
 
-    info: ClassVar[ModelInfo] = ModelInfo(paper="toy model")
+    info: ClassVar[ModelInfo] = ModelInfo(paper="toy model", toy=True)
 
     def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "3 *points"]:
         shape = (3,) + (1,) * (position.ndim - 1)

@@ -288,7 +288,7 @@ def _block(integration: Integration, mesh: jax.sharding.Mesh | None, law: Abstra
         return block
     # it carries the light itself, of all frequencies, and has as many times more in memory
     few = max(block // law.frequency.size, FEWEST)
-    return 2 ** (few.bit_length() - 1)  # odd numbers of rays cost a fifth more
+    return 2 ** (few.bit_length() - 1)  # a power of two fills its vectors
 
 
 def run(

@@ -136,7 +136,7 @@ def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) ->
 def _is_published(field: AbstractField) -> bool:
     """Whether it is a published model of the Galaxy: no grid, no field of one's own."""
     info = getattr(field, "info", None)
-    return info is not None and not info.paper.startswith("toy model")
+    return info is not None and not info.toy
 
 
 def _divided(sky: Any) -> bool:
