@@ -323,7 +323,8 @@ def set_paths(tree: PyTree, values: dict[str, Any]) -> PyTree:
     for path, value in values.items():
         old = get_path(tree, path)
         if eqx.is_array(old) and not isinstance(value, jax.core.Tracer):
-            value = jnp.asarray(value, dtype=old.dtype)
+            there = isinstance(value, jax.Array)
+            value = value.astype(old.dtype) if there else jnp.asarray(np.asarray(value, old.dtype))
         if eqx.is_array(old) and jnp.shape(value) != old.shape:
             raise ValueError(
                 f"parameter '{path}' has shape {old.shape}, got a value of shape {jnp.shape(value)}"

@@ -22,7 +22,7 @@ from . import (
 )
 from ._console import BAD_INPUT, FAILED, complain, say_interrupted
 from ._programs import kept_programs
-from ._signals import leave, watched
+from ._signals import end, leave, watched
 from ._usage import Verbs
 
 app = typer.Typer(
@@ -102,8 +102,14 @@ def _swallowed(end: SystemExit) -> BaseException | None:
     return None if exit_ is None else exit_.__cause__
 
 
+def program() -> None:
+    """The `synax` command of the shell: `main`, and the end of the process."""
+    main()
+    end()
+
+
 def main() -> None:
-    """Entry point of the `synax` command: every core of a CPU gets its own rays, or chains."""
+    """The `synax` command for other programs: every core of a CPU gets its own rays, or chains."""
     code: int = FAILED
     with watched():
         try:

@@ -5,6 +5,8 @@ shares the folder, or a later one, may read half a program and crash. Here each 
 its own: checked programs are linked into it before JAX looks, and what JAX has added is checked
 and moved out of it, under a name that holds its digest, when the run ends. The folder of a run that
 was killed is removed by a later one. Nothing here is an error: without a cache, JAX compiles.
+
+Programs that are not compiled yet (see `_lowered`) are kept in the same way, under names of ours.
 """
 
 import contextlib
@@ -20,6 +22,7 @@ import sys
 import warnings
 import zlib
 from collections.abc import Iterator
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -27,15 +30,20 @@ import jax
 
 from ..io._process import Owner, this_process
 
-MOST_BYTES = 64 * 2**20
+MOST_BYTES = 128 * 2**20
 MOST_PROGRAMS = 2000
-"""Beyond either, the oldest are removed; one that is needed again is compiled and kept again."""
+MOST_OF_OURS = 4
+"""Beyond any, the oldest are removed; one that is needed again is made and kept again."""
+OURS = "lowered-"
+"""How names of our own begin: one for each configuration, of up to 10 MB."""
 
 _ENDING = "-cache"
 _KEPT = re.compile(r"([\w.-]{1,150}-[0-9a-f]{64})\.([0-9a-f]{64})")
 _MADE = re.compile(r"([\w.-]{1,150}-[0-9a-f]{64})" + _ENDING)
 _PRIVATE = re.compile(r"run-([0-9a-f]{8})-([1-9][0-9]{0,18})-([0-9a-f]*)-[0-9a-f]{12}")
 _MACHINE = re.compile(r"jax-[\w.+-]+-[0-9a-f]{16}")
+
+_OPEN: ContextVar["Programs | None"] = ContextVar("_OPEN", default=None)
 
 
 @contextlib.contextmanager
@@ -58,7 +66,16 @@ def kept_programs() -> Iterator[None]:
         jax.config.update("jax_persistent_cache_min_entry_size_bytes", 0)
         jax.config.update("jax_persistent_cache_enable_xla_caches", "none")
         jax.config.update("jax_compilation_cache_dir", str(store.private))
-        yield
+        mark = _OPEN.set(store)
+        try:
+            yield
+        finally:
+            _OPEN.reset(mark)
+
+
+def opened() -> "Programs | None":
+    """The programs of this run, inside of `kept_programs`; None where there are none."""
+    return _OPEN.get()
 
 
 def cache_folder() -> Path | None:
@@ -115,6 +132,28 @@ class Programs:
             self._publish()
             _bound(self.folder.parent)
         _remove_private(self.private)
+
+    def has(self, digest: str) -> bool:
+        """Whether a run has kept something under this name of ours, 64 hexadecimal digits."""
+        return self._ours(digest).exists()
+
+    def read(self, digest: str) -> bytes | None:
+        """What a run has kept under this name of ours, whole; None if none has."""
+        path = self._ours(digest)
+        try:
+            content = zlib.decompress(path.read_bytes())
+            os.utime(path)  # a link: the program that is kept counts as new
+        except (OSError, zlib.error):
+            return None
+        return content
+
+    def write(self, digest: str, content: bytes) -> None:
+        """Keep this under a name of ours when the run ends."""
+        with contextlib.suppress(OSError):  # not made smaller: that takes longer than to read it
+            self._ours(digest).write_bytes(zlib.compress(content, 0))
+
+    def _ours(self, digest: str) -> Path:
+        return self.private / f"{OURS}{digest}{_ENDING}"
 
     def _fill(self) -> None:
         """Give JAX every kept program that is what its name says; remove the others."""
@@ -220,8 +259,12 @@ def _bound(everything: Path) -> None:
         with contextlib.suppress(FileNotFoundError):
             about = path.stat()
             sized.append((about.st_mtime_ns, about.st_size, path))
-    size = count = 0
+    size = count = ours = 0
     for _, each, path in sorted(sized, reverse=True):
+        ours += path.name.startswith(OURS)
+        if path.name.startswith(OURS) and ours > MOST_OF_OURS:
+            path.unlink(missing_ok=True)
+            continue
         size, count = size + each, count + 1
         if size > MOST_BYTES or count > MOST_PROGRAMS:
             path.unlink(missing_ok=True)

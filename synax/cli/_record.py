@@ -1,5 +1,6 @@
 """The JSON record of a run: what was computed, with what, on what, how long, how well."""
 
+import functools
 import importlib.metadata
 import os
 import platform
@@ -15,10 +16,12 @@ _PACKAGES = ("jax", "jaxlib", "equinox", "interpax", "numpy", "healpy", "astropy
 
 def version() -> str:
     """The installed version of this package ('uninstalled' when run from a source tree)."""
-    return _version("synax-sky") or "uninstalled"
+    return package_version("synax-sky") or "uninstalled"
 
 
-def _version(package: str) -> str | None:
+@functools.cache
+def package_version(package: str) -> str | None:
+    """The installed version of a package, or None."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -27,7 +30,7 @@ def _version(package: str) -> str | None:
 
 def versions() -> dict[str, str]:
     """Versions of this package, Python and what the numbers depend on."""
-    found = {name: _version(name) for name in _PACKAGES}
+    found = {name: package_version(name) for name in _PACKAGES}
     return {
         "synax": version(),
         "python": platform.python_version(),

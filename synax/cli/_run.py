@@ -19,19 +19,15 @@ from ..instruments import View
 from ..maps._kinds import STOKES
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
-from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure, Synchrotron
+from ..simulators import Synchrotron
 from ..simulators._accuracy import RELIABLE
 from ..simulators._engine import BLOCKS
+from ..simulators._validity import check_dispersion
 from ..transfer import Light
 from . import _build, _faraday, _schema, _view
-from ._console import BadInput
-
-Outputs = dict[str, Any]
-"""Arrays (..., n_rays) by name: stokes (3, n_freq, n_rays), RM, DM, EM, DEPTH, SCATTER."""
-
-DEPTH, SCATTER = "tau", "rotation_measure_variance"
-"""What is found beside the outputs asked for: (n_freq, n_rays) with absorption, (n_rays,) with
-turbulence."""
+from ._console import BadInput, noted
+from ._lowered import Lowered
+from ._marching import DEPTH as DEPTH, SCATTER, Outputs, Together, simulator
 
 
 class Sky(NamedTuple):
@@ -219,7 +215,13 @@ def _maps(config: dict[str, Any], outputs: list[str]) -> int:
 
 
 def _check_observer(observer: list[float], domain: Any) -> None:
-    if not bool(domain.contains(jnp.asarray(observer))):
+    offset = np.abs(np.asarray(observer) - np.asarray(domain.center))
+    inside = (
+        np.linalg.norm(offset) <= float(domain.radius)
+        if isinstance(domain, Sphere)
+        else np.all(offset <= np.asarray(domain.half_lengths))
+    )
+    if not inside:
         raise BadInput(
             f"sightlines.observer = {observer}: lies outside the domain, where nothing is "
             "integrated; give a larger domain or another observer"
@@ -241,53 +243,26 @@ def _check_start(lines: dict[str, Any], domain: Any) -> None:
         )
 
 
-def simulator(sky: Sky) -> Callable[[Sightlines], Outputs]:
-    """The function from sightlines to all wanted outputs, (..., n_rays) each, in one march."""
-    integration = sky.integration
-    magnetic, electrons = sky.fields["magnetic"], sky.fields["electrons"]
-
-    if {"stokes", DEPTH} & set(sky.outputs):
-        emitter = sky.synchrotron()
-
-        def together(rays: Sightlines) -> Outputs:
-            seen = emitter.observe(rays, np.asarray(sky.frequency))
-            found = {
-                "stokes": jnp.stack(jax.tree.leaves(seen.stokes)),
-                "RM": seen.rotation_measure,
-                "DM": seen.dispersion_measure,
-                "EM": seen.emission_measure,
-                DEPTH: seen.optical_depth,
-                SCATTER: seen.rotation_measure_variance,
-            }
-            return {name: x for name, x in found.items() if x is not None}
-
-        return together
-    makers = {
-        "RM": lambda: RotationMeasure(magnetic, electrons, **integration),
-        "DM": lambda: DispersionMeasure(electrons, **integration),
-        "EM": lambda: EmissionMeasure(electrons, **integration),
-    }
-    columns = {name: makers[name]() for name in sky.outputs}
-    return lambda rays: {name: column(rays) for name, column in columns.items()}
-
-
 def compute(
     sky: Sky,
     advance: Callable[[int], None] = lambda n: None,
     begun: Callable[[], None] = lambda: None,
-) -> tuple[Outputs, dict[str, Any]]:
+    lowered: Lowered | None = None,
+) -> tuple[Outputs, Callable[[], dict[str, Any]]]:
     """All outputs on all pixels, and the numerical error estimated by doubling the steps.
 
-    **Returns** {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...} and the report of `_errors`.
+    **Returns** {'stokes': (3, n_freq, n_pix), 'RM': (n_pix,), ...} and a function that waits for
+    the report of `_errors`: it is still being computed.
 
     Rays go in blocks of equal size over all devices. The doubled steps are those of the near and
     the far half of some rays, one after the other, so that one compiled program does everything.
-    `advance(n)` is told of every `n` rays; `begun()` is called while the first of them compute.
+    `advance(n)` is told of every `n` rays; `begun()` is called while the first of them compute;
+    `lowered` is the program of an earlier run, or keeps that of this one.
     """
     devices = len(jax.devices())
     largest = devices * (BLOCKS["cpu"] if jax.default_backend() == "cpu" else BLOCKS["other"])
     size = max(2, -(-len(sky.pixels) // -(-len(sky.pixels) // largest)))
-    run, results = simulator(sky), {}
+    run, results = simulator(sky, lowered), {}
 
     def march(pixels: np.ndarray, near: Any, far: Any) -> Outputs:
         fill = lambda x: np.pad(x, (0, size - len(pixels)), mode="edge")
@@ -297,41 +272,47 @@ def compute(
 
     def finish(start: int, found: Outputs) -> None:
         count = min(size, len(sky.pixels) - start)
-        for name in (*sky.outputs, *({DEPTH} & set(found))):
+        for name in (*sky.outputs, *({DEPTH, SCATTER} & set(found))):
             values = np.asarray(found[name])[..., :count]
             shape = (*values.shape[:-1], len(sky.pixels))
             out = results.setdefault(name, np.empty(shape, values.dtype))
             out[..., start : start + count] = values
         advance(count)
 
-    running: list[tuple[int, Outputs]] = []  # the next block is made ready while one runs
-    for start in range(0, len(sky.pixels), size):
-        pixels = sky.pixels[start : start + size]
-        running.append((start, march(pixels, sky.geometry["minimum_distance"], np.inf)))
-        if start == 0:
-            begun()
-        else:
-            finish(*running.pop(0))
-    finish(*running.pop())
-
     count = min(size // 2, len(sky.pixels))
     chosen = np.linspace(0, len(sky.pixels) - 1, count).astype(int)
-    pixels, steps = sky.pixels[chosen], sky.integration["steps"]
-    if sky.physics["self_absorption"]:  # halves of a ray do not add up: a second program
-        return results, _report(sky, results, chosen, _finer(sky, pixels))
-    near, middle = (np.asarray(x) for x in _near_and_middle(sky.rays(pixels), steps))
-    halves = march(
-        np.concatenate([pixels, pixels]),
-        np.concatenate([near, middle]),
-        np.concatenate([middle, np.full(count, np.inf)]),
-    )
-    halves = {name: np.asarray(x) for name, x in halves.items()}
-    near_half, far_half = (
-        {k: x[..., part] for k, x in halves.items()}
-        for part in (slice(count), slice(count, 2 * count))
-    )
-    finer = _joined(sky, near_half, far_half)
-    return results, _report(sky, results, chosen, finer)
+    some, steps = sky.pixels[chosen], sky.integration["steps"]
+    near = middle = np.zeros(count)
+
+    running: list[tuple[int, Outputs]] = []  # the next block is made ready while one runs
+    with noted() as told:
+        for start in range(0, len(sky.pixels), size):
+            pixels = sky.pixels[start : start + size]
+            running.append((start, march(pixels, sky.geometry["minimum_distance"], np.inf)))
+            if start == 0:
+                begun()
+                near, middle = (np.asarray(x) for x in _near_and_middle(sky.rays(some), steps))
+            else:
+                finish(*running.pop(0))
+        if sky.physics["self_absorption"]:  # halves of a ray do not add up: a second program
+            halves = None
+        else:
+            halves = march(
+                np.concatenate([some, some]),
+                np.concatenate([near, middle]),
+                np.concatenate([middle, np.full(count, np.inf)]),
+            )
+        finish(*running.pop())
+    if lowered is not None and isinstance(run, Together) and run.traced:
+        lowered.keep(told)
+    if SCATTER in results:
+        check_dispersion(jnp.asarray(results[SCATTER]), np.asarray(sky.frequency))
+
+    def report() -> dict[str, Any]:
+        finer = _finer(sky, some) if halves is None else _joined(sky, halves, count)
+        return _report(sky, results, chosen, finer)
+
+    return results, report
 
 
 def _report(
@@ -366,8 +347,11 @@ def _near_and_middle(rays: Sightlines, steps: Any) -> tuple[Any, Any]:
     return near, jnp.maximum(middle, jnp.finfo(middle.dtype).tiny)  # 0 outside the domain
 
 
-def _joined(sky: Sky, near: Outputs, far: Outputs) -> Outputs:
-    """The outputs of whole rays from those of their near and far parts."""
+def _joined(sky: Sky, halves: Outputs, count: int) -> Outputs:
+    """The outputs of `count` whole rays from those of their near parts, then of their far ones."""
+    parts = {name: np.asarray(x) for name, x in halves.items()}
+    near = {name: x[..., :count] for name, x in parts.items()}
+    far = {name: x[..., count : 2 * count] for name, x in parts.items()}
     whole = {name: near[name] + far[name] for name in near if name != "stokes"}
     if "stokes" not in near:
         return whole

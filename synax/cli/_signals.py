@@ -5,6 +5,7 @@ XLA may take a minute) has none. So a second thread waits for signals too, and e
 the first has not ended by itself.
 """
 
+import atexit
 import os
 import signal
 import socket
@@ -92,3 +93,15 @@ def leave(code: int) -> int:
     if code:
         os._exit(code)
     return code
+
+
+def end() -> None:
+    """End the process after a success, as Python does but for taking itself apart: 0.3 s."""
+    for thread in threading.enumerate():
+        if not thread.daemon and thread is not threading.current_thread():
+            thread.join()
+    atexit._run_exitfuncs()
+    with suppress(OSError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(0)

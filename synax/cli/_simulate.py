@@ -1,5 +1,6 @@
 """`synax simulate`: from a configuration to maps, a figure and a record."""
 
+import functools
 import threading
 import time
 from collections.abc import Callable
@@ -175,6 +176,7 @@ def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
 
 def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> dict[str, Any]:
     from . import _faraday, _run, _view, _write
+    from ._lowered import Lowered
 
     begin = time.perf_counter()
     options = settings["output"]
@@ -186,20 +188,24 @@ def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> 
         wanted = _survey.prepared(settings, survey)
     folder, names = Path(options["directory"]), file_names(wanted)
     check_folder(folder, list(names.values()), options["overwrite"])
+    exact = functools.partial(_run.precision, settings["integration"]["precision"])
+    lowered = Lowered.of(wanted, exact)
     sky = _run.prepare(wanted)
     described = _write.describe(sky)
     spectrum = _faraday.check(wanted, sky)
     ready = time.perf_counter()
-    meanwhile = threading.Thread(target=_write.import_needed, args=(settings,), daemon=True)
+    meanwhile = threading.Thread(target=_write.prepare, args=(settings,), daemon=True)
+    if lowered is not None and lowered.is_kept:  # while it is being loaded
+        meanwhile.start()
     total = len(sky.pixels) * (1 if spectrum is None else 2)
     with progress_bar(None if talk else False, "sightlines", total, keep=False) as tell:
         advance = _counting(tell)
-        results, error = _run.compute(sky, advance, meanwhile.start)
+        begun = (lambda: None) if meanwhile.ident else meanwhile.start
+        results, report = _run.compute(sky, advance, begun, lowered)
         found = _faraday.compute(wanted, sky, spectrum, results, advance)
     meanwhile.join()
     depths = _depths(sky, results.get(_run.DEPTH))
     results = {name: results[name] for name in sky.outputs}
-    _warn_of_error(error)
     computed = time.perf_counter()
     _write.check_finite(sky, results)
     made = {} if sky.view is not None else _write.sky_maps(sky, results, settings)
@@ -216,6 +222,8 @@ def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> 
         else:
             _write.maps(made, settings, stage, names)
         _faraday.write(found, settings, sky, stage, names, _write.facts(settings))
+        error = report()
+        _warn_of_error(error)
         written = time.perf_counter()
         record = {
             **_record.start("simulation"),
@@ -225,8 +233,8 @@ def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> 
             "n_rays": len(sky.pixels),
             "timings_s": {
                 "set_up": ready - begin,
-                "maps_and_error_estimate": computed - ready,
-                "files": written - computed,
+                "maps": computed - ready,
+                "files_and_error_estimate": written - computed,
                 "total": written - begin,
             },
             "error_estimate": error,

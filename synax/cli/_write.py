@@ -2,10 +2,10 @@
 
 import importlib
 import io
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any
 
-import jax.numpy as jnp
 import numpy as np
 
 from .. import _catalogue
@@ -16,7 +16,7 @@ from ..maps._skymap import SkyMap
 from ..maps._units import label
 from ._console import BadInput
 from ._record import version
-from ._run import DEPTH, Sky
+from ._run import DEPTH, Sky, precision
 
 _CARDS = {"magnetic": "MAGNETIC", "electrons": "ELECTRON", "cosmic_rays": "COSMICRA"}
 _SOURCES = ("model", "class", "grid")
@@ -27,17 +27,21 @@ def png_facts(title: str) -> dict[str, str]:
     return {"Software": f"synax {version()}", "Title": title}
 
 
-def import_needed(settings: dict[str, Any]) -> None:
-    """Import what writing needs. It takes a second, best spent while other cores compute."""
+def prepare(settings: dict[str, Any]) -> None:
+    """Import and make what writing needs. It takes a second, best while other cores compute."""
     with suppress(Exception):  # whoever imports it in earnest says what is wrong
         importlib.import_module("astropy.io.fits")
         if settings["output"]["figure"]:
             importlib.import_module("healpy")
             from .. import plot
+            from ..plot._sky import on_image
 
             figure = plot.figure()
             figure.text(0.5, 0.5, r"m$^{-2}$")  # fonts and formulae take their time once
             figure.savefig(io.BytesIO())
+            lines = settings["sightlines"]
+            if "view" not in settings and "pixels" not in lines:
+                on_image(12 * lines["nside"] ** 2, lines["ordering"] == "NEST", True)
 
 
 def describe(sky: Sky) -> dict[str, Any]:
@@ -55,15 +59,15 @@ def sky_maps(sky: Sky, results: dict[str, np.ndarray], settings: dict[str, Any])
     for kind, values in results.items():
         if kind == DEPTH:
             for k, nu in enumerate(sky.frequency):
-                made = SkyMap(jnp.asarray(values[k]), "TAU", sky.nside, frequency=nu, **common)
+                made = SkyMap(values[k], "TAU", sky.nside, frequency=nu, **common)
                 maps[f"{DEPTH} {label(nu)} GHz"] = made
             continue
         if kind != "stokes":
-            maps[kind] = SkyMap(jnp.asarray(values), kind, sky.nside, **common)
+            maps[kind] = SkyMap(values, kind, sky.nside, **common)
             continue
         which = stokes_kind(len(values))
         for k, nu in enumerate(sky.frequency):
-            made = SkyMap(jnp.asarray(values[:, k]), which, sky.nside, frequency=nu, **common)
+            made = SkyMap(values[:, k], which, sky.nside, frequency=nu, **common)
             try:
                 maps[f"stokes {label(nu)} GHz"] = made.to_unit(unit)
             except ValueError as error:
@@ -111,27 +115,42 @@ def maps(
     """Write every map and the figure where `stage` (of `together`) says."""
     convention, known = settings["output"]["convention"], facts(settings)
     made = {name: one for name, one in made.items() if name in names}
-    for name, one in made.items():
-        with stage(names[name]) as temporary:
-            save_map(temporary, one, overwrite=True, convention=convention, facts=known)
-    if "figure" in names:
-        from .. import plot
 
-        stokes = [m for name, m in made.items() if name.startswith("stokes")]
-        highest = [max(stokes, key=lambda m: m.frequency)] if stokes else []
-        depths = [m for m in made.values() if m.kind == "TAU"]
-        deepest = [min(depths, key=lambda m: m.frequency)] if depths else []
-        columns = [m for m in made.values() if m.frequency is None]
-        save_figure(plot.sky(*highest, *columns, *deepest), "sky maps", stage, names["figure"])
+    def save() -> None:
+        with precision(settings["integration"]["precision"]):  # which each thread has for itself
+            for name, one in made.items():
+                with stage(names[name]) as temporary:
+                    save_map(temporary, one, overwrite=True, convention=convention, facts=known)
+
+    with ThreadPoolExecutor(1) as another:  # the disk and the figure do not wait for each other
+        saved = another.submit(save)
+        if "figure" in names:
+            _draw(made, stage, names["figure"])
+        saved.result()
+
+
+def _draw(made: dict[str, SkyMap], stage: Stage, name: str) -> None:
+    """Draw the highest frequency, the columns, and the greatest optical depth."""
+    from .. import plot
+
+    stokes = [m for kind, m in made.items() if kind.startswith("stokes")]
+    highest = [max(stokes, key=lambda m: m.frequency)] if stokes else []
+    depths = [m for m in made.values() if m.kind == "TAU"]
+    deepest = [min(depths, key=lambda m: m.frequency)] if depths else []
+    columns = [m for m in made.values() if m.frequency is None]
+    save_figure(plot.sky(*highest, *columns, *deepest), "sky maps", stage, name)
 
 
 def save_figure(figure: Any, title: str, stage: Stage, name: str) -> None:
     """Write a figure with what it says about itself."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure.set_facecolor("white")
+    figure.set_dpi(120)
     with stage(name) as temporary:
-        figure.savefig(
+        # `savefig` would draw everything twice, the first time for the layout alone
+        FigureCanvasAgg(figure).print_png(
             temporary,
-            dpi=120,
-            facecolor="white",
             metadata=png_facts(title),
             pil_kwargs={"compress_level": 1},  # half a second less, a tenth larger
         )

@@ -5,10 +5,12 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
+import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .._checks import is_traced
 from .._numerics._math import kept, safe_sqrt, sincos, vector
-from .._parameters import ModelInfo, Scalar, as_parameter, holds, parameter
+from .._parameters import ModelInfo, Scalar, as_parameter, parameter
 from ..fields._domain import Sphere
 from ..fields._field import AbstractField, AbstractVectorField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface
@@ -104,8 +106,11 @@ class LocalBubble(AbstractVectorField):
         if self.outer is not None:
             check_rank(self.outer, "vector", "LocalBubble: outer")
             check_unit(self.outer, "uG", "LocalBubble: outer")
-        away = self._offset()
-        if not holds(_dot(away, away) - self.radius**2, lambda d2: d2 < 0):
+        known = (self.explosion, self.centre, self.radius)
+        if any(map(is_traced, known)):
+            return
+        explosion, centre, radius = map(np.asarray, known)
+        if not np.sum((explosion - centre) ** 2) < radius**2:
             raise ValueError(
                 f"LocalBubble: explosion {self.explosion} must lie inside the cavity of radius "
                 f"{self.radius} about centre {self.centre}"

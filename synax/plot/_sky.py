@@ -29,7 +29,7 @@ def mollweide_pixels() -> tuple[Float[np.ndarray, "ny nx"], Float[np.ndarray, "n
 
 
 @functools.lru_cache(maxsize=2)
-def _on_image(
+def on_image(
     n_pix: int, nest: bool, smooth: bool
 ) -> tuple[Int[np.ndarray, "k ny nx"], Float[np.ndarray, "k ny nx"], Any]:
     """The HEALPix pixels that every pixel of the image is made of, their weights, and the sky."""
@@ -61,7 +61,7 @@ def draw_mollweide(
 
     values = np.asarray(values, dtype=float)
     smooth = values.size < 12 * 512**2 and bool(np.isfinite(values).all())
-    pixels, weights, on_sky = _on_image(values.size, ordering == "NEST", smooth)
+    pixels, weights, on_sky = on_image(values.size, ordering == "NEST", smooth)
     image = np.sum(values[pixels] * weights, axis=0)
     image = np.ma.masked_where(~on_sky | ~np.isfinite(image), image)
     shown = axes.imshow(

@@ -152,9 +152,9 @@ class Sightlines(eqx.Module):
             across = jax.sharding.NamedSharding(
                 mesh, jax.sharding.PartitionSpec(None, *mesh.axis_names)
             )
-            placed = jax.device_put((self.direction, self.east, self.north), across)
-            names = ("direction", "east", "north")
-            rays = dataclasses.replace(rays, **dict(zip(names, placed, strict=True)))
+            vectors = lambda rays: (rays.direction, rays.east, rays.north)
+            # not by `replace`, whose checks would wait for what the devices are at
+            rays = eqx.tree_at(vectors, rays, jax.device_put(vectors(self), across))
         return rays
 
     def replicate(self, tree: PyTree) -> PyTree:

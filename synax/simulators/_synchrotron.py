@@ -1,7 +1,7 @@
 """Synchrotron emission of the Galaxy, and everything else one march can show."""
 
 import dataclasses
-from typing import Any
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -64,6 +64,18 @@ class Observation(Shown):
         metadata=dict(unit="rad2 m-4")
     )
     """By turbulence, rad^2 m^-4."""
+
+
+class Call(NamedTuple):
+    """What `simulate` is called with; arrays are in the first three and in `width`."""
+
+    sky: "Synchrotron"
+    rays: Sightlines
+    frequency: Float[Array, "*freq"]
+    plan: Plan
+    cubic: bool
+    powers: tuple[int, ...]
+    width: Float[Array, "*freq"] | None
 
 
 class Synchrotron(AbstractSimulator):
@@ -213,6 +225,14 @@ class Synchrotron(AbstractSimulator):
     def _observe(
         self, rays: Any, frequency: Any, powers: tuple[int, ...], width: Any = None
     ) -> Observation:
+        call = self._call(rays, frequency, powers, width)
+        with telling("Synchrotron: compiling"):
+            seen = simulate(*call)
+        check_dispersion(seen.rotation_measure_variance, call.frequency)
+        return seen
+
+    def _call(self, rays: Any, frequency: Any, powers: tuple[int, ...], width: Any = None) -> Call:
+        """What `simulate` takes for a call of this simulator, which is checked."""
         frequency = check_frequency(frequency)
         width = None if width is None else _check_width(width, frequency)
         sky = resolved(self, rays)
@@ -220,10 +240,7 @@ class Synchrotron(AbstractSimulator):
         self._check_background(rays, frequency)
         law = self.cosmic_rays
         cubic = isinstance(law, AbstractPowerLaw) and index_is_three(law)
-        with telling("Synchrotron: compiling"):
-            seen = _simulate(sky, rays, frequency, plan(sky), cubic, powers, width)
-        check_dispersion(seen.rotation_measure_variance, frequency)
-        return seen
+        return Call(sky, rays, frequency, plan(sky), cubic, powers, width)
 
     def _check_background(self, rays: Any, frequency: Float[Array, "*freq"]) -> None:
         if self.background is None:
@@ -305,7 +322,7 @@ def _check_width(width: Any, frequency: Float[Array, "*freq"]) -> Float[Array, "
 
 
 @eqx.filter_jit
-def _simulate(
+def simulate(
     sky: Synchrotron,
     rays: Sightlines,
     frequency: Array,
@@ -314,6 +331,7 @@ def _simulate(
     powers: tuple[int, ...],
     width: Array | None,
 ) -> Observation:
+    """The program of a call, whose arguments are those of a `Call`."""
     shape = (*frequency.shape, rays.n_rays)
     flat = frequency.reshape(-1).astype(rays.direction.dtype)
     law = sky.law(flat, None if width is None else width.reshape(-1).astype(flat.dtype))
