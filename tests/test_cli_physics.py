@@ -222,3 +222,46 @@ def test_one_sky_in_place_of_the_mean_over_turbulence(tmp_path):
     short = ("--set", "physics.correlation_length=0", "--set", "physics.turbulence=3")
     message = refused("simulate", "--magnetic", "WMAP", *one[2:], *short, "-o", tmp_path / "z")
     assert "correlation_length must be a number above 0 kpc" in message
+
+
+BEHIND = "[{ model = 'CMB' }, { model = 'PowerLawBackground', index = 2.6 }, 1.5, '500 mK']"
+
+
+@pytest.mark.parametrize("given", ["3 K", BEHIND])
+def test_a_background_shines_through_an_empty_galaxy(tmp_path, given):
+    """A number, or the sum of tables and numbers: as in Python, where nothing shines before it."""
+    toml = f'"{given}"' if given[0] != "[" else given
+    config = tmp_path / "sky.toml"
+    config.write_text(
+        f"frequency = [1.0, 10.0]\n[physics]\nbackground = {toml}\n"
+        "[sightlines]\nnside = 1\n[integration]\nsteps = 1\n[output]\nfigure = false\n"
+        "[magnetic]\nmodel = 'Uniform'\nvector = [0.0, 0.0, 0.0]\n"
+        "[electrons]\nmodel = 'Uniform'\nvalue = 0.0\n"
+        "[cosmic_rays]\nmodel = 'Uniform'\nvalue = 1e-5\n"
+    )
+    call("simulate", config, "-q", "--output", tmp_path / "out")
+    behind = synax.emission.CMB() + synax.emission.PowerLawBackground(index=2.6)
+    for nu in (1.0, 10.0):
+        expected = 3.0
+        if given == BEHIND:
+            expected = 2.0 + float(behind(jnp.asarray([nu]))[0, 0])
+        found = load_map(tmp_path / "out" / f"stokes_{nu:g}GHz.fits").I
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("{ model = 'CMP' }", "physics.background.model = 'CMP': must be one of"),
+        ("{ temperature = 1.0 }", "must have model, one of PowerLawBackground, CMB"),
+        ("{ model = 'CMB', index = 1 }", "unknown parameter physics.background.index"),
+        ("[{ model = 'CMB' }, -1]", "physics.background[1] = -1: must be at least 0 in K"),
+        ("{ model = 'PowerLawBackground', reference = 0 }", "must be positive in GHz"),
+        ("[1.0, 2.0]", "a table such as { model = 'CMB' }"),
+        ("[]", "a table such as { model = 'CMB' }"),
+    ],
+)
+def test_backgrounds_that_are_none_are_refused(given, words):
+    with pytest.raises(BadInput) as refusal:
+        load(None, [parse_set(f"physics.background={given}")])
+    assert words in str(refusal.value)

@@ -3,6 +3,7 @@
 import base64
 import json
 import re
+from types import SimpleNamespace
 
 import arviz
 import numpy as np
@@ -105,6 +106,28 @@ def test_sample_resume_and_report(config, tmp_path):
     changed = config("sigma = 3.0", "sigma = 4.0", "other.toml")
     assert "another data" in refused("sample", changed, "-o", run, "--resume")
     assert "holds a run: --resume" in refused("sample", path, "-o", run)
+
+
+@pytest.mark.parametrize("how", ["--quiet", "--json"])
+@pytest.mark.parametrize("verb", ["fit", "sample"])
+def test_what_does_not_fit_is_told_on_stderr_whatever_else_is_not(
+    config, tmp_path, monkeypatch, verb, how
+):
+    """The verdict on a fit and on draws is a warning, which --quiet and --json do not hide."""
+    from synax import inference
+    from synax.cli import _fit, _runs, _sample
+
+    record = {"loss": 1.0, "warnings": ["chi^2 is 9 times its number"], "good": False}
+    found = SimpleNamespace(warnings=record["warnings"], reason="")
+    monkeypatch.setattr(_fit, "_fit", lambda *_: found)
+    monkeypatch.setattr(_runs, "save_fit", lambda *_: record)
+    monkeypatch.setattr(_sample, "_sample", lambda *_: found)
+    monkeypatch.setattr(_sample, "_summary", lambda _: record)
+    monkeypatch.setattr(inference, "assess", lambda data: data)
+    result = call(verb, config(), "--output", tmp_path / "run", how)
+    assert result.exit_code == 0, result.output
+    assert "warning: chi^2 is 9 times its number" in result.stderr
+    assert (result.stdout == "") == (how == "--quiet")
 
 
 def test_fit_stops_and_reports(config, tmp_path):

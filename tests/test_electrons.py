@@ -90,6 +90,26 @@ def test_derivatives_by_the_implicit_function_theorem():
         np.testing.assert_allclose(exact, (at(step) - at(-step)) / (2 * step), rtol=1e-6)
 
 
+def test_second_derivatives_of_a_distance():
+    """Against differences of the first ones, by the numbers of the disc, the place and the DM."""
+    model = electrons.ExponentialDisc(0.03, 4.0, 1.2)
+    values = jnp.array([0.03, 4.0, 1.2, 20.0, 5.0])
+
+    def distance(values):
+        n0, h_r, h_z, l, dm = values
+        disc = eqx.tree_at(lambda m: (m.n0, m.h_r, m.h_z), model, (n0, h_r, h_z))
+        return electrons.distance(disc, l, 10.0, dm, steps=8)
+
+    slopes = jax.jit(jax.grad(distance))
+    curvature = jax.jit(jax.hessian(distance))(values)
+    for k, step in enumerate(1e-5 * values):
+        h = step * jnp.eye(5)[k]
+        expected = (slopes(values + h) - slopes(values - h)) / (2 * step)
+        np.testing.assert_allclose(curvature[k], expected, rtol=1e-5, atol=1e-10)
+    np.testing.assert_allclose(curvature, curvature.T, rtol=1e-9)
+    assert abs(curvature[4, 4]) > 1e-4  # the density changes along the ray
+
+
 def test_scalar_input_and_errors():
     model = electrons.ExponentialDisc()
     d = electrons.distance(model, 90.0, 10.0, 30.0)

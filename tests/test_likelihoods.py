@@ -434,3 +434,26 @@ def test_masked_quantities_and_half_precision():
     np.testing.assert_allclose(found.data, np.where(lost, 0.0, values), rtol=1e-15)
     half = synax.GaussianLikelihood(rays, 2.4, values.astype(np.float16), 1.0)
     np.testing.assert_array_equal(half.data, values)
+
+
+def test_a_likelihood_may_be_made_inside_of_jit():
+    """Data, noise, gain and offset may be traced; a mask and a covariance are known, or refused."""
+    rays = synax.Sightlines.healpix(1)
+    sky = lambda rays, frequency: synax.Stokes(*(k * rays.direction[0] for k in (1.0, 2.0, 3.0)))
+    data = np.random.default_rng(5).normal(size=(2, 12))
+    mask = data > -1.0
+    covariance = np.eye(24) + 0.1
+
+    def found(data, sigma, offset, **known):
+        noise = {} if "covariance" in known else {"sigma": sigma}
+        one = synax.GaussianLikelihood(rays, 2.4, data, **noise, offset=offset, **known)
+        return one.logpdf(sky)
+
+    for known in ({}, {"mask": mask, "excess": 0.3}, {"covariance": covariance}):
+        made = lambda *numbers, known=known: found(*numbers, **known)
+        inside = jax.jit(made)(jnp.asarray(data), 1.5, 0.2)
+        np.testing.assert_allclose(inside, made(data, 1.5, 0.2), rtol=1e-6)
+    refused = r" must be known before JAX traces \(outside jit, grad and vmap\), got a traced value"
+    for name, value in (("mask", mask), ("covariance", covariance)):
+        with pytest.raises(TypeError, match=name + refused):
+            jax.jit(lambda x, name=name: found(data, 1.5, 0.2, **{name: x}))(jnp.asarray(value))

@@ -174,6 +174,15 @@ def test_once_is_traced_once_for_all_programs():
     assert traced == [3, 2]
 
 
+def test_static_arguments_that_are_equal_but_not_alike_are_traced_apart():
+    alike = once(lambda x, how: jnp.copysign(x, how[1]), static=(1,))
+    x = jnp.ones(2)
+    for how in ((0, 0.0), (0, -0.0), (0, 0.0)):
+        np.testing.assert_array_equal(alike(x, how), np.copysign(1.0, how[1]))
+    kind = once(lambda x, how: x if isinstance(how, float) else -x, static=(1,))
+    assert [float(kind(x, how)[0]) for how in (1, 1.0, True)] == [-1.0, 1.0, -1.0]
+
+
 def test_a_linear_call_that_is_told_its_shapes_is_not_traced_for_them():
     traced = []
 

@@ -268,3 +268,5 @@ def test_wrong_shapes_and_types_are_named():
         synax.transfer.polarised_cell(jnp.ones((4, 2)), jnp.ones((4, 3)), three, 1.0, four)
     with pytest.raises(TypeError, match="emission must be of floating-point type"):
         synax.transfer.polarised_cell(jnp.ones(4, int), four, three, 1.0, four)
+    with pytest.raises(ValueError, match=r"length must not be negative.*got \[1.0, -0.5\]"):
+        synax.transfer.polarised_cell(four, four, three, [1.0, -0.5], jnp.ones((4, 1)))

@@ -26,14 +26,38 @@ def once(function: Callable[..., Any] | None = None, *, static: tuple[int, ...] 
     """
     if function is None:
         return functools.partial(once, static=static)
-    traced = jax.jit(function, static_argnums=static, inline=True)
+
+    @functools.wraps(function)
+    def plain(*args: Any) -> Any:
+        return function(*(x.value if isinstance(x, _Static) else x for x in args))
+
+    traced = jax.jit(plain, static_argnums=static, inline=True)
 
     @functools.wraps(function)
     def call(*args: Any) -> Any:
         with _mesh_given():
-            return traced(*args)
+            return traced(*(_Static(x) if k in static else x for k, x in enumerate(args)))
 
     return call
+
+
+class _Static:
+    """A static argument that equals only what is written alike; elsewhere 1 == 1.0, 0.0 == -0.0."""
+
+    def __init__(self, value: Any):
+        self.value, self._key = value, _key(value)
+
+    def __eq__(self, other: Any) -> bool:
+        return isinstance(other, _Static) and self._key == other._key
+
+    def __hash__(self) -> int:
+        return hash(self._key)
+
+
+def _key(value: Any) -> tuple[Any, ...]:
+    if type(value) is tuple:
+        return (tuple, *map(_key, value))
+    return type(value), repr(value) if isinstance(value, float | complex) else value
 
 
 _use_mesh = getattr(jax.sharding, "use_abstract_mesh", None)

@@ -14,7 +14,7 @@ from .. import _catalogue
 from .._parameters import as_parameter, hint_of_moved
 from ..cosmic_rays import AbstractPowerLaw
 from ..fields._field import AbstractField, check_rank
-from . import _values as v
+from . import _background, _values as v
 from ._console import BadInput, suggestion
 from ._schema import SCATTERING
 
@@ -327,5 +327,5 @@ def physics(settings: dict[str, Any], frequency: list[float]) -> dict[str, Any]:
             settings["turbulence"], settings["striation"], settings["correlation_length"]
         )
     if "background" in settings:
-        found["background"] = settings["background"]
+        found["background"] = _background.build(settings["background"])
     return found

@@ -6,6 +6,7 @@ from typing import Any
 import typer
 from rich.markup import escape
 
+from .._checks import warn
 from .._progress import progress_bar
 from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
@@ -42,6 +43,8 @@ def fit(**given: Any) -> None:
     with _runs.opened("fit", *where) as (settings, run, problem):
         result = _fit(problem, settings["fit"], run, talk)
         record = _runs.save_fit(run.folder, settings, problem, result)
+    for text in () if talk else record["warnings"]:
+        warn(text)
     if as_json:
         print_json(record)
     if talk:

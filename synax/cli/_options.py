@@ -45,7 +45,7 @@ ConfigFile = Annotated[
     Path | None, typer.Option("--config", "-c", help="TOML file, as for `synax simulate`.")
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing files.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Say nothing but warnings and errors.")]
 PrintConfig = Annotated[
     bool,
     typer.Option("--print-config", help="Print every key with its default and meaning, and exit."),

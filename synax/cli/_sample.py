@@ -4,6 +4,7 @@ from typing import Any
 
 import typer
 
+from .._checks import warn
 from .._progress import progress_bars
 from . import _config, _runs
 from ._console import fails_cleanly, print_json, stdout
@@ -41,11 +42,14 @@ def sample(**given: Any) -> None:
     where = (given[name] for name in ("config", "output", "resume", "change"))
     with _runs.opened("sample", *where) as (settings, run, problem):
         data = _sample(problem, settings, run, talk)
+    from ..inference import assess
+
+    if not talk:
+        for text in assess(data).warnings:
+            warn(text)
     if as_json:
         print_json({"folder": str(run.folder), **_summary(data)})
     elif talk:
-        from ..inference import assess
-
         print(assess(data))
         stdout().print(f"written to '{run.folder}'", markup=False)
 

@@ -10,6 +10,7 @@ from ..maps._kinds import FRAMES
 from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
 from ..sightlines._tables import TABLE_FRAMES
 from . import _values as v
+from ._background import Background
 from ._channels import frequencies
 
 PER_BEAM = "Jy/beam"
@@ -144,7 +145,9 @@ PHYSICS: Section = {
     ),
     "self_absorption": Key(v.boolean, "synchrotron absorption and circular polarisation", False),
     "background": Key(
-        v.quantity("K", minimum=0.0), "K (Rayleigh-Jeans) behind the Galaxy", example=2.7
+        Background(),
+        "K (Rayleigh-Jeans) behind the Galaxy; or { model = 'PowerLawBackground' }, or a list",
+        example=2.7,
     ),
 }
 

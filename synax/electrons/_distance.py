@@ -67,8 +67,8 @@ def distance(
     """Distance (kpc) at which the dispersion measure reaches `dm` (pc cm^-3).
 
     The inverse of `dispersion_measure` with the same arguments. It is `inf`, with zero
-    derivatives, where `dm` exceeds all there is in the domain. Derivatives follow from the
-    implicit function theorem, d(distance) = (d dm - dDM) / n_e, and are zero where n_e is 0.
+    derivatives, where `dm` exceeds all there is in the domain. Derivatives of any order follow from
+    the implicit function theorem, d(distance) = (d dm - dDM) / n_e, and are zero where n_e is 0.
 
     **Raises** `TypeError` if `field` is not a scalar field, `ValueError` for negative `dm`.
 
@@ -180,16 +180,39 @@ def _inverse(
     dm: Rays,
     steps: int,
 ) -> Rays:
-    fixed = jax.lax.stop_gradient((field, observer, direction, domain, dm))
-    root, found = _search(*fixed, steps)
-    # one Newton step from the root leaves it where it is and carries the derivatives
-    here = fixed[1][:, None] + root * fixed[2]
-    slope = const.PC_PER_KPC * fixed[0](here)
+    return _root(field, observer, direction, domain, dm, steps=steps)
+
+
+@eqx.filter_custom_jvp
+def _root(
+    field: AbstractField,
+    observer: Float[Array, "3"],
+    direction: Float[Array, "3 n_rays"],
+    domain: AbstractDomain,
+    dm: Rays,
+    *,
+    steps: int,
+) -> Rays:
+    root, found = _search(field, observer, direction, domain, dm, steps)
+    return jnp.where(found, root, jnp.inf)
+
+
+@_root.def_jvp
+def _root_jvp(primals: Any, tangents: Any, *, steps: int) -> tuple[Rays, Rays]:
+    """The implicit function theorem at the root, which itself has derivatives: of any order."""
+    *where, _ = primals
+    *moved, change = tangents
+    field, observer, direction, _ = where
+    root = _root(*primals, steps=steps)
+    found = jnp.isfinite(root)
+    end = jnp.where(found, root, 0.0)
+    column = lambda *where: _column(*where, end, steps)
+    moves = any(tangent is not None for tangent in jax.tree.leaves(tuple(moved)))
+    grown = eqx.filter_jvp(column, tuple(where), tuple(moved))[1] if moves else 0.0
+    slope = const.PC_PER_KPC * field(observer[:, None] + end * direction)
     positive = found & (slope > 0)
-    residual = dm - _column(field, observer, direction, domain, root, steps)
-    correction = jnp.where(positive, residual, 0.0) / jnp.where(positive, slope, 1.0)
-    correction = correction - jax.lax.stop_gradient(correction)
-    return jnp.where(found, root + correction, jnp.inf)
+    missing = (0.0 if change is None else change) - grown
+    return root, jnp.where(positive, missing, 0.0) / jnp.where(positive, slope, 1.0)
 
 
 def _search(

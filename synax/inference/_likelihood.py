@@ -76,7 +76,8 @@ class Likelihood(AbstractLikelihood):
     - `gain`, `offset`: numbers or arrays that broadcast to the data (calibration).
 
     **Raises** `ValueError` for data that are not finite where they are used, or of another unit, a
-    mask or noise that does not fit them, or if no datum is left; `TypeError` for complex data.
+    mask or noise that does not fit them, or if no datum is left; `TypeError` for complex data and
+    for a mask that is being traced. Data, noise, gain and offset may be traced.
     """
 
     observable: Any
@@ -154,7 +155,7 @@ class Likelihood(AbstractLikelihood):
 def _read_data(observable: Any, data: Any, mask: Any) -> tuple[Array, np.ndarray | None]:
     """Data in the observable's unit with 0 where there are none, and where they are used."""
     if mask is not None:
-        mask = np.asarray(mask)
+        mask = np.asarray(checks.concrete("mask", mask))
         if mask.dtype != bool:
             raise ValueError(f"mask must be boolean (True: used), got {mask.dtype}")
         if not mask.any():

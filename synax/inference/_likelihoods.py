@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from .._checks import holds, instance, shown
+from .._checks import concrete, holds, instance, shown
 from .._parameters import without_unit
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import Sightlines
@@ -161,6 +161,7 @@ def _spread(name: str, value: Any, observable: AbstractObservable, mask: Any) ->
     values, there = observable.read_spread(name, value)
     if there is None:
         return values, mask
+    concrete("mask", mask)
     values = np.where(there, np.asarray(values), 1.0)
     shape = np.broadcast_shapes(np.shape(values), observable.shape)
     there = np.broadcast_to(there, shape)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
-from .._checks import finite, holds, shown
+from .._checks import concrete, finite, holds, known_values, shown
 from .._parameters import as_parameter, parameter
 from .._shown import Shown
 
@@ -189,21 +189,24 @@ class CovarianceNoise(AbstractNoise):
 
     - `covariance`: (n, n) for n = number of data (flattened in C order).
 
-    **Raises** `ValueError` unless the matrix is square, symmetric and positive definite.
+    **Raises** `ValueError` unless the matrix is square, symmetric and positive definite,
+    `TypeError` if it is being traced: its Cholesky factor is made, and looked at, once.
     """
 
     cholesky: Float[Array, "n n"]
 
     def __init__(self, covariance: Any):
-        covariance = jnp.asarray(covariance)
-        if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
-            raise ValueError(f"covariance must be (n, n), got shape {covariance.shape}")
-        finite("covariance", covariance)
-        if not bool(jnp.allclose(covariance, covariance.T)):
-            raise ValueError("covariance must be symmetric")
-        self.cholesky = jnp.linalg.cholesky(covariance)
-        if not bool(jnp.all(jnp.isfinite(self.cholesky))):
-            raise ValueError("covariance must be positive definite")
+        concrete("covariance", covariance)
+        with known_values():  # inside a `jit` that closes over the matrix
+            covariance = jnp.asarray(covariance)
+            if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
+                raise ValueError(f"covariance must be (n, n), got shape {covariance.shape}")
+            finite("covariance", covariance)
+            if not bool(jnp.allclose(covariance, covariance.T)):
+                raise ValueError("covariance must be symmetric")
+            self.cholesky = jnp.linalg.cholesky(covariance)
+            if not bool(jnp.all(jnp.isfinite(self.cholesky))):
+                raise ValueError("covariance must be positive definite")
 
     def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
         _check_rows("covariance", self.cholesky.shape[0], shape)

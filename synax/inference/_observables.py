@@ -5,7 +5,6 @@ from typing import Any, ClassVar
 
 import equinox as eqx
 import jax.numpy as jnp
-import numpy as np
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
@@ -22,7 +21,7 @@ COMPONENTS = ("I", "Q", "U", "V", "P")
 
 def _frequency(value: Any) -> Any:
     value = as_parameter(value, "GHz")
-    if value.ndim > 1 or not np.all(np.asarray(value) > 0):
+    if value.ndim > 1 or not checks.holds(value, lambda x: x > 0):
         raise ValueError(f"frequency must be positive (GHz), a number or (n_freq,), got {value}")
     return value
 

@@ -304,13 +304,13 @@ def polarised_cell(
     - `emission`: (4, ...), j of I, Q, U, V, brightness per length.
     - `absorption`: (4, ...), aI, aQ, aU, aV, per length.
     - `rotativity`: (3, ...), rQ, rU (conversion), rV (Faraday rotation), rad per length.
-    - `length`: (...), of the cell.
+    - `length`: (...), of the cell, not negative.
     - `incoming`: (4, ...), I, Q, U, V where the light enters (far side).
 
     **Returns** I, Q, U, V (4, ...) where it leaves (near side, towards the observer).
 
-    **Raises** `ValueError` for another number of components and for shapes that do not broadcast,
-    `TypeError` for integers.
+    **Raises** `ValueError` for another number of components, for shapes that do not broadcast and
+    for negative lengths (where they are known, so not inside `jit`), `TypeError` for integers.
 
     **Reference:** Landi Degl'Innocenti & Landolfi 2004, Polarization in Spectral Lines, ch. 8.
     """
@@ -319,6 +319,11 @@ def polarised_cell(
     rotativity = _checked("rotativity", rotativity, 3)
     incoming = _checked("incoming", incoming, 4)
     length = jnp.asarray(length)
+    if not checks.holds(length, lambda x: ~(x < 0)):
+        raise ValueError(
+            "polarised_cell: length must not be negative, light leaves a cell where it has "
+            f"crossed it; got {checks.shown(length)}"
+        )
     checks.broadcast(
         "polarised_cell (behind the components)",
         emission=emission.shape[1:],
