@@ -91,7 +91,7 @@ def test_cells_cover_each_ray_and_cut_at_every_surface():
     rays = synax.Sightlines.healpix(2)
     sky = edged(steps=16)
     cells, n_cells = sky.cells(rays)
-    near, length = map(np.asarray, faces(cells, jnp.asarray(0), n_cells, n_cells, sky.steps))
+    near, length = map(np.asarray, faces(cells, jnp.asarray(0), n_cells, sky.steps).rows())
     far = near + length
     start, end = rays.span()
     np.testing.assert_allclose(near[0], start, atol=1e-12)
@@ -489,8 +489,8 @@ def test_faces_are_found_chunk_by_chunk():
     crossings[30:35] = crossings[:5]
     steps, near, far = synax.UniformSteps(24), np.zeros(40), np.full(40, 10.0)
     cells, n = place_cells(*map(jnp.asarray, (near, far, crossings)), steps)
-    start, length = (np.asarray(x) for x in faces(cells, jnp.asarray(0), n, n, steps))
-    chunks = [faces(cells, jnp.asarray(k), 16, n, steps) for k in range(0, n, 16)]
+    start, length = (np.asarray(x) for x in faces(cells, jnp.asarray(0), n, steps).rows())
+    chunks = [faces(cells, jnp.asarray(k), 16, steps).rows() for k in range(0, n, 16)]
     near_faces, lengths = (np.concatenate(parts) for parts in zip(*chunks, strict=True))
     np.testing.assert_array_equal(near_faces[:n], start)
     np.testing.assert_array_equal(lengths[:n], length)

@@ -123,7 +123,7 @@ def fingerprint(rays: Sightlines) -> str | None:
 
 
 def _shape(cells: Cells | None) -> tuple[int, ...] | None:
-    return None if cells is None else cells.first.shape
+    return None if cells is None else cells.number.shape
 
 
 def check_samples(samples: list[SampledField], rays: Sightlines) -> None:
@@ -250,7 +250,7 @@ def _sample(
     field = field.prepare()
 
     def one(k: Array) -> Array:
-        (near,), (length,) = faces(cells, k, 1, n_cells, steps)
+        (near,), (length,) = faces(cells, k, 1, steps).rows()
         nodes = jnp.asarray(quadrature.nodes, near.dtype)[:, None]
         distance = near + nodes * length
         return field(rays.origin[:, None] + distance * rays.direction[:, None])

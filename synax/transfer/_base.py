@@ -32,6 +32,9 @@ class Frame(NamedTuple):
 class AbstractGeometry(eqx.Module):
     """What the march sees of the sightlines."""
 
+    surfaces: eqx.AbstractVar[Any]
+    """Their parameters move faces at crossings only; all other leaves move every face."""
+
     @abc.abstractmethod
     def frame(self) -> Frame:
         """Origins and directions."""

@@ -1,27 +1,30 @@
 """Where the cells of a ray lie: a step rule, and faces wherever the ray cuts a named surface.
 
-A ray is divided by its surface crossings into segments. Each segment gets the cells that the
-step rule alone would have put there, rounded down, plus one; so a ray with n crossings has
-`steps + n` cells, every crossing is a face, and the position of face k is a closed form of k.
+The step rule divides every ray; each surface crossing divides one of its cells once more. So a
+parameter that moves a crossing moves the two cells beside it and no other. All rays have
+`steps + n` cells, where n is the largest number of crossings that a ray can have: one with fewer
+is divided finer by the rule.
 """
 
 import abc
 import math
-from typing import NamedTuple, Protocol, runtime_checkable
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 import equinox as eqx
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from .. import _checks as checks
 from .._numerics._math import larger, log, smaller, sorted_rows
-from .._parameters import as_parameter, parameter
+from .._parameters import as_parameter
 
 Real = Float[Array, " n_rays"]
 
 DEFAULT_SCALE = 0.1
 """kpc; measured best over WMAP, JF12 and UF23 with YMW16 at 0.4 to 23 GHz (docs/accuracy.md)."""
+FEW = 4
+"""Crossings up to which each is compared with every face."""
 
 
 @runtime_checkable
@@ -31,6 +34,13 @@ class Rays(Protocol):
     def span(self) -> tuple[Real, Real]:
         """Near and far end (kpc) of each ray."""
         ...
+
+
+def _kpc(name: str, value: Any) -> float:
+    """A length that is known when a program is traced: it is no parameter of a model."""
+    checks.concrete(name, value)
+    with checks.known_values():  # also where a traced function makes the rule
+        return float(checks.shaped(name, as_parameter(value, "kpc", name), ()))
 
 
 class AbstractSteps(eqx.Module):
@@ -70,16 +80,16 @@ class GradedSteps(AbstractSteps):
     Puts cells where nearby structure is (the Local Bubble is 0.1 kpc across, a sightline 25 kpc):
     s = scale ((1 + u)^3 - 1) with cells equal in u: a cubic, because a face must not cost an
     exponential in every cell.
-    `scale`: kpc.
+    `scale`: kpc, a number or a Quantity; beyond this distance cells grow.
     """
 
     n: int = eqx.field(static=True, converter=lambda n: checks.integer("steps: n", n))
-    scale: Float[Array, ""] = parameter(DEFAULT_SCALE, "kpc", "distance beyond which cells grow")
+    scale: float = eqx.field(
+        static=True, default=DEFAULT_SCALE, converter=lambda x: _kpc("GradedSteps: scale", x)
+    )
 
     def __check_init__(self):
-        if eqx.is_array(self.scale):
-            checks.shaped("GradedSteps: scale", self.scale, (), "kpc")
-            checks.positive("GradedSteps: scale", self.scale, "kpc")
+        checks.positive("GradedSteps: scale", self.scale, "kpc")
 
     def coordinate(self, s: Array) -> Array:
         # a cube root: jnp.cbrt costs six times as much on a CPU
@@ -96,9 +106,7 @@ class MaximumStep(AbstractSteps):
     `jax.jit` traces them too, use `MaximumStep(length).resolve(rays)` beforehand.
     """
 
-    length: float = eqx.field(
-        static=True, converter=lambda x: float(as_parameter(x, "kpc", "length"))
-    )
+    length: float = eqx.field(static=True, converter=lambda x: _kpc("MaximumStep: length", x))
     """kpc, a number or a Quantity."""
     n: int = eqx.field(static=True, default=0)
 
@@ -124,72 +132,107 @@ class MaximumStep(AbstractSteps):
 
 
 class Cells(NamedTuple):
-    """Faces of every ray, as a table over its segments (last axis: rays).
+    """Faces of every ray: regular ones, and one more at each surface crossing (last axis: rays).
 
-    In segment j, face k lies at u = base_j + k width_j, for first_j <= k <= first_{j+1}.
+    Regular face i lies at u = start + i width. Crossing j, in order of distance, is face number
+    `number[j]`; infinity where there are fewer.
     """
 
-    first: Float[Array, "n_segments n_rays"]
-    base: Float[Array, "n_segments n_rays"]
-    width: Float[Array, "n_segments n_rays"]
+    start: Float[Array, " n_rays"]
+    width: Float[Array, " n_rays"]
+    number: Float[Array, "n_crossings n_rays"]
+    at: Float[Array, "n_crossings n_rays"]
+    """kpc."""
 
     def per_ray(self) -> "Cells":
         """Which leaves have a last axis of rays."""
-        return Cells(True, True, True)
+        return Cells(True, True, True, True)
 
 
 def place_cells(
     near: Real, far: Real, crossings: Float[Array, "n_crossings n_rays"], steps: AbstractSteps
 ) -> tuple[Cells, int]:
     """Lay out the cells between near and far; returns the table and the cells per ray."""
-    n_crossings = crossings.shape[0]
-    cuts = sorted_rows(smaller(larger(crossings, near), far))
-    u = steps.coordinate(jnp.concatenate([near[None], cuts, far[None]]))
-    length = u[-1] - u[0]
-    positive = length > 0
-    fraction = (u - u[0]) / jnp.where(positive, length, 1.0)
-    # a crossing at the far end lies there to rounding only: which side must not decide
-    tie = jnp.sqrt(jnp.finfo(u.dtype).eps)
-    own = jnp.floor(jax.lax.stop_gradient(fraction) * steps.n + tie)
-    own = jnp.minimum(own, steps.n)
-    extra = jnp.arange(n_crossings + 2, dtype=u.dtype)[:, None]
-    index = own + extra
-    index = index.at[0].set(0.0).at[-1].set(float(steps.n + n_crossings))
-    width = (u[1:] - u[:-1]) / jnp.maximum(index[1:] - index[:-1], 1.0)
-    base = u[:-1] - index[:-1] * width
-    return Cells(index[:-1], base, width), steps.n + n_crossings
+    n_cells = steps.n + crossings.shape[0]
+    start, end = steps.coordinate(jnp.stack([near, far]))
+    # a surface that is the end of a ray lies there to rounding only: it must not count as one
+    tie = jnp.finfo(near.dtype).eps ** 0.75 * (far - near)
+    inside = jax.lax.stop_gradient((crossings > near + tie) & (crossings < far - tie))
+    width = (end - start) / (n_cells - jnp.sum(inside, axis=0, dtype=near.dtype))
+    at = sorted_rows(jnp.where(inside, crossings, jnp.inf))
+    there = jnp.isfinite(at)
+    at = jnp.where(there, at, far)
+    # of a regular face and a crossing at one place either may come first: the cell between them
+    # has no length
+    u, width_, start_ = jax.lax.stop_gradient((steps.coordinate(at), width, start))
+    before = jnp.floor((u - start_) / jnp.where(width_ > 0, width_, 1.0))
+    number = larger(before, 0.0) + 1.0 + jnp.arange(at.shape[0], dtype=u.dtype)[:, None]
+    number = jnp.where(there, smaller(number, n_cells - 1.0), jnp.inf)
+    return Cells(start, width, number, at), n_cells
 
 
-def faces(
-    cells: Cells, first: Array, count: int, n_cells: int, steps: AbstractSteps
-) -> tuple[Float[Array, "count n_rays"], Float[Array, "count n_rays"]]:
-    """Near face and length (kpc) of the cells number `first` to `first + count` on every ray.
+class Faces(NamedTuple):
+    """Some consecutive faces of every ray, by distance (kpc)."""
 
-    Cells behind the last of all `n_cells` have length zero.
+    distance: Float[Array, "n_faces n_rays"]
+    crossing: Int[Array, "n_faces n_rays"]
+    """Number of the crossing at which a face lies; -1: none."""
+
+    def rows(self) -> tuple[Float[Array, "count n_rays"], Float[Array, "count n_rays"]]:
+        """Near face and length of the cells between them."""
+        return self.distance[:-1], self.distance[1:] - self.distance[:-1]
+
+
+def faces(cells: Cells, first: Array, count: int, steps: AbstractSteps) -> Faces:
+    """The faces of the cells number `first` to `first + count` on every ray, count + 1 of them.
+
+    Cells behind the last have length zero.
     """
-    dtype = cells.base.dtype
-    number = (first + jnp.arange(count)).astype(dtype)[:, None]
-    starts = jax.lax.stop_gradient(cells.first)
-
-    behind = starts[1:]  # where later segments begin
-    segment = jnp.zeros((count, starts.shape[-1]), jnp.int32)
-    if behind.shape[0] > 2 * count:
-        # each segment has a cell, so only the next `count` can begin among these cells
-        begun = jnp.sum(behind <= number[0], axis=0, dtype=jnp.int32)
-        following = begun + jnp.arange(count, dtype=jnp.int32)[:, None]
-        behind = jnp.take_along_axis(behind, following, 0, mode="fill", fill_value=jnp.inf)
-        segment = segment + begun
-
-    def passed(segment: Array, start: Array) -> tuple[Array, None]:
-        return segment + (number >= start).astype(jnp.int32), None
-
-    if behind.shape[0] <= 4:
-        for start in behind:
-            segment, _ = passed(segment, start)
+    last = steps.n + cells.at.shape[0]
+    face = jnp.minimum(first + jnp.arange(count + 1), last).astype(cells.start.dtype)[:, None]
+    before, crossing = _crossings(jax.lax.stop_gradient(cells.number), face)
+    distance = steps.distance(cells.start + (face - before) * cells.width)
+    if cells.at.shape[0] <= FEW:
+        for j, at in enumerate(cells.at):
+            distance = jnp.where(crossing == j, at, distance)
     else:
-        segment, _ = jax.lax.scan(passed, segment, behind)
-    take = lambda table: jnp.take_along_axis(table, segment, 0, mode="promise_in_bounds")
-    base, width = take(cells.base), take(cells.width)
-    u = base + number * width
-    near = steps.distance(u)
-    return near, jnp.where(number < n_cells, steps.distance(u + width) - near, 0.0)
+        at = jnp.take_along_axis(cells.at, jnp.maximum(crossing, 0), 0, mode="promise_in_bounds")
+        distance = jnp.where(crossing >= 0, at, distance)
+    return Faces(distance, crossing)
+
+
+def _crossings(
+    number: Float[Array, "n_crossings n_rays"], face: Float[Array, "n_faces 1"]
+) -> tuple[Float[Array, "n_faces n_rays"], Int[Array, "n_faces n_rays"]]:
+    """How many crossings come before each face, and which one it is (or -1)."""
+    n_crossings, n_rays = number.shape
+    before = jnp.zeros((face.shape[0], n_rays), face.dtype)
+    which = jnp.full(before.shape, -1, jnp.int32)
+
+    def passed(before: Array, which: Array, j: Any, at: Array) -> tuple[Array, Array]:
+        return before + (at < face).astype(face.dtype), jnp.where(at == face, j, which)
+
+    if n_crossings <= FEW:
+        for j, at in enumerate(number):
+            before, which = passed(before, which, j, at)
+        return before, which
+
+    begun = jnp.sum(number < face[0], axis=0, dtype=jnp.int32)
+
+    def following(j: Array) -> Array:
+        take = jnp.take_along_axis(number, (begun + j)[None], 0, mode="fill", fill_value=jnp.inf)
+        return take[0]
+
+    def some_left(state: tuple[Array, ...]) -> Array:
+        return jnp.any(state[1] <= face[-1])
+
+    def step(state: tuple[Array, ...]) -> tuple[Array, ...]:
+        j, at, before, which = state
+        return j + 1, following(j + 1), *passed(before, which, begun + j, at)
+
+    zero = jnp.zeros((), jnp.int32)
+    before = before + begun.astype(face.dtype)
+    _, _, before, which = jax.lax.while_loop(
+        some_left, step, (zero, following(zero), before, which)
+    )
+    return before, which

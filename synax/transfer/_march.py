@@ -16,7 +16,7 @@ import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, PyTree
+from jaxtyping import Array, Float, PyTree
 
 from .._numerics._math import stored
 from .._numerics._once import once
@@ -26,9 +26,11 @@ from ._base import (
     AbstractReversibleTransfer,
     AbstractTransfer,
     Cell,
+    Coefficients,
     Light,
 )
-from ._cells import AbstractSteps, Cells, faces
+from ._cells import AbstractSteps, Cells, Faces, faces
+from ._crossings import Pieces, add_crossings
 from ._quadrature import AbstractQuadrature
 
 CHUNK = 16
@@ -103,10 +105,16 @@ class March:
 
     def cell(self, problem: Problem, k: Array, near: Array, length: Array) -> Cell:
         """Cell k of every ray of a block, which begins at `near`."""
-        frame = problem.geometry.frame()
         # all nodes in one call: half the operations to compile, each over twice the points
-        nodes = jnp.asarray(self.rule.nodes, length.dtype)[:, None]
-        distance = stored(near + nodes * length)
+        distance = stored(near + self.rule.fractions(length.dtype) * length)
+        here = self.at_nodes(problem, k, distance)
+        return Cell(length, jax.tree.map(self.rule.expand, stored(here)))
+
+    def at_nodes(
+        self, problem: Problem, k: Array, distance: Float[Array, "n_nodes n_rays"]
+    ) -> Coefficients:
+        """Coefficients at some distances (kpc) in cell k of every ray."""
+        frame = problem.geometry.frame()
         axes = zip(frame.origin, frame.direction, strict=True)
         position = stored(tuple(o + distance * d for o, d in axes))
         frequency = problem.law.frequency
@@ -115,8 +123,8 @@ class March:
             position, frame, frequency = jax.tree.map(to, (position, frame, frequency))
         here = problem.medium.coefficients(jnp.stack(position), frame, k, frequency)
         if self.precision is not None:
-            here = jax.tree.map(lambda x: x.astype(length.dtype), here)
-        return Cell(length, jax.tree.map(self.rule.expand, stored(here)))
+            here = jax.tree.map(lambda x: x.astype(distance.dtype), here)
+        return here
 
     def _cell_once(self, problem: Problem, k: Array, near: Array, length: Array) -> Cell:
         """`cell`, traced once for all programs with the same shapes and static parts."""
@@ -147,11 +155,9 @@ class March:
         sums = eqx.filter_eval_shape(lambda law, *x: law.step(*x)[1], problem.law, path, shapes)
         return State(path, jax.tree.map(lambda s: jnp.zeros(s.shape, s.dtype), sums))
 
-    def _rows(
-        self, cells: Cells, steps: AbstractSteps, chunk: Array, size: int
-    ) -> tuple[Array, Array]:
-        """Near face and length of the cells of a chunk, one row each."""
-        return stored(faces(cells, chunk * size, size, self.n_cells, steps))
+    def _faces(self, cells: Cells, steps: AbstractSteps, chunk: Array, size: int) -> Faces:
+        """The faces of a chunk of cells."""
+        return stored(faces(cells, chunk * size, size, steps))
 
     def _forward_block(self, arguments: Arguments) -> State:
         problem = arguments.whole()
@@ -163,7 +169,7 @@ class March:
             return State(path, _add(state.sums, new)), None
 
         def chunk(state: State, i: Array) -> tuple[State, None]:
-            rows = (_numbers(i, size), *self._rows(cells, problem.steps, i, size))
+            rows = (_numbers(i, size), *self._faces(cells, problem.steps, i, size).rows())
             return jax.lax.scan(body, state, rows, reverse=self.inward)
 
         if self.checkpoint is not None:
@@ -223,23 +229,16 @@ class March:
         first = problem.law.init(shapes)
         n_chunks, size = self._chunks(None if undoable else _kept(first, self.n_cells))
 
-        def no_place(bar: Any) -> Any:
-            raise AssertionError("no parameter moves a face")
-
         def place(moving: Arguments) -> tuple[Cells, AbstractSteps]:
             problem = eqx.combine(moving, still).whole()
             return problem.geometry.cells(problem.steps), problem.steps
 
-        # only parameters of surfaces, steps and rays move faces
-        moves = bool(jax.tree.leaves([(half.geometry, half.steps) for half in moving]))
-        pull_place = no_place
-        if moves:
+        # parameters of surfaces move crossings, those of rays and steps all faces, others none
+        crossings, all_faces = _moved(moving)
+        if crossings or all_faces:
             (cells, steps), pull_place = jax.vjp(place, moving)
         else:
-            cells, steps = place(moving)
-
-        def rows(cells: Cells, steps: AbstractSteps, i: Array) -> tuple[Array, Array]:
-            return self._rows(cells, steps, i, size)
+            (cells, steps), pull_place = place(moving), None
 
         def body(carry: Any, row: PyTree) -> tuple[Any, PyTree]:
             path, path_bar, total = carry
@@ -249,52 +248,80 @@ class March:
                 problem = eqx.combine(moving, still).whole()
                 return self.cell(problem, k, *(new or where)), problem.law
 
-            (cell, law), pull_local = jax.vjp(local, moving, *(where if moves else ()))
+            (cell, law), pull_local = jax.vjp(local, moving, *(where if all_faces else ()))
             before = law.undo(path, cell) if undoable else before
             step = lambda law, path, cell: law.step(path, cell)
             _, pull_step = jax.vjp(step, law, before, cell)
             law_bar, path_bar, cell_bar = pull_step((path_bar, cotangent.sums))
             moving_bar, *where_bar = pull_local((cell_bar, law_bar))
             path = before if undoable else path
-            return (path, path_bar, _add(total, moving_bar)), tuple(where_bar)
+            bars = tuple(where_bar) if all_faces else cell_bar if crossings else None
+            return (path, path_bar, _add(total, moving_bar)), bars
 
         def chunk(carry: Any, xs: Any) -> tuple[Any, None]:
             (inner, place_bar), (i, start) = carry, xs
-            where, pull_rows = (
-                jax.vjp(lambda *x: rows(*x, i), cells, steps)
-                if moves
-                else (rows(cells, steps, i), no_place)
-            )
+            find = lambda cells, steps: self._faces(cells, steps, i, size)
+            rows = lambda *place: find(*place).rows()
+            here = find(cells, steps)
+            where, pull_rows = jax.vjp(rows, cells, steps) if all_faces else (here.rows(), None)
             ks, before = _numbers(i, size), None
             if not undoable:
                 _, before = self._paths(problem, start, (ks, *where))
-            inner, where_bar = jax.lax.scan(
-                body, inner, (ks, where, before), reverse=not self.inward
-            )
-            if moves:
-                place_bar = _add(place_bar, pull_rows(where_bar))
+            inner, bars = jax.lax.scan(body, inner, (ks, where, before), reverse=not self.inward)
+            if pull_rows is not None:
+                place_bar = _add(place_bar, pull_rows(bars))
+            elif crossings:
+                cells_bar, steps_bar = place_bar
+                at_bar = add_crossings(cells_bar.at, here, bars, along)
+                place_bar = cells_bar._replace(at=at_bar), steps_bar
             return (inner, place_bar), None
+
+        def along(pieces: Pieces, near: Array, length: Array, bar: Coefficients) -> Any:
+            arguments = eqx.combine(moving, still)
+            problem = arguments._replace(per_ray=pieces.of_rays(arguments.per_ray)).whole()
+            return self._along(problem, near, length, bar)
 
         starts = None
         if not undoable and n_chunks == 1:
             starts = jax.tree.map(lambda x: x[None], first)
         elif not undoable:
             through = lambda path, i: (
-                self._paths(problem, path, (_numbers(i, size), *rows(cells, steps, i)))[0],
+                self._paths(
+                    problem, path, (_numbers(i, size), *self._faces(cells, steps, i, size).rows())
+                )[0],
                 path,
             )
             order = jnp.arange(n_chunks)
             _, starts = jax.lax.scan(through, first, order, reverse=self.inward)
         path = path if undoable else None
         total = Arguments(shared_bar, jax.tree.map(jnp.zeros_like, moving.per_ray))
-        place_bar = jax.tree.map(jnp.zeros_like, (cells, steps)) if moves else None
+        place_bar = None if pull_place is None else jax.tree.map(jnp.zeros_like, (cells, steps))
         carry = ((path, cotangent.path, total), place_bar)
         xs = (jnp.arange(n_chunks), starts)
         (carry, place_bar), _ = jax.lax.scan(chunk, carry, xs, reverse=not self.inward)
         _, path_bar, total = carry
         begin = lambda moving: eqx.combine(moving, still).whole().law.init(shapes)
         total = _add(total, jax.vjp(begin, moving)[1](path_bar)[0])
-        return _add(total, pull_place(place_bar)[0]) if moves else total
+        return total if pull_place is None else _add(total, pull_place(place_bar)[0])
+
+    def _along(
+        self, problem: Problem, near: Array, length: Array, bar: Coefficients
+    ) -> tuple[Array, Array]:
+        """Cotangents of near face and length through the nodes, given those of the coefficients."""
+        fractions = self.rule.fractions(length.dtype)
+        at_nodes = lambda distance: self.at_nodes(problem, jnp.zeros((), jnp.int32), distance)
+        distance = near + fractions * length
+        _, slope = jax.jvp(at_nodes, (distance,), (jnp.ones_like(distance),))
+
+        def dot(slope: Coefficients) -> Array:
+            parts = jax.tree.map(
+                lambda a, b: jnp.sum(a * b, axis=tuple(range(a.ndim - 1))),
+                jax.tree.map(self.rule.expand, slope),
+                bar,
+            )
+            return sum(jax.tree.leaves(parts), jnp.zeros_like(near))
+
+        return dot(slope), dot(jax.tree.map(lambda x: fractions * x, slope))
 
     def backward(
         self, moving: Arguments, still: Arguments, path: PyTree, cotangent: State
@@ -343,6 +370,16 @@ def _cell(
     """`March.cell` of a problem in parts: as it is written into the programs that call it."""
     leaves = [other[1] if x is None else x for x, other in zip(arrays, others, strict=True)]
     return march.cell(jax.tree.unflatten(structure, leaves), k, near, length)
+
+
+def _moved(moving: Arguments) -> tuple[bool, bool]:
+    """Whether crossings move, and whether all faces do."""
+    halves = [(half.geometry, half.steps) for half in moving]
+    regular = [
+        (eqx.tree_at(lambda g: g.surfaces, geometry, ()), steps) for geometry, steps in halves
+    ]
+    some, every = (bool(jax.tree.leaves(x)) for x in (halves, regular))
+    return some, every
 
 
 def _numbers(chunk: Array, size: int) -> Array:

@@ -2,7 +2,7 @@
 
 import abc
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import equinox as eqx
 import jax
@@ -29,6 +29,10 @@ class AbstractQuadrature(eqx.Module):
     @abc.abstractmethod
     def nodes(self) -> tuple[float, ...]:
         """Places in the cell, as fractions of its length."""
+
+    def fractions(self, dtype: Any) -> Float[Array, "n_nodes 1"]:
+        """`nodes` as a column."""
+        return jnp.asarray(self.nodes, dtype)[:, None]
 
     @abc.abstractmethod
     def expand(self, values: Float[Array, "*rows n_nodes n_rays"]) -> Line:
