@@ -154,13 +154,13 @@ class KST24(AbstractVectorField):
     def _x(self, x: Array, y: Array, z: Array) -> tuple[Array, Array]:
         """B_r / r and B_z."""
         r = cylindrical_radius(x, y)
-        r_plane = r - jnp.abs(z) * jnp.tan(self.x_theta)
+        sin, cos = stored((jnp.sin(self.x_theta), jnp.cos(self.x_theta)))
+        r_plane = r - jnp.abs(z) * (sin / cos)
         inside = (r_plane >= self.x_r_min) & (r_plane <= self.x_r_max)
         inside = inside & (jnp.abs(z) <= self.x_z_max)
         inverse = 1.0 / jnp.where(inside, r, 1.0)
         strength = jnp.where(inside, self.x_b * r_plane, 0.0) * inverse
-        radial = strength * jnp.sin(self.x_theta) * jnp.where(z < 0, -inverse, inverse)
-        return radial, strength * jnp.cos(self.x_theta)
+        return strength * sin * jnp.where(z < 0, -inverse, inverse), strength * cos
 
     def _bubble(
         self, x: Array, y: Array, z: Array
@@ -178,6 +178,7 @@ class KST24(AbstractVectorField):
             cos_b * jnp.sin(self.bubble_longitude),
             jnp.sin(self.bubble_latitude),
         )
+        squeeze, *n = stored((squeeze, *n))
         along = sum(o * k for o, k in zip(offset, n, strict=True)) / jnp.where(wall, d2, 1.0)
         strength = jnp.where(wall, self.bubble_b * squeeze, 0.0)
         u, v, w = (strength * (k - o * along) for o, k in zip(offset, n, strict=True))
@@ -200,7 +201,7 @@ class KST24(AbstractVectorField):
         r, x, y = (jnp.where(inside, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
         (sin_t, cos_t), width, height, distance2 = self._section(arm, r, x, y)
         narrow = 1.0 / (width * height)
-        within = _power(arm, *jax.lax.stop_gradient((distance2, z, width, height, narrow))) <= 1.0
+        within = self._within(arm, distance2, z, width, height, narrow)
         strength = stored(arm.b * arm.height * arm.width) * narrow / r
         strength = jnp.where(inside & within, strength, 0.0)
         sin_p, cos_p = jnp.sin(self.arm_pitch), jnp.cos(self.arm_pitch)
@@ -209,6 +210,12 @@ class KST24(AbstractVectorField):
         b_x, b_y = stored((along_r * x - along_phi * y, along_r * y + along_phi * x))
         # added row by row: a reduction is not vectorised on CPU
         return functools.reduce(jnp.add, b_x), functools.reduce(jnp.add, b_y)
+
+    def _within(self, arm: "_Arm", *tube: Array) -> Bool[Array, "5 *points"]:
+        """Whether places are in the tubes, with the arguments of `_power`."""
+        # in float32, with nothing of float64 between: vectors of twice as many numbers
+        rough = lambda x: jax.lax.stop_gradient(x).astype(jnp.float32)
+        return stored(_power(*stored(jax.tree.map(rough, (arm, *tube)))) <= 1.0)
 
     def _arm(self, pick: Callable[[PerArm], Array]) -> "_Arm":
         """What `pick` takes of each parameter of the arms."""
@@ -319,7 +326,8 @@ class _Tubes(AbstractLevelSets):
         r = cylindrical_radius(x, y)
         away = r > 0.1  # no arm begins so far inside
         safe = (jnp.where(away, v, c) for v, c in ((r, 1.0), (x, 1.0), (y, 0.0)))
-        _, width, height, distance2 = self.field._section(arm, *safe)
+        _, *tube = self.field._section(arm, *stored(tuple(safe)))
+        width, height, distance2 = stored(tuple(tube))
         wall = _power(arm, distance2, z, width, height, 1.0 / (width * height)) - 1.0
         along = larger(arm.r_min - r, r - arm.r_max)
         return larger(wall, larger(along, jnp.abs(z) - arm.z_max))
