@@ -59,7 +59,7 @@ class Integration(Shown):
     """How a simulator integrates; every simulator takes these as keyword arguments.
 
     - `steps`: cells per ray: an integer (cells that grow with distance, `GradedSteps`), or a rule
-      such as `UniformSteps(256)`. Every named surface of a field that a ray can cross adds one
+      such as `UniformSteps(256)`. Every crossing of a named surface that a ray can have adds one
       cell.
     - `quadrature`: `GaussLegendre()` (fourth order, two points a cell) or `Midpoint()`.
     - `adjoint`: how to differentiate; see `ReversibleAdjoint`.
