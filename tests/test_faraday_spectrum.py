@@ -83,7 +83,7 @@ def test_thin_screen_and_external_dispersion(strength):
     source = synax.cosmic_rays.Uniform(1e-5, radius=1.0, center=(-5.3, 0.0, 0.006))
     turbulence = None if strength is None else synax.Turbulence(strength, 0.0, 0.05)
     rays = synax.Sightlines.from_lonlat([0.0, 3.0], [0.0, 5.0], distance=5.0)
-    sky = slab(screen, steps=16, rays=source, turbulence=turbulence)
+    sky = slab(screen, steps=20, rays=source, turbulence=turbulence)
     seen = synax.FaradaySpectrum(sky, np.arange(-60.0, 90.0, 1.5))(rays, 1.4)
     ends, part = below(seen)
     for k, depth in enumerate(np.asarray(seen.rotation_measure)):
@@ -181,9 +181,10 @@ def test_emission_outside_the_grid_is_not_lost(uniform, found):
 
 def test_varying_fields_give_the_total_and_the_polarisation_of_the_map():
     rays = synax.Sightlines.from_lonlat([40.0], [10.0], distance=3.0)
-    sky = slab(synax.electrons.TwoDisc(), synax.magnetic.WMAP(), 32)
+    parts = (synax.electrons.TwoDisc(), None)  # without faces: of the same cells
+    sky, dark = (slab(x, synax.magnetic.WMAP(), 32).integrate_with(faces=False) for x in parts)
     nu = 0.299792458 / 0.1
-    seen, unrotated = sky(rays, nu), slab(None, synax.magnetic.WMAP(), 32)(rays, 1.4)
+    seen, unrotated = sky(rays, nu), dark(rays, 1.4)
     expected = [
         complex((unrotated.Q + 1j * unrotated.U)[0]),
         complex((seen.Q + 1j * seen.U)[0]) * (nu / 1.4) ** 3,
