@@ -221,7 +221,7 @@ def test_every_ray_may_start_somewhere_else():
     rays = synax.Sightlines.healpix(1, minimum_distance=near)
     np.testing.assert_allclose(rays.span()[0], near, rtol=1e-12)
     electrons = synax.electrons.TwoDisc()
-    column = synax.DispersionMeasure(electrons, steps=1024, block=5)
+    column = synax.DispersionMeasure(electrons, steps=2048, block=5)
     whole = synax.Sightlines.healpix(1)
     front = dataclasses.replace(whole, distance=jnp.maximum(near, 1e-12))
     np.testing.assert_allclose(column(rays) + column(front), column(whole), rtol=1e-7)
