@@ -4,9 +4,12 @@ Nearly all of the suite's time is compilation of programs that run once: see `qu
 `SYNAX_TESTS_OPTIMISED=1` compiles as users do.
 """
 
+import contextlib
+import ctypes
 import gc
 import os
 import platform
+import re
 import socket
 import tempfile
 from pathlib import Path
@@ -40,7 +43,24 @@ DEAR = (
     "docs laws transfer devices catalogue cli_runs magnetic_models sampling cli_physics "
     "reference_maps"
 )
-MOST_MEMORY = 2 * 2**30  # bytes of one worker, above which compiled programs are let go
+
+
+def free_memory() -> int:
+    """Bytes that may still be taken here, as Linux tells them; elsewhere 0."""
+    try:
+        told = dict(re.findall(r"(\w+): +(\d+) kB", Path("/proc/meminfo").read_text()))
+        found = [1024 * int(told["MemAvailable"])]
+    except (OSError, KeyError):
+        return 0
+    for limit in ("memory.max", "memory/memory.limit_in_bytes"):  # of a container
+        with contextlib.suppress(OSError, ValueError):
+            found.append(int((Path("/sys/fs/cgroup") / limit).read_text()))
+    return min(found)
+
+
+WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+MOST_MEMORY = max(2 * 2**30, free_memory() // 2 // WORKERS)
+"""Bytes of one worker, above which compiled programs are let go: of half of what is free."""
 
 
 def pytest_collection_finish():
@@ -96,33 +116,56 @@ def no_network():
 
 @pytest.fixture(scope="session", autouse=True)
 def small_figures():
-    """Nobody looks at the figures of tests: a tenth of the pixels."""
-    whole = Figure.savefig
+    """Nobody looks at the figures of tests: a tenth of the pixels, and where labels need room is
+    found for one figure of each number of axes."""
+    whole, laid_out = Figure.savefig, set()
 
     def save(self, *args, **kwargs):
-        return whole(self, *args, **{**kwargs, "dpi": 40})
+        engine = self.get_layout_engine()
+        if len(self.axes) in laid_out and engine is not None:
+            self.set_layout_engine("none")
+        laid_out.add(len(self.axes))
+        try:
+            return whole(self, *args, **{**kwargs, "dpi": 40})
+        finally:
+            self.set_layout_engine("none" if engine is None else engine)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Figure, "savefig", save)
         yield
 
 
-def memory() -> int:
-    """Bytes that this process holds now; without /proc, always too many."""
+def full() -> bool:
+    """Whether this process holds too much: of memory, or of its pieces, which Linux counts (a
+    compiled program has several, a process at most 65,530). Without /proc, always."""
     try:
         pages = int(Path("/proc/self/statm").read_text().split()[1])
+        pieces = Path("/proc/self/maps").read_bytes().count(b"\n")
+        most_pieces = int(Path("/proc/sys/vm/max_map_count").read_text())
     except OSError:
-        return MOST_MEMORY + 1
-    return pages * os.sysconf("SC_PAGE_SIZE")
+        return True
+    return pages * os.sysconf("SC_PAGE_SIZE") > MOST_MEMORY or pieces > most_pieces // 2
+
+
+def give_back():
+    """Free memory of this process is the system's again, with the C library of Linux."""
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def programs_of_one_file():
-    """Compiled programs are let go after a file that leaves many: they fill gigabytes."""
+    """Compiled programs are let go after a file that leaves too many.
+
+    What they held goes back to the system, or each file after this one would leave too many.
+    """
     yield
-    if memory() > MOST_MEMORY:
+    if full():
         jax.clear_caches()
         PROGRAMS.clear()
+        gc.collect()
+        give_back()
 
 
 @pytest.fixture(scope="module")

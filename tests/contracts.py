@@ -88,10 +88,10 @@ def check_jumps(model, origin, direction, length, least, smallest, axis=0.0):
     jump = (step[:, 1:-1] > 20 * smooth) & (step[:, 1:-1] > smallest)
     jump &= np.hypot(*np.asarray(path)[:2, :, 1:-2]) >= axis
     assert jump.sum() >= least
-    cuts = crossings(model, origin, direction)
+    cuts, s = np.asarray(crossings(model, origin, direction)), np.asarray(s)
     for ray, k in zip(*np.nonzero(jump), strict=True):
         middle = 0.5 * (s[k + 1] + s[k + 2])
-        assert jnp.min(jnp.abs(cuts[:, ray] - middle)) < s[1]
+        assert np.min(np.abs(cuts[:, ray] - middle)) < s[1]
 
 
 def divergence(model, position):

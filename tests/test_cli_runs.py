@@ -170,8 +170,9 @@ def test_a_bad_fit_says_so(config, tmp_path):
 
 def test_a_random_field_is_fitted(config, tmp_path):
     field = "[random_field]\nshape = [4, 4, 3]\nrms = 0.5\nlength = [8, 8, 3]\n"
-    path = config("[sample]", field + "[sample]")
-    path.write_text(path.read_text().replace('"magnetic.', '"magnetic.parts.0.'))
+    path = config('[[data]]\nname = "faraday"\nkind = "RM"\nsigma = 3.0\n')
+    text = path.read_text().replace("[sample]", field + "[sample]")
+    path.write_text(text.replace('"magnetic.', '"magnetic.parts.0.'))
     result = call("fit", path, "-o", tmp_path / "run", "--json", "--set", "fit.steps=3")
     assert result.exit_code == 0, result.output
     record = json.loads(result.stdout)

@@ -34,7 +34,7 @@ def test_covariance_is_that_of_the_spectrum(spectrum):
     modes = (6, 5, 4)
     made = synax.GaussianField(jnp.zeros(modes), spectrum, BOX, modes)
     of = lambda latent: eqx.tree_at(lambda f: f.latent, made, latent).values().ravel()
-    jacobian = jax.jacfwd(of)(jnp.zeros(modes)).reshape(np.prod(modes), -1)
+    jacobian = np.asarray(jax.jit(jax.jacfwd(of))(jnp.zeros(modes))).reshape(np.prod(modes), -1)
     covariance = np.asarray(jacobian @ jacobian.T).reshape(*modes, *modes)
     k = np.asarray(wavevectors(BOX, modes, modes))
     power = np.asarray(mode_amplitudes(spectrum, jnp.asarray(k))) ** 2
@@ -114,8 +114,8 @@ def test_field_equals_its_grid_and_stops_at_the_box():
 def test_white_modes_are_reachable_leaves():
     made = field()
     assert made.latent.shape[0] >= 9 and float(jnp.std(made.latent)) > 0.8
-    loss = lambda f: jnp.sum(f(jnp.array([[0.3], [-1.0], [0.2]])) ** 2)
-    gradient = eqx.filter_grad(loss)(made)
+    loss = eqx.filter_jit(lambda f: jnp.sum(f(jnp.array([[0.3], [-1.0], [0.2]])) ** 2))
+    gradient = eqx.filter_jit(eqx.filter_grad(loss))(made)
     assert float(jnp.max(jnp.abs(gradient.latent))) > 0.0
     step = 1e-6
     moved = eqx.tree_at(lambda f: f.spectrum.rms, made, made.spectrum.rms + step)

@@ -48,22 +48,22 @@ def test_finds_what_three_skies_were_made_of(joint):
 
 def test_the_prior_is_what_it_says_in_straight_coordinates(joint):
     prior = joint.Shared([1.0, -2.0], [0.5, 3.0])
-    draws = jax.vmap(lambda k: prior.sample(k, jnp.float64))(
+    draws = jax.jit(jax.vmap(lambda k: prior.sample(k, jnp.float64)))(
         jax.random.split(jax.random.key(0), 4000)
     )
-    f, c, *strengths = jax.vmap(prior.value)(draws).T
+    f, c, *strengths = np.asarray(jax.jit(jax.vmap(prior.value))(draws)).T
     for values, middle, width in (
-        (jnp.log(f), 0.0, 0.2),
-        (jnp.log(c / f**2), np.log(1e-3), 1.0),
+        (np.log(f), 0.0, 0.2),
+        (np.log(c / f**2), np.log(1e-3), 1.0),
         (f * strengths[0], 1.0, 0.5),
         (f * strengths[1], -2.0, 3.0),
     ):
-        assert float(jnp.mean(values)) == pytest.approx(middle, abs=4.0 * width / 4000**0.5)
-        assert float(jnp.std(values)) == pytest.approx(width, rel=0.05)
+        assert np.mean(values) == pytest.approx(middle, abs=4.0 * width / 4000**0.5)
+        assert np.std(values) == pytest.approx(width, rel=0.05)
     latent = draws[0]
     value = prior.value(latent)
     assert np.asarray(prior.latent(value)) == pytest.approx(np.asarray(latent), abs=1e-10)
-    volume = jnp.linalg.slogdet(jax.jacfwd(prior.value)(latent))[1]
+    volume = np.linalg.slogdet(jax.jit(jax.jacfwd(prior.value))(latent))[1]
     assert float(prior.log_value(value) + volume) == pytest.approx(float(prior.log_latent(latent)))
     # at the brightness that was seen, weaker fields with more cosmic rays lie on a straight line
     seen = lambda b: prior.latent(jnp.asarray([1.0, 1e-3 / (b * b), b, 0.0]))[1]

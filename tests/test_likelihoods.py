@@ -94,7 +94,7 @@ def test_covariances(kind, mask):
     white = np.asarray(found.residuals(MODEL))
     chi2 = RESIDUAL[used] @ np.linalg.solve(inside, RESIDUAL[used])
     assert white @ white == pytest.approx(chi2, 1e-12)
-    jacobian = jax.jacfwd(lambda x: found.evaluate(Line(x))[1])(MODEL.x)
+    jacobian = np.asarray(jax.jit(jax.jacfwd(lambda x: found.evaluate(Line(x))[1]))(MODEL.x))
     fisher = MATRIX[used].T @ np.linalg.solve(inside, MATRIX[used])
     np.testing.assert_allclose(jacobian.T @ jacobian, fisher, rtol=1e-11)
     assert found.count == used.sum()

@@ -225,12 +225,12 @@ def test_every_jump_lies_on_a_named_surface(name):
     smooth = np.maximum(step[:, :-2], step[:, 2:])
     jump = (step[:, 1:-1] > 20 * smooth) & (step[:, 1:-1] > 1e-4)
     crossings = lambda m: jnp.concatenate([c.crossings(origin, direction) for c in m.surfaces()])
-    cuts = quick_jit(crossings)(model)
+    cuts, s = np.asarray(quick_jit(crossings)(model)), np.asarray(s)
     assert jump.sum() >= 4
     width = length / (n_steps - 1)
     for ray, k in zip(*np.nonzero(jump), strict=True):
         middle = s[k + 1] + 0.5 * width
-        assert jnp.min(jnp.abs(cuts[:, ray] - middle)) < width
+        assert np.min(np.abs(cuts[:, ray] - middle)) < width
 
 
 @each_model

@@ -77,6 +77,7 @@ def test_cold_rotation_and_conversion(rows):
 def test_relativistic_rotation_and_conversion(rows):
     values, given = rows
     across, along, nu = _inputs(given)
+    of_electrons = eqx.filter_jit(relativistic_rotativity)
     for i in range(0, 30, 10):
         electrons = cosmic_rays.CutOffPowerLaw(
             given["C"][i] / const.PER_CM3,
@@ -85,7 +86,7 @@ def test_relativistic_rotation_and_conversion(rows):
             gamma_min=given["gmin"][i],
             gamma_max=given["gmax"][i],
         )
-        found = relativistic_rotativity(electrons, jnp.zeros(3), across[i], along[i], nu[i])
+        found = of_electrons(electrons, jnp.zeros(3), across[i], along[i], nu[i])
         assert np.isclose(found[0], values["rQ_rel_highfreq"][i] * const.KPC, rtol=1e-9)
         assert np.isclose(found[1], values["rV_rel"][i] * const.KPC, rtol=1e-9)
 
@@ -96,7 +97,7 @@ def test_rotation_and_conversion_by_a_power_law(rows, table):
     across, along, nu = _inputs(given)
     strength, p = (jnp.asarray(x) for x in (given["C"] / const.PER_CM3, given["p"]))
     wide = (given["gmin"] == 1.0) & (given["gmax"] > 1e10)
-    q, v = power_law_rotativity(strength, p, across, along, nu)
+    q, v = jax.jit(power_law_rotativity)(strength, p, across, along, nu)
     thermal, _ = cold_rotativity(strength / p, across, along, nu)  # the table is without -1/gamma
     assert np.allclose((q + thermal)[wide], values["rQ_rel_kk"][wide] * const.KPC, rtol=1e-6)
     assert np.allclose(v[wide], values["rV_rel"][wide] * const.KPC, rtol=1e-9)
@@ -139,7 +140,8 @@ def test_what_the_march_takes_of_relativistic_electrons():
         (grid, of_cut, 0.02),
     ):
         power_law = isinstance(electrons, cosmic_rays.AbstractPowerLaw)
-        given = electrons if power_law else spectral_table(electrons, absorbing=True)
+        table = lambda electrons: spectral_table(electrons, absorbing=True)
+        given = electrons if power_law else eqx.filter_jit(table)(electrons)
         found = eqx.filter_jit(lambda s, plasma: s(plasma, nu))(SelfAbsorption(given), plasma)
         assert np.allclose(found.rotation[0, 0] * square, expected[1], rtol=rtol)
         # exp(2i chi_0) = -(B_b + i B_l)^2 / B_perp^2

@@ -98,9 +98,9 @@ def test_standardised_latents_are_standard_normal():
 
 
 def test_correlated_prior_over_two_paths():
-    root = jnp.array(RNG.normal(size=(4, 4)))
-    covariance = root @ root.T + 0.5 * jnp.eye(4)
-    joint = dist.MultivariateNormal(jnp.arange(4.0), covariance)
+    root = RNG.normal(size=(4, 4))
+    covariance = root @ root.T + 0.5 * np.eye(4)
+    joint = dist.MultivariateNormal(np.arange(4.0), covariance)
     posterior = linear({("x", "y"): joint})
     params = posterior.constrain(jnp.array([0.1, -0.4, 0.9, 1.3]))
     assert params["x"].shape == (3,) and params["y"].shape == ()
@@ -114,7 +114,7 @@ def test_empirical_prior_keeps_margins_and_correlations():
     samples = RNG.multivariate_normal([1.0, -2.0], [[1.0, 0.8], [0.8, 4.0]], size=3000)
     samples[:, 1] = np.exp(0.3 * samples[:, 1])
     prior = synax.EmpiricalPrior(samples)
-    draws = jax.vmap(prior.value)(jax.random.normal(jax.random.key(0), (3000, 2)))
+    draws = jax.jit(jax.vmap(prior.value))(jax.random.normal(jax.random.key(0), (3000, 2)))
     for i in range(2):
         assert scipy.stats.ks_2samp(np.asarray(draws)[:, i], samples[:, i]).pvalue > 0.01
     correlation = [scipy.stats.spearmanr(t).statistic for t in (np.asarray(draws), samples)]
@@ -230,7 +230,7 @@ def test_float32_stays_float32():
         Likelihood(observable, data, GaussianNoise(0.5)),
     )
     latent = posterior.unconstrain(posterior.current())
-    value, gradient = jax.value_and_grad(lambda z: posterior.logdensity(z))(latent)
+    value, gradient = jax.jit(jax.value_and_grad(lambda z: posterior.logdensity(z)))(latent)
     assert latent.dtype == value.dtype == gradient.dtype == jnp.float32
     assert posterior.curvature(latent).precision.dtype == jnp.float32
     assert posterior.mock(jax.random.key(0), posterior.current()).dtype == jnp.float32

@@ -177,10 +177,11 @@ def test_field_is_not_the_mirror_image_of_itself():
 def test_profile_sets_the_strength():
     profile = magnetic.ExponentialStrength(r0=3.0, z0=0.5)
     position = anywhere(20000)
-    b = random(outer_scale=0.3, profile=profile, amplitude=2.0)(position)
-    strength, height = profile(position), jnp.abs(position[2])
+    field = random(outer_scale=0.3, profile=profile, amplitude=2.0)
+    b = eqx.filter_jit(lambda field: field(position))(field)
+    strength, height = np.asarray(profile(position)), np.abs(position[2])
     for keep in (height < 0.3, height > 1.5):
-        wanted = 2.0 * jnp.sqrt(jnp.mean(strength[keep] ** 2))
+        wanted = 2.0 * np.sqrt(np.mean(strength[keep] ** 2))
         assert abs(rms(np.asarray(b)[:, keep]) / wanted - 1) < 0.15
 
 

@@ -108,7 +108,7 @@ def test_a_ray_outside_the_domain_sees_nothing():
         )
         return jnp.sum(rays.span()[1])
 
-    gradient = jax.grad(ends)(jnp.array([-8.3, 0.3, 0.1]))
+    gradient = jax.jit(jax.grad(ends))(jnp.array([-8.3, 0.3, 0.1]))
     assert bool(jnp.all(jnp.isfinite(gradient)))
 
 
@@ -197,7 +197,7 @@ def test_directions_may_be_traced():
     traced, plain = eqx.filter_jit(aim)(l), aim(l)
     for name in ("direction", "east", "north", "distance"):
         np.testing.assert_allclose(getattr(traced, name), getattr(plain, name), atol=1e-15)
-    slope = jax.jacfwd(lambda x: aim(jnp.array([x, 300.0])).direction[:, 0])(10.0)
+    slope = jax.jit(jax.jacfwd(lambda x: aim(jnp.array([x, 300.0])).direction[:, 0]))(10.0)
     degree, shrink = np.pi / 180.0, np.cos(np.radians(20.0))
     np.testing.assert_allclose(slope, degree * shrink * plain.east[:, 0], rtol=1e-13)
 

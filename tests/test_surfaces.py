@@ -121,7 +121,7 @@ def test_second_derivatives_of_cuts_of_spirals():
     first = np.asarray(jax.jit(jax.vmap(by_both))(points))
     difference = np.moveaxis(first[:2] - first[2:], 0, -1) / (2 * h)
     second = np.asarray(jax.jit(jax.jacrev(by_both))(jnp.asarray(x)))
-    there = np.isfinite(np.asarray(cuts(jnp.asarray(x))))
+    there = np.isfinite(np.asarray(jax.jit(cuts)(jnp.asarray(x))))
     assert there.sum() > 10
     np.testing.assert_allclose(second[there], difference[there], rtol=1e-5, atol=1e-5)
 

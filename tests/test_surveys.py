@@ -123,7 +123,8 @@ def test_noise_by_hits_and_variance():
 
 def test_correlated_noise_has_its_spectrum_and_its_likelihood():
     noise = CorrelatedNoise(WhiteNoise(1.0, 1.0), knee=4.0, slope=-2.0, least=0.2)
-    draws = jax.vmap(lambda k: noise.draw(k, IQU, NSIDE))(jax.random.split(jax.random.key(0), 100))
+    keys = jax.random.split(jax.random.key(0), 100)
+    draws = np.asarray(jax.jit(jax.vmap(lambda k: noise.draw(k, IQU, NSIDE)))(keys))
     white = float(noise.sigma(IQU, NSIDE)[0, 0])
     ell = np.arange(2 * NSIDE + 1)
     excess = np.asarray(noise.excess(2 * NSIDE))
@@ -132,7 +133,7 @@ def test_correlated_noise_has_its_spectrum_and_its_likelihood():
     assert abs(np.var(draws[:, 1:]) / white**2 / (1 + more) - 1) < 0.08
     pixels = np.arange(N_PIX)
     fitted = noise.likelihood(IQU, NSIDE, pixels, 2.0)
-    whitened = jax.vmap(lambda d: fitted.whiten(2.0 * d, None))(draws[:50])
+    whitened = np.asarray(jax.jit(jax.vmap(lambda d: fitted.whiten(2.0 * d, None)))(draws[:50]))
     assert abs(np.var(whitened) - 1) < 0.06  # what lies above the cut is up to 0.2 of the white
     assert np.var(draws[:50]) / white**2 > 1.3
 
