@@ -1,5 +1,6 @@
 """Where a simulator leaves out physics that matters: said with the number and the remedy."""
 
+import functools
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -38,6 +39,8 @@ _EXCESS = 1.75
 """I without the Razin effect over I with it is exp(1.75 nu_R/nu), within 5 % below nu_R/nu = 0.5:
 P ~ (1 + a/x)^(-1/2) F(x (1 + a/x)^(3/2)), a = nu_R/nu, over electrons of index 2 to 3."""
 _CELLS = 48
+_QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
+"""Options of the compiler for what is computed once, on few sightlines."""
 
 
 class _LeftOut(NamedTuple):
@@ -209,7 +212,7 @@ def _gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> tuple
     )
 
 
-@eqx.filter_jit
+@functools.partial(eqx.filter_jit, compiler_options=_QUICKLY)
 def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _LeftOut:
     """By coarse midpoint sums; relativistic electrons by a power law of index 3 that touches their
     spectrum at the energy that shines at this frequency."""
