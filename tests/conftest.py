@@ -68,7 +68,7 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.enable()
-    gc.set_threshold(200_000, 20, 20)
+    gc.set_threshold(200_000, 100, 100)
 
 
 @pytest.fixture(scope="session")
