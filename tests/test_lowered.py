@@ -6,13 +6,11 @@ import os
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax import export
 
 from synax._checks import SynaxWarning
-from synax.cli import _lowered, _marching, _programs, _run, _simulate, _vectors
+from synax.cli import _lowered, _marching, _programs, _run, _simulate
 from synax.cli._config import load, parse_set
 from synax.cli._lowered import Lowered, digest, source
 from synax.cli._programs import Programs
@@ -199,58 +197,3 @@ def test_few_of_ours_stay_and_those_in_use_do(folder, monkeypatch):
     with Programs.open(folder) as store:
         assert [store.read(name) is not None for name in names] == [True, False, False, True]
         assert store.read(64 * "e") is None
-
-
-def _arithmetic(x, y, positive):
-    """Every operation of arithmetic in `_vectors.TRIED`, and loops, gathers, scatters, sums."""
-    number = jnp.clip(positive.astype(int), 0, 9)
-    last = jax.lax.scan(lambda c, v: (c + jnp.sin(v), c * v), x[:16], x.reshape(-1, 16))
-    return {
-        "rounding": (jnp.floor(x), jnp.ceil(x), jnp.round(x), jnp.sign(x), jnp.abs(x)),
-        "waves": (jnp.sin(x), jnp.cos(x), jnp.tan(x), jnp.tanh(x), jnp.arcsinh(x)),
-        "growth": (jnp.exp(x), jnp.expm1(x), jnp.log(positive), jnp.log1p(positive)),
-        "roots": (jnp.sqrt(positive), jax.lax.rsqrt(positive), jnp.cbrt(x), positive**y),
-        "pairs": (x / y, x * y + x, jnp.maximum(x, y), jnp.minimum(x, y), jnp.clip(x, -1, 1)),
-        "choices": (
-            jnp.where(x > y, x, y),
-            jnp.isfinite(x / jnp.round(y)),
-            number // 2,
-            jnp.fmod(x, positive),
-        ),
-        "tables": (x[:10][number], jnp.zeros(10, x.dtype).at[number].add(x), jnp.sum(x)),
-        "loops": (last, jnp.stack([x, y]) @ jnp.stack([x, y]).T, x[::-1]),
-    }
-
-
-@pytest.mark.skipif(not _vectors._has_them(), reason="the processor has no vectors of 512 bits")
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-def test_long_vectors_change_no_operation_that_is_tried(dtype):
-    rng = np.random.default_rng(7)
-    x, y = (rng.normal(scale=3.0, size=1040).astype(dtype) for _ in range(2))
-    program = jax.jit(_arithmetic).lower(x, y, np.abs(x) + dtype(0.1))
-    optimised = {"xla_backend_optimization_level": 3, "xla_llvm_disable_expensive_passes": False}
-    plain = program.compile(compiler_options=optimised)
-    long = program.compile(compiler_options=optimised | _vectors.OPTION)
-    found = [jax.tree.leaves(run(x, y, np.abs(x) + dtype(0.1))) for run in (plain, long)]
-    eps = np.finfo(dtype).eps
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(other, one, rtol=8 * eps, atol=200 * eps)
-
-
-@pytest.mark.parametrize(
-    ("function", "allowed"),
-    [
-        (lambda x: _arithmetic(x, x, x), True),
-        (jnp.arctan, False),  # which XLA gets wrong
-        (jax.lax.lgamma, True),  # made of others
-        (jnp.sort, False),
-        (jnp.fft.rfft, False),
-    ],
-)
-def test_only_what_is_tried_gets_long_vectors(function, allowed, monkeypatch):
-    monkeypatch.setattr(_vectors, "_has_them", lambda: True)
-    text = bytes(export.export(jax.jit(function))(np.ones(1040)).mlir_module_serialized)
-    assert (_vectors.options(text) == _vectors.OPTION) == allowed
-    monkeypatch.setattr(_vectors, "_has_them", lambda: False)
-    assert _vectors.options(text) is None
-    assert _vectors.options(b"") is None

@@ -26,7 +26,6 @@ from ..io._plain_json import dumps
 from . import _values as v
 from ._programs import Programs, opened
 from ._record import package_version
-from ._vectors import options
 
 _FORMAT = 1
 _OTHERS = ("jax", "jaxlib", "equinox", "interpax", "jaxtyping", "numpy", "scipy")
@@ -44,9 +43,7 @@ class Program:
         self.arguments = [(a.shape, a.dtype) for a in exported.in_avals]
         self._places = [place or everywhere for place in exported.in_shardings_jax(mesh)]
         lowered = jax.jit(exported.call, in_shardings=tuple(self._places))
-        self._compiled = lowered.lower(*exported.in_avals).compile(
-            compiler_options=options(bytes(exported.mlir_module_serialized))
-        )
+        self._compiled = lowered.lower(*exported.in_avals).compile()
         self._given: list[Any] = [None] * len(self._places)
         self._placed = list(self._given)
 
