@@ -36,7 +36,7 @@ from ._quadrature import AbstractQuadrature
 CHUNK = 16
 """Cells whose faces are placed together."""
 KEPT = 2**27
-"""Bytes that the paths of one block may take in reverse mode, if they cannot be undone."""
+"""Bytes that the cells of one block may take in reverse mode, if they cannot be undone."""
 
 
 class Problem(NamedTuple):
@@ -227,14 +227,16 @@ class March:
         undoable = isinstance(problem.law, AbstractReversibleTransfer)
         shapes = self._shapes(problem)
         first = problem.law.init(shapes)
-        n_chunks, size = self._chunks(None if undoable else _kept(first, self.n_cells))
+        # parameters of surfaces move crossings, those of rays and steps all faces, others none
+        crossings, all_faces = _moved(moving)
+        # of each cell of a chunk: the path in front of it, and the cotangents of its coefficients
+        kept = _kept((first, shapes.lines if crossings else ()), self.n_cells)
+        n_chunks, size = self._chunks(None if undoable else kept)
 
         def place(moving: Arguments) -> tuple[Cells, AbstractSteps]:
             problem = eqx.combine(moving, still).whole()
             return problem.geometry.cells(problem.steps), problem.steps
 
-        # parameters of surfaces move crossings, those of rays and steps all faces, others none
-        crossings, all_faces = _moved(moving)
         if crossings or all_faces:
             (cells, steps), pull_place = jax.vjp(place, moving)
         else:
@@ -387,11 +389,11 @@ def _numbers(chunk: Array, size: int) -> Array:
     return chunk.astype(jnp.int32) * size + jnp.arange(size, dtype=jnp.int32)
 
 
-def _kept(path: PyTree, n_cells: int) -> int:
-    """Cells in a chunk where paths are stored.
+def _kept(cell: PyTree, n_cells: int) -> int:
+    """Cells in a chunk where paths are stored, given what is stored of each.
 
-    All, if the paths of a block take little memory. Otherwise so many that little is stored: the
+    All, if those of a block take little memory. Otherwise so many that little is stored: the
     paths in front of all chunks, then of all cells of one, and all but these are computed twice.
     """
-    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(path))
+    size = sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(cell))
     return n_cells if size * n_cells <= KEPT else max(1, round(n_cells**0.5))
