@@ -168,9 +168,11 @@ def test_a_bad_fit_says_so(config, tmp_path):
     assert re.search(r"magnetic.b0 .* \+- .* uG", result.stdout)
 
 
-def test_a_random_field_is_fitted(config, tmp_path):
+@pytest.mark.parametrize("both", [False, pytest.param(True, marks=pytest.mark.slow)])
+def test_a_random_field_is_fitted(config, tmp_path, both):
+    """To a map, or to a map and rotation measures."""
     field = "[random_field]\nshape = [4, 4, 3]\nrms = 0.5\nlength = [8, 8, 3]\n"
-    path = config('[[data]]\nname = "faraday"\nkind = "RM"\nsigma = 3.0\n')
+    path = config("" if both else '[[data]]\nname = "faraday"\nkind = "RM"\nsigma = 3.0\n')
     text = path.read_text().replace("[sample]", field + "[sample]")
     path.write_text(text.replace('"magnetic.', '"magnetic.parts.0.'))
     result = call("fit", path, "-o", tmp_path / "run", "--json", "--set", "fit.steps=3")

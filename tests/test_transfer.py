@@ -10,6 +10,7 @@ import pytest
 from jaxtyping import Array, Float
 
 import synax
+from synax.fields._surfaces import Ellipsoid
 from synax.transfer._cells import faces, place_cells
 from synax.transfer._march import March
 
@@ -224,6 +225,44 @@ def test_second_derivatives_and_vmap(rays):
     assert float(forward_over_reverse) == pytest.approx(float(expected), rel=1e-9)
     both = jax.jit(jax.vmap(jax.grad(of)))(jnp.array([0.8, 1.2]))
     assert float(both[1]) == pytest.approx(float(slope), rel=1e-12)
+
+
+class Shells(synax.AbstractScalarField):
+    """As many densities as balls about one place, each within its radius."""
+
+    radius: Float[Array, " n"]
+
+    def __call__(self, position: Float[Array, "3 *points"]) -> Float[Array, "*points"]:
+        x, y, z = position
+        r = jnp.sqrt((x + 6.0) ** 2 + y * y + z * z)
+        within = r < self.radius.reshape((-1,) + (1,) * r.ndim)
+        return 0.01 * jnp.sum(jnp.where(within, jnp.cos(0.4 * r + x), 0.0), axis=0)
+
+    def surfaces(self):
+        centre = jnp.array([-6.0, 0.0, 0.0])
+        return tuple(Ellipsoid(centre, r * jnp.ones(3)) for r in self.radius)
+
+
+@pytest.mark.parametrize(("n", "absorbing"), [(1, False), (7, True)])  # few crossings, and many
+def test_parameters_of_surfaces_move_the_cells_beside_crossings(rays, n, absorbing):
+    """The same as if all cells were told how they move, over several blocks and chunks."""
+    electrons = Shells(jnp.linspace(0.6, 3.1, n))
+    weight = jnp.asarray(np.random.default_rng(3).normal(size=rays.n_rays))
+    kwargs = {"free_free": synax.FreeFree()} if absorbing else {}
+
+    def gradient(adjoint, block):
+        def of(electrons):
+            sky = synax.Synchrotron(
+                SmoothField(jnp.asarray(3.0)), electrons, synax.cosmic_rays.Uniform(4e-5), **kwargs
+            ).integrate_with(steps=24, adjoint=adjoint, block=block)
+            stokes = sky(rays, jnp.asarray([0.1, 1.4]))
+            return jnp.sum(weight * (stokes.Q + stokes.U)) + jnp.sum(stokes.I**2)
+
+        return jax.jit(jax.grad(of))(electrons).radius
+
+    ours, plain = gradient(synax.ReversibleAdjoint(), 20), gradient(synax.DirectAdjoint(), 48)
+    np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-10 * float(jnp.abs(plain).max()))
+    assert float(jnp.abs(plain).min()) > 0
 
 
 def test_derivative_with_respect_to_an_edge():
