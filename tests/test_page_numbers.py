@@ -341,7 +341,7 @@ def performance():
         f"| 10 | {t[1]['first_CPU_s']:.1f} |",
         f"figure; {t[0]['first_CPU_s']:.1f} with the calibrated Galaxy",
         f"| 5 | {t[1]['again_CPU_s']:.1f} | {t[0]['again_CPU_s']:.1f} with the calibrated",
-        f"as well: {wall_wmap} and {wall} s |",
+        f"two cores: {wall_wmap} and {wall} s |",
         *map(_law, _LAWS),
         f"costs {whole['one_frequency']:.1f} times what it would cost without its turbulence",
         f"At three frequencies it costs {whole['three']:.1f} times",
