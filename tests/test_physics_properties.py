@@ -370,7 +370,8 @@ def test_stated_errors_bound_the_true_ones(name):
             a, b = getattr(found, map_name), getattr(exact, map_name)
             scale = jnp.sqrt(jnp.mean(b * b)) if map_name == "I" else jnp.std(b)
             true = float(jnp.sqrt(jnp.mean((a - b) ** 2)) / scale)
-            limit = 1.05 * float(getattr(stated, map_name)) + 1e-9
+            # what matters less than 1e-8 of the map may be found by none of its runs
+            limit = 1.05 * float(getattr(stated, map_name)) + 1e-8
             if true > limit:
                 beyond.append((seed, float(frequency), map_name, true, limit))
     assert not beyond

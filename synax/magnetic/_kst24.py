@@ -304,8 +304,8 @@ class _Tubes(AbstractLevelSets):
 
     field: KST24
 
-    looks: ClassVar[int] = 64
-    most: ClassVar[int] = 12
+    looks: ClassVar[int] = 96
+    most: ClassVar[int] = 18
 
     def ends(self, origin: Array, direction: Array) -> tuple[Array, Array]:
         field = self.field
