@@ -1,6 +1,7 @@
 """The march: order of convergence, faces at jumps, adjoints, derivatives, blocks."""
 
 import dataclasses
+from typing import ClassVar
 
 import equinox as eqx
 import jax
@@ -10,7 +11,8 @@ import pytest
 from jaxtyping import Array, Float
 
 import synax
-from synax.fields._surfaces import Ellipsoid
+from synax.fields._level_sets import AbstractLevelSets
+from synax.fields._surfaces import AbstractSurface, Ellipsoid
 from synax.transfer._cells import faces, place_cells
 from synax.transfer._march import March
 
@@ -238,7 +240,7 @@ class Shells(synax.AbstractScalarField):
         within = r < self.radius.reshape((-1,) + (1,) * r.ndim)
         return 0.01 * jnp.sum(jnp.where(within, jnp.cos(0.4 * r + x), 0.0), axis=0)
 
-    def surfaces(self):
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
         centre = jnp.array([-6.0, 0.0, 0.0])
         return tuple(Ellipsoid(centre, r * jnp.ones(3)) for r in self.radius)
 
@@ -263,6 +265,50 @@ def test_parameters_of_surfaces_move_the_cells_beside_crossings(rays, n, absorbi
     ours, plain = gradient(synax.ReversibleAdjoint(), 20), gradient(synax.DirectAdjoint(), 48)
     np.testing.assert_allclose(ours, plain, rtol=1e-9, atol=1e-10 * float(jnp.abs(plain).max()))
     assert float(jnp.abs(plain).min()) > 0
+
+
+class Blob(AbstractLevelSets):
+    """The ball of `Shells` as a level set that is not straight along a ray."""
+
+    radius: Float[Array, ""]
+
+    looks: ClassVar[int] = 40
+    most: ClassVar[int] = 2
+
+    def ends(self, origin, direction):
+        zero = jnp.zeros(direction.shape[1:])
+        return zero, zero + 12.0
+
+    def levels(self, position):
+        x, y, z = position
+        return (((x + 6.0) ** 2 + y * y + z * z) / self.radius - self.radius)[None]
+
+    def level(self, which, position):
+        return self.levels(position)[0] + 0.0 * which
+
+
+class BlobDensity(Shells):
+    def surfaces(self) -> tuple[AbstractSurface, ...]:
+        return tuple(Blob(r) for r in self.radius)
+
+
+@pytest.mark.parametrize("kind", [Shells, BlobDensity])
+def test_second_derivatives_by_edges(rays, kind):
+    """Of all orders of differentiation, and those of the first by central differences."""
+
+    def of(radius):
+        columns = synax.DispersionMeasure(kind(radius[None]), steps=12, block=30)(rays)
+        return jnp.sum(jnp.sin(jnp.arange(rays.n_rays)) * columns)
+
+    radius, h = jnp.asarray(2.9), 1e-4
+    slope = jax.jit(jax.grad(of))
+    finite = float((slope(radius + h) - slope(radius - h)) / (2.0 * h))
+    forward = lambda f: lambda x: jax.jvp(f, (x,), (jnp.ones(()),))[1]
+    for first in (jax.grad, forward):
+        for second in (jax.grad, forward):
+            bend = float(jax.jit(second(first(of)))(radius))
+            assert bend == pytest.approx(finite, rel=1e-5)
+    assert abs(finite) > 1.0
 
 
 def test_derivative_with_respect_to_an_edge():

@@ -11,6 +11,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -46,7 +47,13 @@ def linear_call(
 
 def _impl(*args: Any, fun: LinearFunction, n_residuals: int, **others: Any) -> Flat:
     del others
-    return fun(list(args[:n_residuals]), list(args[n_residuals:]))
+    arrays = _as_arrays(args)
+    return fun(arrays[:n_residuals], arrays[n_residuals:])
+
+
+def _as_arrays(args: Any) -> Flat:
+    """JAX gives constants of a program as NumPy's arrays, of which a model may not know all."""
+    return [jnp.asarray(x) if isinstance(x, np.ndarray) else x for x in args]
 
 
 def _abstract_eval(*avals: Any, **params: Any) -> Flat:
@@ -80,7 +87,7 @@ def _jvp(primals: Any, tangents: Any, **params: Any) -> tuple[Flat, Flat]:
 
 def _transpose(cotangents: Any, *args: Any, **params: Any) -> Flat:
     n = params["n_residuals"]
-    residuals, operands = list(args[:n]), args[n:]
+    residuals, operands = _as_arrays(args[:n]), args[n:]
     cotangents = [ad.instantiate_zeros(c) for c in cotangents]
     out = params["transpose"](residuals, cotangents)
     return [None] * n + [

@@ -23,8 +23,9 @@ class AbstractLevelSets(AbstractSurface):
     """Edges at which one of several functions of position is 0.
 
     A ray is looked at in `looks` equal steps between two ends; where the sign of a function
-    changes, halving finds the place and one last Newton step carries the derivative. The first
-    `most` changes of a ray are kept. What is thinner than a step may be missed.
+    changes, halving finds the place and two last Newton steps carry the first and the second
+    derivatives. The first `most` changes of a ray are kept. What is thinner than a step may be
+    missed.
     """
 
     if TYPE_CHECKING:
@@ -53,8 +54,11 @@ class AbstractLevelSets(AbstractSurface):
         value, slope = jax.jvp(at, (t,), (jnp.ones_like(t),))
         slope = jax.lax.stop_gradient(slope)
         steep = there & (jnp.abs(slope) > 1e-6)
-        step = jnp.where(steep, value, 0.0) / jnp.where(steep, slope, 1.0)
-        return jnp.where(there, t - step, jnp.inf)
+        step = lambda value: jnp.where(steep, value, 0.0) / jnp.where(steep, slope, 1.0)
+        # with a slope that is fixed, each step has the derivatives of one more order
+        t = t - step(value)
+        t = t - step(at(t))
+        return jnp.where(there, t, jnp.inf)
 
     def _found(self, origin: Rays, direction: Rays) -> tuple[Array, Array, Array]:
         """Whether, where (kpc) and of which function the sign changes: (most, *rays) each."""

@@ -223,7 +223,8 @@ class March:
         shared_bar: Problem,
     ) -> Arguments:
         """Cotangents of one block, those of the shared leaves added to `shared_bar`."""
-        problem = eqx.combine(moving, still).whole()
+        whole = eqx.combine(moving, still)
+        problem = whole.whole()
         undoable = isinstance(problem.law, AbstractReversibleTransfer)
         shapes = self._shapes(problem)
         first = problem.law.init(shapes)
@@ -274,14 +275,9 @@ class March:
                 place_bar = _add(place_bar, pull_rows(bars))
             elif crossings:
                 cells_bar, steps_bar = place_bar
-                at_bar = add_crossings(cells_bar.at, here, bars, along)
+                at_bar = add_crossings(cells_bar.at, here, bars, whole, along=self._along)
                 place_bar = cells_bar._replace(at=at_bar), steps_bar
             return (inner, place_bar), None
-
-        def along(pieces: Pieces, near: Array, length: Array, bar: Coefficients) -> Any:
-            arguments = eqx.combine(moving, still)
-            problem = arguments._replace(per_ray=pieces.of_rays(arguments.per_ray)).whole()
-            return self._along(problem, near, length, bar)
 
         starts = None
         if not undoable and n_chunks == 1:
@@ -307,9 +303,15 @@ class March:
         return total if pull_place is None else _add(total, pull_place(place_bar)[0])
 
     def _along(
-        self, problem: Problem, near: Array, length: Array, bar: Coefficients
+        self,
+        arguments: Arguments,
+        pieces: Pieces,
+        near: Array,
+        length: Array,
+        bar: Coefficients,
     ) -> tuple[Array, Array]:
         """Cotangents of near face and length through the nodes, given those of the coefficients."""
+        problem = arguments._replace(per_ray=pieces.of_rays(arguments.per_ray)).whole()
         fractions = self.rule.fractions(length.dtype)
         at_nodes = lambda distance: self.at_nodes(problem, jnp.zeros((), jnp.int32), distance)
         distance = near + fractions * length
