@@ -286,6 +286,43 @@ def test_parts_add_up_to_the_whole():
     assert halo.disc_strength is None and disc.halo_strength is None
 
 
+def test_rings_that_begin_at_one_radius_are_moved_by_their_own_numbers():
+    """KST24 as published: where both walls were one, the derivatives by both were mixed."""
+    rays = synax.Sightlines.from_lonlat([2.0, 355.0, 8.0, 350.0], [11.0, -10.0, 9.0, -11.0])
+    names = ("north_r_min", "south_r_min", "north_r_max", "south_r_max")
+    field = KST24(arms=False, bubble=False)
+    seen = synax.RotationMeasure(field, synax.electrons.Uniform(0.03), steps=64)
+
+    @jax.jit
+    def total(values):
+        numbers = lambda s: tuple(getattr(s.magnetic, name) for name in names)
+        return jnp.sum(eqx.tree_at(numbers, seen, tuple(values))(rays))
+
+    values, h = jnp.stack([getattr(field, name) for name in names]), 1e-4
+    steps = h * jnp.eye(4)
+    finite = [(total(values + step) - total(values - step)) / (2.0 * h) for step in steps]
+    np.testing.assert_allclose(jax.jit(jax.grad(total))(values), finite, rtol=1e-5, atol=1e-5)
+    assert abs(finite[1]) > 1.0
+
+
+def test_arms_that_do_not_diverge_know_what_divergence_would_do():
+    """The published 0 of four arms is the end of the range: the derivative is that into it."""
+    rays = synax.Sightlines.from_lonlat([30.0, 75.0, 110.0, 250.0], [2.0, -1.5, 3.0, -2.0])
+    field = KST24(toroidal=False, x_field=False, bubble=False)
+    seen = synax.RotationMeasure(field, synax.electrons.Uniform(0.03), steps=64)
+
+    @jax.jit
+    def total(divergence):
+        return jnp.sum(eqx.tree_at(lambda s: s.magnetic.arm_divergence, seen, divergence)(rays))
+
+    start, h = field.arm_divergence, 1e-5
+    first, second = ([total(start + n * h * arm) for arm in jnp.eye(5)] for n in (1, 2))
+    expected = (4.0 * jnp.stack(first) - jnp.stack(second) - 3.0 * total(start)) / (2.0 * h)
+    got = jax.jit(jax.grad(total))(start)
+    np.testing.assert_allclose(got, expected, rtol=1e-4, atol=1e-3)
+    assert int(jnp.sum(jnp.abs(got) > 1.0)) >= 3
+
+
 def test_every_number_of_a_model_can_be_selected_and_set():
     for model in (PT11("bss", pitch=-0.2), TF17("Dd1", "C1"), KST24(), Jaffe13()):
         for name in model.__dataclass_fields__:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import synax
+from synax._catalogue import REQUIRED, models
 from synax.fields._level_sets import AbstractLevelSets, within_disc
 from synax.fields._surfaces import (
     Cylinder,
@@ -17,6 +18,8 @@ from synax.fields._surfaces import (
     Moved,
     Plane,
     Quadric,
+    Wall,
+    distinct,
 )
 from synax.simulators._standing import warn_of_surfaces
 
@@ -144,6 +147,16 @@ def test_a_ray_parallel_to_a_cone_meets_it_once():
     np.testing.assert_allclose(slope[chosen, 0], -0.5 / half, rtol=1e-9)
 
 
+def test_a_wall_is_met_between_its_ends_only():
+    heights = np.array([0.5, 1.5, 2.5, 3.5])
+    origin = jnp.asarray(np.stack([np.full(4, -9.0), np.full(4, 0.3), heights]))
+    direction = jnp.asarray(np.array([[1.0], [0.0], [0.0]]) * np.ones(4))
+    met = Wall(5.0, 1.0, 3.0).crossings(origin, direction)
+    half = np.sqrt(25.0 - 0.09)
+    expected = np.array([9.0 - half, 9.0 + half])[:, None] * np.where([0, 1, 1, 0], 1.0, np.inf)
+    np.testing.assert_allclose(met, expected, rtol=1e-14)
+
+
 def test_a_vertical_ray_never_meets_a_cylinder():
     up = jnp.array([[0.0], [0.0], [1.0]])
     for radius in (1.0, 8.3):
@@ -153,6 +166,7 @@ def test_a_vertical_ray_never_meets_a_cylinder():
 CLOSE = {
     "plane": (Plane(0.3), (4.0, 1.0, 0.3), (0.0, 0.0, 1.0)),
     "cylinder": (Cylinder(5.0, (1.0, 0.0)), (4.0, 4.0, 2.0), (0.6, 0.8, 0.0)),
+    "wall": (Wall(5.0, 1.0, 3.0), (3.0, 4.0, 2.0), (0.6, 0.8, 0.0)),
     "cone": (FlaredCylinder(4.0, 1.0), (-6.0, 0.0, -2.0), (-(0.5**0.5), 0.0, 0.5**0.5)),
     "ellipsoid": (
         Ellipsoid((1.0, 0.0, 0.0), (3.0, 2.0, 1.0)), (1.0, 2.0, 0.0), (0.0, 1.0, 0.0)
@@ -222,6 +236,20 @@ def test_simulators_tell_the_observer_on_a_surface():
     synax.DispersionMeasure(disc(5.1), steps=2)(rays)
 
 
+def test_no_two_edges_of_a_published_model_are_at_the_same_place():
+    """The derivative by one of them alone would be wrong (docs/sharp-bits.md)."""
+    known = {"Sun10": 1, "Sun10b": 1, "Sun08": 1}  # r_core and the last of r_reversals
+    looked_at = 0
+    for entry in models():
+        if any(p.default == REQUIRED for p in entry.parameters):
+            continue
+        surfaces = entry.make().surfaces()
+        twice = len(surfaces) - len(distinct(surfaces))
+        assert twice == (known.get(entry.name, 0) if entry.group == "magnetic" else 0), entry.name
+        looked_at += bool(surfaces)
+    assert looked_at > 30
+
+
 def test_models_know_their_sun():
     jf12 = synax.magnetic.JF12()
     assert jf12.sun == synax.magnetic.JF12b().sun == (-8.5, 0.0, 0.0)
@@ -268,6 +296,12 @@ def test_level_sets_are_met_where_they_are_and_move_with_their_numbers():
     np.testing.assert_allclose(got, expected, rtol=1e-12)
     np.testing.assert_allclose(slope, expected_slope, rtol=1e-10)
     assert np.all(np.isinf(Globe(radius).crossings(origin, -toward)))
+
+    def bend(places):
+        slope = lambda *x: jax.jvp(places, x, changes)[1]
+        return jax.jvp(slope, (radius, origin), changes)[1]
+
+    np.testing.assert_allclose(jax.jit(lambda: bend(met))(), bend(closed), rtol=1e-9)
 
 
 def test_all_edges_of_the_tubes_of_kst24_are_kept_and_lie_where_a_fine_look_sees_them():

@@ -169,6 +169,24 @@ class Cylinder(AbstractSurface):
         return abs(float(np.hypot(*(place[:2] - np.asarray(self.centre))) - self.radius))
 
 
+class Wall(AbstractSurface):
+    """The part of the cylinder of `radius` about the z axis that lies between two heights."""
+
+    radius: Float[Array, ""] = parameter(..., "kpc", "cylindrical radius")
+    z_min: Float[Array, ""] = parameter(..., "kpc", "lower end")
+    z_max: Float[Array, ""] = parameter(..., "kpc", "upper end")
+
+    def crossings(self, origin: Rays, direction: Rays) -> Distances:
+        t = Cylinder(self.radius).crossings(origin, direction)
+        z = origin[2] + jnp.where(jnp.isfinite(t), t, 0.0) * direction[2]
+        return jnp.where((z > self.z_min) & (z < self.z_max), t, jnp.inf)
+
+    def gap(self, place: Place) -> float:
+        across = float(np.hypot(*place[:2]) - self.radius)
+        beyond = max(float(self.z_min - place[2]), float(place[2] - self.z_max), 0.0)
+        return math.hypot(across, beyond)
+
+
 class FlaredCylinder(AbstractSurface):
     """The surface r = radius + slope |z|: two cones about the z axis that meet in the plane."""
 

@@ -25,7 +25,7 @@ from .._numerics._near import where_near
 from .._parameters import ModelInfo, Scalar, parameter
 from ..fields._field import AbstractVectorField
 from ..fields._level_sets import AbstractLevelSets, within_disc
-from ..fields._surfaces import AbstractSurface, Cylinder, Ellipsoid, FlaredCylinder, Plane
+from ..fields._surfaces import AbstractSurface, Ellipsoid, FlaredCylinder, Plane, Wall
 
 PerArm = Float[Array, "5"]
 
@@ -246,7 +246,10 @@ class KST24(AbstractVectorField):
         turn = (r / axis - 1.0) * (sin_p * cos_p)
         axis = axis * jnp.exp(k * turn)
         sin_t, cos_t = sincos(turn)
-        grown = larger(1.0 + (axis - self.arm_start) * widening, 1.0)
+        grown = 1.0 + (axis - self.arm_start) * widening
+        # the derivative by a divergence of 0, as published, is that towards widening
+        widens = (grown > 1.0) | ((widening == 0) & (axis > self.arm_start))
+        grown = jnp.where(widens, grown, 1.0)
         width = smaller(arm.width * grown, self.arm_cap)
         height = smaller(arm.height * grown, self.arm_cap)
         return (sin_t, cos_t), width, height, (axis * cos_t - r) ** 2 + (axis * sin_t) ** 2
@@ -257,8 +260,13 @@ class KST24(AbstractVectorField):
             named.append(_Tubes(self))
         if self.toroidal:
             named += [Plane(self.north_z_max), Plane(self.south_z_min)]
-            radii = (self.north_r_min, self.north_r_max, self.south_r_min, self.south_r_max)
-            named += [Cylinder(radius) for radius in radii]
+            # both rings begin at one radius: walls of their own heights, which are not the same
+            north, south = (
+                (self.north_z_min, self.north_z_max),
+                (self.south_z_min, self.south_z_max),
+            )
+            named += [Wall(radius, *north) for radius in (self.north_r_min, self.north_r_max)]
+            named += [Wall(radius, *south) for radius in (self.south_r_min, self.south_r_max)]
         if self.x_field:
             named += [Plane(), Plane(self.x_z_max), Plane(-self.x_z_max)]
             slope = jnp.tan(self.x_theta)
