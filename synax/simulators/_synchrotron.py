@@ -259,7 +259,8 @@ class Synchrotron(AbstractSimulator):
         **Arguments:**
 
         - `names`: any of 'magnetic', 'electrons', 'cosmic_rays'. The cells are those that this
-          simulator uses now. The result works with the same sightlines only.
+          simulator uses now. The result works with the same sightlines only. Faces at the edges
+          of the other fields do not move either: derivatives by places of edges are missing.
 
         **Raises** `ValueError` for another name.
         """
