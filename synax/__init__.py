@@ -1,5 +1,9 @@
 """synax: the Galaxy's synchrotron sky, differentiable."""
 
+from ._beginning import ends_at_once as _ends_at_once
+
+_undo = _ends_at_once()  # while the command `synax` imports all of this
+
 from ._foreign import refuse_foreign as _refuse_foreign
 
 _refuse_foreign()  # before files of the other project are met
@@ -113,6 +117,7 @@ from .transfer import (
 )
 
 _avoid_overreading_kernels()
+_undo()
 
 
 def __getattr__(name: str) -> object:

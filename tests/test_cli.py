@@ -100,7 +100,7 @@ def test_nothing_is_overwritten_unless_asked(folder):
         ("magnetic.0.b0=1", "WMAP has b0, psi0"),
         ("frequency.x=1", "holds no further keys"),
         ("magnetic.model=WMPA", "did you mean 'WMAP'"),
-        ("magnetic.class=none.py:Ring", "there is no file 'none.py'"),
+        ("magnetic.class=none.py:Ring", "'none.py': there is no such file"),
         ("magnetic.class=Ring", "must be 'FILE.py:ClassName'"),
         ("magnetic.grid=none.npz", "there is no such file"),
         ("magnetic.model=PowerLaw", "must be one of"),

@@ -211,7 +211,7 @@ def test_circular_polarisation_is_fitted(config, tmp_path):
         ("held_out = 0.25", "held_out = 1.5", "must be less than 1"),
         ('name = "sky"', 'name = "faraday"', "not all different"),
         ('name = "sky"', 'name = "the sky"', "must be letters, digits and _"),
-        ('name = "sky"', 'name = "sky"\nfile = "none.fits"', "there is no file"),
+        ('name = "sky"', 'name = "sky"\nfile = "none.fits"', "there is no such file"),
         ("uniform = [0, 10]", "unifrom = [0, 10]", "did you mean 'uniform'?"),
         ("uniform = [0, 10]", "uniform = [10, 0]", "the first must be less"),
         ("uniform = [0, 10]", "lognormal = [-1, 1]", "the first must be positive"),

@@ -23,7 +23,8 @@ from . import (
 from ._console import BAD_INPUT, FAILED, complain, say_interrupted
 from ._programs import kept_programs
 from ._signals import end, leave, watched
-from ._usage import Verbs
+from ._surroundings import output_told_apart, prepare
+from ._usage import Verb, Verbs
 
 app = typer.Typer(
     name="synax",
@@ -49,6 +50,8 @@ for verb in (
     _benchmark,
 ):
     verb.register(app)
+for command in app.registered_commands:
+    command.cls = Verb
 
 
 def _version(value: bool) -> bool:
@@ -113,6 +116,7 @@ def main() -> None:
     code: int = FAILED
     with watched():
         try:
+            prepare()
             refusal = _empty(sys.argv[1:])
             if refusal is not None:
                 complain(refusal)
@@ -120,7 +124,7 @@ def main() -> None:
             gc.freeze()  # collections that walk all modules would take a tenth of a short run
             gc.set_threshold(50_000, 20, 20)
             use_cores()
-            with ExitStack() as until_the_end:
+            with output_told_apart(), ExitStack() as until_the_end:
                 app(obj=until_the_end)
         except SystemExit as end:
             code = end.code if isinstance(end.code, int) else FAILED * bool(end.code)

@@ -16,6 +16,7 @@ from ..cosmic_rays import AbstractPowerLaw
 from ..fields._field import AbstractField, check_rank
 from . import _background, _values as v
 from ._console import BadInput, suggestion
+from ._given_files import no_file
 from ._schema import SCATTERING
 
 _COMMON = ("scale", "rotate", "shift")
@@ -88,8 +89,8 @@ def _user_class(name: str, part: dict[str, Any]) -> tuple[type, Any]:
     if not colon or not file or not cls_name:
         raise BadInput(f"{name}.class = {given!r}: must be 'FILE.py:ClassName'")
     path = Path(file)
-    if not path.is_file():
-        raise BadInput(f"{name}.class = {given!r}: there is no file '{path}'")
+    if why := no_file(path):
+        raise BadInput(f"{name}.class = {given!r}: '{path}': {why}")
     spec = importlib.util.spec_from_file_location(f"_synax_user_{path.stem}", path)
     if spec is None or spec.loader is None:
         raise BadInput(f"{name}.class = {given!r}: '{path}' is not a Python file (.py)")
@@ -240,8 +241,8 @@ def _grid(group: str, name: str, part: dict[str, Any]) -> Any:
         )
     if unit is not None:
         unit = v.text(f"{name}.unit", unit)
-    if not Path(file).is_file():
-        raise BadInput(f"{name}.grid = {file!r}: there is no such file")
+    if why := no_file(file):
+        raise BadInput(f"{name}.grid = {file!r}: {why}")
     try:
         grid = read_grid(file)
         if unit is not None and grid.unit not in ("", unit):

@@ -11,6 +11,7 @@ import typer
 from .._progress import progress_bar
 from . import _config, _options, _record
 from ._console import BadInput, choose, fails_cleanly, print_json, stdout
+from ._given_files import NO_SUCH, no_file
 
 _NAMES = ("pulsars", "haslam", "low", "wmap", "faraday")
 _PAGE = "compare.html"
@@ -142,7 +143,9 @@ def compare(
         names = _NAMES if what == "all" else (what,)
         prepare = lambda hidden: _public(names, data, hidden)
     else:
-        if not Path(what).is_file():
+        if (why := no_file(what)) not in (None, NO_SUCH):
+            raise BadInput(f"WHAT = '{what}': {why}")
+        if why:
             choose("WHAT", what, (*_NAMES, "all", "a file of yours"))
         prepare = lambda hidden: [_own(Path(what), own, hidden)]
     records = run(prepare, mask, settings, output, overwrite, None if not quiet else False)
@@ -236,8 +239,10 @@ def _data_folder(given: Path | None) -> Path:
     folder = given or (Path(os.environ["SYNAX_DATA"]) if os.environ.get("SYNAX_DATA") else None)
     if folder is None:
         raise BadInput("--data is missing: give the folder of the sky data, or set SYNAX_DATA")
-    if not folder.is_dir():
-        raise BadInput(f"--data '{folder}': there is no such folder")
+    if not os.path.isdir(folder):
+        why = no_file(folder)
+        why = "there is no such folder" if why in (None, NO_SUCH) else why
+        raise BadInput(f"--data '{folder}': {why}")
     return folder
 
 

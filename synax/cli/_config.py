@@ -69,8 +69,10 @@ def complete(verb: str, user: Tree, overrides: Sequence[Override]) -> Tree:
     if "view" in tree:
         for other in ("sightlines", "survey"):
             if other in paths:
+                flags = {o.flag for o in overrides if o.path.partition(".")[0] == other}
+                which = ", ".join(sorted(flags - {"--set"})) or other
                 raise BadInput(
-                    f"[view] has sightlines of its own, parallel ones; leave out {other} or [view]"
+                    f"[view] has sightlines of its own, parallel ones; leave out {which} or [view]"
                 )
         tree["view"] = _schema.defaults(_schema.VIEW) | tree["view"]
     if "galaxy" in tree:

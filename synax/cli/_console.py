@@ -1,5 +1,5 @@
 """How every verb talks and fails: one sentence on stderr, exit code 2 for bad input, 1 else;
-130 with `interrupted` after Ctrl-C."""
+130 with `interrupted` after Ctrl-C, 141 if nobody reads what is printed."""
 
 import contextlib
 import difflib
@@ -18,8 +18,9 @@ from rich.console import Console
 from .._checks import SynaxWarning
 from ..io._atomic import CannotWrite
 from ..io._plain_json import dumps
+from ._surroundings import OutputLost
 
-FAILED, BAD_INPUT, INTERRUPTED = 1, 2, 130
+FAILED, BAD_INPUT, INTERRUPTED, NOT_READ = 1, 2, 130, 141
 
 
 class BadInput(Exception):
@@ -61,6 +62,8 @@ def fails_cleanly(verb: Callable[..., None]) -> Callable[..., None]:
         except CannotWrite as error:
             complain(str(error))
             raise typer.Exit(FAILED) from None
+        except OutputLost:
+            raise  # it is told where all verbs end
         except Exception as error:
             if os.environ.get("SYNAX_TRACEBACK"):
                 raise

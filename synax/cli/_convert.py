@@ -8,6 +8,7 @@ import typer
 from . import _values as v
 from ._console import BadInput, fails_cleanly, print_json, stdout
 from ._explain import explain, is_map
+from ._given_files import no_file
 
 _EPILOG = """
 [bold]Examples[/]
@@ -82,8 +83,8 @@ def convert(
     """
     from ..io._atomic import check_target
 
-    if not source.is_file():
-        raise BadInput(f"SOURCE = '{source}': there is no such file")
+    if why := no_file(source):
+        raise BadInput(f"SOURCE = '{source}': {why}")
     try:
         check_target(target, overwrite)
     except OSError as error:

@@ -12,6 +12,7 @@ from ..maps._skymap import SkyMap
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ._console import BadInput
+from ._given_files import no_file
 
 _Values = Float[np.ndarray, "*shape"]
 
@@ -25,8 +26,8 @@ def read_data(part: dict[str, Any], names: list[str], rays: Sightlines) -> _Valu
     **Raises** `BadInput` that names the data set, the file, and in what it contradicts the problem.
     """
     path, where = Path(part["file"]), f"data '{part['name']}'"
-    if not path.is_file():
-        raise BadInput(f"{where}: there is no file '{path}'")
+    if why := no_file(path):
+        raise BadInput(f"{where}: file = '{path}': {why}")
     try:
         maps = (_archive if path.suffix == ".npz" else _fits)(path, part, names)
         for one in maps:

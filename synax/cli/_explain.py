@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 from collections.abc import Callable
 from contextlib import suppress
@@ -12,6 +13,7 @@ from ..io._plain_json import from_exact
 from ..io._sealed import KEY, DamagedFile, is_sealed, read_document, read_sealed
 from . import _explain_fits
 from ._console import BadInput
+from ._given_files import no_file
 
 
 def explain(file: Path) -> dict[str, Any]:
@@ -23,10 +25,10 @@ def explain(file: Path) -> dict[str, Any]:
 
 
 def _explain(file: Path) -> dict[str, Any]:
-    if file.is_dir():
+    if os.path.isdir(file):
         return {"file": str(file), **_folder(file)}
-    if not file.is_file():
-        raise BadInput(f"FILE = '{file}': there is no such file")
+    if why := no_file(file):
+        raise BadInput(f"FILE = '{file}': {why}")
     reader = _READERS.get(file.suffix.lower())
     if reader is not None:
         return {"file": str(file), **reader(file)}

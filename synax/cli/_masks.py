@@ -1,12 +1,12 @@
 """Masks: which parts of the sky count, whatever NSIDE, ordering and frame their file has."""
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from jaxtyping import Bool, Float
 
 from ._console import BadInput
+from ._given_files import no_file
 
 _FRAMES = {"G": "galactic", "C": "equatorial", "E": "ecliptic"}
 
@@ -59,8 +59,8 @@ def read_mask(file: str, key: str) -> Mask:
     """
     import healpy
 
-    if not Path(file).is_file():
-        raise BadInput(f"{key} = {file!r}: there is no such file")
+    if why := no_file(file):
+        raise BadInput(f"{key} = {file!r}: {why}")
     try:
         mask, header = healpy.read_map(file, dtype=np.float64, h=True)
     except Exception as error:

@@ -11,6 +11,7 @@ from ..io._atomic import check_target, write_whole
 from ..io._sealed import read_document, read_sealed
 from ._console import BadInput, fails_cleanly, print_json, stdout
 from ._explain import explain
+from ._given_files import NO_SUCH, no_file
 from ._runs import refusals
 
 _EPILOG = """
@@ -83,8 +84,9 @@ def read(run: Path) -> Found:
     from ..inference import read_draws, read_log
 
     path = run / "configuration.json"
-    if not path.is_file():
-        raise BadInput(f"'{run}' is not a run folder of synax: it has no configuration.json")
+    if why := no_file(path):
+        said = "it has no configuration.json" if why == NO_SUCH else f"configuration.json: {why}"
+        raise BadInput(f"'{run}' is not a run folder of synax: {said}")
     with refusals():
         settings = read_document(path)
     kind = settings.pop("kind")

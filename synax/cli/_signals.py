@@ -82,7 +82,7 @@ def leave(code: int) -> int:
     """
     try:
         sys.stdout.flush()
-    except BrokenPipeError:  # the reader has seen enough
+    except BrokenPipeError:  # the reader has seen enough; all is done
         os._exit(code)
     except OSError as error:
         code = code or 1

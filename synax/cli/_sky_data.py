@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ._console import BadInput
+from ._given_files import NO_SUCH, no_file
 
 _LOW = {
     "lfsm": ("lfsm_n64.npz", ("T40", "T50", "T74", "T150", "T408")),
@@ -39,8 +40,9 @@ def read(name: str, folder: Path) -> dict[str, np.ndarray]:
 
 def _read(name: str, folder: Path, file: str, keys: tuple[str, ...]) -> dict[str, np.ndarray]:
     path = folder / file
-    if not path.is_file():
-        raise BadInput(f"--data '{folder}': the comparison '{name}' needs {file} there")
+    if why := no_file(path):
+        said = "" if why == NO_SUCH else f": {why}"
+        raise BadInput(f"--data '{folder}': the comparison '{name}' needs {file} there{said}")
     try:
         with np.load(path, allow_pickle=False) as archive:
             found = {key: archive[key] for key in archive.files if key != "meta"}

@@ -7,6 +7,7 @@ import numpy as np
 
 from . import _config
 from ._console import BadInput, print_json, stdout, suggestion
+from ._given_files import told
 
 
 class Asked(NamedTuple):
@@ -132,7 +133,7 @@ def _table(path: Path | None, at: list[str] | None, frame: str | None) -> Any:
         try:
             return read_table(path)
         except (OSError, ValueError) as error:
-            raise BadInput(f"TABLE: {error}") from None
+            raise BadInput(f"TABLE: {told(error)}") from None
     parts = [position.replace(",", " ").split() for position in at or []]
     wrong = [position for position, found in zip(at or [], parts, strict=True) if len(found) != 2]
     if wrong:

@@ -1,6 +1,5 @@
 """`synax simulate --survey`: what a survey would see, from a TOML file or one of the presets."""
 
-from pathlib import Path
 from typing import Any
 
 import jax
@@ -13,6 +12,7 @@ from ..maps._skymap import SkyMap
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ._console import BadInput
+from ._given_files import NO_SUCH, no_file, told
 from ._run import Sky
 
 Surveys = Survey | ChannelSurvey
@@ -22,14 +22,17 @@ def load(name: str) -> Surveys:
     """The survey that a file or a preset describes; `BadInput` in one sentence."""
     if name in presets():
         return Survey.preset(name)
-    if not Path(name).is_file():
+    why = no_file(name)
+    if why not in (None, NO_SUCH):
+        raise BadInput(f"survey = '{name}': {why}")
+    if why:
         known = ", ".join(presets())
         raise BadInput(f"survey = '{name}': no such file, and no preset; presets are {known}")
     try:
         many = "channels" in read_table(name)[0]
         return ChannelSurvey.read(name) if many else Survey.read(name)
     except (ValueError, OSError) as error:
-        raise BadInput(f"survey: {error}") from None
+        raise BadInput(f"survey: {told(error)}") from None
 
 
 def channels(survey: Surveys) -> tuple[Survey, ...]:

@@ -5,6 +5,7 @@ A reader is called with the key (for the message) and the value, and knows its J
 
 import dataclasses
 import math
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -139,6 +140,11 @@ class _Text:
     def __call__(self, key: str, value: Any) -> str:
         if not isinstance(value, str) or not value.strip():
             raise BadInput(f"{key} = {shown(value)}: must be a non-empty string")
+        if any("\ud800" <= c <= "\udfff" for c in value):  # Python's marks of bytes it cannot read
+            raise BadInput(
+                f"{key} = {shown(value)}: must be readable in the encoding of this shell, "
+                f"'{sys.getfilesystemencoding()}'"
+            )
         if not value.isprintable():
             raise BadInput(
                 f"{key} = {shown(value)}: must not hold line feeds or control characters"
