@@ -8,8 +8,22 @@ from scipy import special
 
 from synax._numerics._erfcx import erfcx
 from synax._numerics._linear import linear_call
-from synax._numerics._math import atan2, azimuth, larger, log, smaller, sorted_rows, stored
+from synax._numerics._math import (
+    atan2,
+    azimuth,
+    kept,
+    larger,
+    log,
+    reciprocal,
+    sincos,
+    smaller,
+    sorted_rows,
+    stored,
+)
 from synax._numerics._once import once
+from synax.emission._kernels import synchrotron_kernels
+from synax.emission._rotativity import _expm1_over
+from synax.transfer._faint_functions import stumpff
 from synax.transfer._moments import complex_moments, real_moments, sinc_moments
 
 
@@ -118,6 +132,41 @@ def test_logarithm():
     np.testing.assert_array_equal(log(edges), [-np.inf, np.nan, np.inf, np.nan, 0.0])
     assert float(jax.grad(log)(jnp.array(4.0))) == 0.25
     assert log(jnp.float32(2.0)).dtype == jnp.float32
+    largest = np.array([1.2e308, 1.5e308, np.finfo(float).max])
+    np.testing.assert_allclose(log(jnp.asarray(largest)), np.log(largest), rtol=1e-12)
+
+
+OWN_RULES = {
+    "log": log,
+    "sincos": sincos,
+    "atan2": lambda x: atan2(x, x * x - 1.2),
+    "reciprocal": reciprocal,
+    "kept": lambda x: kept(x * x),
+    "kernels": synchrotron_kernels,
+    "expm1_over": lambda x: _expm1_over(0.01 * x),
+    "sinc_moments": sinc_moments,
+    "real_moments": lambda x: real_moments(-x, jnp.exp(-x)),
+    "complex_moments": lambda x: complex_moments(-x, x * x - 0.5, jnp.exp(-x)),
+    "stumpff": lambda x: stumpff(x, 5),
+}
+
+
+@pytest.mark.parametrize("name", OWN_RULES)
+def test_second_derivatives_through_a_loop_are_those_outside(name):
+    """JAX drops rules of derivatives where it transposes a loop, and then differentiates what
+    they stand for."""
+
+    def value(x):
+        parts = jax.tree.leaves(OWN_RULES[name](x))
+        return sum(jnp.sin((i + 1.0) * part) for i, part in enumerate(parts))
+
+    def looped(x):
+        add = lambda total, k: (total + value(k * x), None)
+        return jax.lax.scan(add, 0.0, jnp.ones(1))[0]
+
+    bend = lambda f: jax.jit(jax.vmap(lambda x: jax.jvp(jax.grad(f), (x,), (jnp.ones(()),))[1]))
+    x = jnp.array([0.21, 1.3, 4.7])
+    np.testing.assert_allclose(bend(looped)(x), bend(value)(x), rtol=1e-9)
 
 
 def test_stored_is_the_identity_for_every_derivative_and_survives_the_compiler():

@@ -229,6 +229,20 @@ def test_second_derivatives_and_vmap(rays):
     assert float(both[1]) == pytest.approx(float(slope), rel=1e-12)
 
 
+@pytest.mark.parametrize("adjoint", [synax.DirectAdjoint(), synax.RecomputeAdjoint()])
+def test_second_derivatives_of_plain_adjoints_are_symmetric(adjoint):
+    rays = synax.Sightlines.from_lonlat([40.0], [3.0])
+
+    def of(x):
+        field = synax.magnetic.Uniform(x[0] * jnp.array([1.0, 2.0, 0.5]))
+        electrons = synax.cosmic_rays.Uniform(4e-5, x[1])
+        sky = synax.Synchrotron(field, None, electrons, steps=2, adjoint=adjoint)
+        return sky(rays, jnp.asarray([1.4])).I[0, 0]
+
+    found = jax.jit(jax.hessian(of))(jnp.array([1.1, 3.0]))
+    np.testing.assert_allclose(found, found.T, rtol=1e-9)
+
+
 class Shells(synax.AbstractScalarField):
     """As many densities as balls about one place, each within its radius."""
 

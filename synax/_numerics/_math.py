@@ -91,7 +91,8 @@ _LN2_LOW = 1.90821492927058770002e-10
 
 @jax.custom_jvp
 def log(x: Float[Array, "*shape"]) -> Float[Array, "*shape"]:
-    """Natural logarithm, on CPU in float64 a third of the cost of `jnp.log`; error 4e-16 relative.
+    """Natural logarithm, on CPU in float64 a third of the cost of `jnp.log`; error 4e-16 relative
+    (1e-12 above 1.2e308).
 
     -inf at 0 (and for subnormal numbers), NaN below, as `jnp.log`.
     """
@@ -107,11 +108,13 @@ def _log64(x: Array) -> Array:
     bits = jax.lax.bitcast_convert_type(x, jnp.int64)
     # 0x3FE6A09E667F3BCD is sqrt(1/2): the mantissa is brought to sqrt(1/2) .. sqrt(2)
     exponent = jax.lax.shift_right_arithmetic(bits - 0x3FE6A09E667F3BCD, jnp.int64(52))
-    mantissa = jax.lax.bitcast_convert_type(
-        bits - jax.lax.shift_left(exponent, jnp.int64(52)), jnp.float64
+    exponent = jnp.minimum(exponent, 1023)  # of the scale below, which would be subnormal
+    # a product, as second derivatives through a loop differentiate this: JAX drops the rule there
+    scale = jax.lax.bitcast_convert_type(
+        jax.lax.shift_left(1024 - exponent, jnp.int64(52)), jnp.float64
     )
     n = exponent.astype(x.dtype)
-    f = mantissa - 1.0
+    f = 0.5 * (x * scale) - 1.0
     s = f / (2.0 + f)
     w = s * s
     value = n * _LN2_HIGH + (2.0 * s + (s * w * _horner(w, _LOG64) + n * _LN2_LOW))
