@@ -278,7 +278,7 @@ def get_path(tree: PyTree, path: str) -> Any:
         except (AttributeError, IndexError, TypeError, KeyError, ValueError):
             where = ".".join(path.split(".")[:i]) or type(tree).__name__
             if hasattr(node, "__dataclass_fields__"):
-                allowed = sorted(node.__dataclass_fields__)
+                allowed = sorted(node.__dataclass_fields__.keys() - {"info"})
             elif isinstance(node, (tuple, list)):
                 allowed = [str(k) for k in range(len(node))]
             elif isinstance(node, dict):

@@ -86,6 +86,16 @@ def test_a_home_that_cannot_be_written_is_no_news():
     assert logging.getLogger("matplotlib").filter(logged)
 
 
+@POSIX
+def test_diagnostics_need_no_home_that_can_be_written():
+    """ArviZ, on its first import of a day, writes into it."""
+    code = "from synax.inference._results import arviz_module as a; print(a().ess.__name__)"
+    done = shell(
+        f"\"{sys.executable}\" -c '{code}'", HOME="/dev/null", XDG_CACHE_HOME="/dev/null/cache"
+    )
+    assert (done.returncode, done.stdout) == (0, "ess\n") and "ArviZ" not in done.stderr
+
+
 @pytest.mark.parametrize("verb", [(), *[(v,) for v in typer.main.get_command(app).commands]])
 def test_help_names_no_value_for_a_switch(verb):
     result = call(*verb, "--help")

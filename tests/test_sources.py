@@ -69,7 +69,9 @@ def test_positions_from_text_units_and_coordinates():
         ({"l": [1.0], "b": [2.0], "distance": [-1.0]}, {}, "must not be negative"),
         ({"l": [1.0], "b": [95.0]}, {}, "between -90 and 90"),
         ({"l": [1.0, np.nan], "b": [2.0, 0.0]}, {}, "row 1 first"),
-        ({"l": ["here"], "b": ["there"]}, {}, "must hold angles"),
+        ({"l": ["here"], "b": ["there"]}, {}, "'l' must hold angles, got 'here' in row 0"),
+        ({"l": ["1", "", "x"], "b": [1, 2, 3]}, {}, "must hold angles, got 'x' in row 2"),
+        ({"l": [1, 2], "b": [9, -91]}, {}, "between -90 and 90 degrees, got -91 in row 1"),
         ({"l": [], "b": []}, {}, "at least one row"),
     ],
 )

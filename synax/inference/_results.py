@@ -1,8 +1,10 @@
 """Draws as ArviZ data."""
 
 import json
+import tempfile
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import equinox as eqx
@@ -18,12 +20,33 @@ BATCH = 256
 
 
 def arviz_module() -> Any:
-    """ArviZ, without the notice about its coming major version."""
+    """ArviZ, without the notice about its coming major version.
+
+    ArviZ notes the day of this notice in the user's cache folder, and cannot be imported where that
+    cannot be written: it then gets another one.
+    """
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        import arviz
+        try:
+            import arviz
+        except OSError:
+            with _cache_elsewhere():
+                import arviz
 
     return arviz
+
+
+@contextmanager
+def _cache_elsewhere() -> Iterator[None]:
+    import platformdirs  # pyright: ignore[reportMissingImports]
+
+    usual = platformdirs.user_cache_dir
+    with tempfile.TemporaryDirectory(prefix="synax-") as folder:
+        platformdirs.user_cache_dir = lambda *_, **__: folder
+        try:
+            yield
+        finally:
+            platformdirs.user_cache_dir = usual
 
 
 @eqx.filter_jit

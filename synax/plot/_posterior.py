@@ -142,14 +142,10 @@ def trace(
     Titles give the rank-normalised split R-hat and the bulk effective sample size (ArviZ).
     Arguments as in `corner`. **Returns** a matplotlib `Figure`.
     """
-    import warnings
-
+    from ..inference._results import arviz_module
     from ._shown import Shown
 
-    with warnings.catch_warnings():  # arviz announces its next major version on import
-        warnings.simplefilter("ignore", FutureWarning)
-        import arviz
-
+    arviz = arviz_module()
     named = as_draws(draws)
     truth, labels = truth or {}, labels or {}
     figure = Shown(figsize=(11.0, 0.6 + 1.7 * len(named)), layout="constrained")

@@ -113,7 +113,10 @@ def positions(
     x, y = _angle(table, lon, hours), _angle(table, lat, False)
     known = np.isfinite(x) & np.isfinite(y)
     if np.any(np.abs(y[known]) > 90.0):
-        raise ValueError(f"column '{lat}' must lie between -90 and 90 degrees")
+        row = int(np.argmax(known & (np.abs(y) > 90.0)))
+        raise ValueError(
+            f"column '{lat}' must lie between -90 and 90 degrees, got {y[row]:g} in row {row}"
+        )
     place: Any = SkyCoord(
         np.where(known, x, 0.0), np.where(known, y, 0.0), unit="deg", frame=TABLE_FRAMES[frame]
     )
@@ -230,8 +233,20 @@ def _angle(table: Any, name: str, hours: bool) -> Values:
     try:
         values = Angle([("0" if m else x) for x, m in zip(text, missing, strict=True)], unit=unit)
     except ValueError:
-        raise ValueError(f"column '{name}' must hold angles, got '{text[0]}'") from None
+        row = next((i for i, x in enumerate(text) if not (missing[i] or _is_angle(x, unit))), 0)
+        raise ValueError(
+            f"column '{name}' must hold angles, got '{text[row]}' in row {row}"
+        ) from None
     return np.where(missing, np.nan, np.asarray(values.deg, float))
+
+
+def _is_angle(text: str, unit: Any) -> bool:
+    from astropy.coordinates import Angle
+
+    try:
+        return bool(np.isfinite(Angle(text, unit=unit).deg))
+    except ValueError:
+        return False
 
 
 def _plain(column: Any, name: str) -> Values:
