@@ -172,7 +172,7 @@ def test_channels_are_frequencies():
             marks=pytest.mark.slow,
         ),
         (["--set", "output.unit=Jy/beam"], "needs a view with a beam"),
-        (["--set", "view.inclination=3", "--nside", "4"], "leave out sightlines or [view]"),
+        (["--set", "view.inclination=3", "--nside", "4"], "leave out --nside or [view]"),
         (["--set", "view.shape=[1,4]"], "view.shape[0] = 1"),
         pytest.param(["--set", "view.sky=[0,91]"], "[view] center must be", marks=pytest.mark.slow),
         (["--set", "view.tilt=3"], "unknown key 'tilt' in [view]"),
