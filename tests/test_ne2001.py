@@ -78,9 +78,9 @@ def test_index_finds_what_a_full_search_finds(name):
     near = rows[:, :3] + rng.normal(size=(len(rows), 3)) / rows[:, 3:4]
     position = np.concatenate([near, rng.uniform(-12, 12, (300, 3)), [[1e3, 0, 0]]])
     q = np.sum((position[:, None] - rows[:, :3]) ** 2, axis=-1) * rows[:, 3] ** 2
-    fade = np.where(rows[:, 14] == 1, q <= 1.0, np.exp(-q) * (q < 5.0))
+    fade = np.where(rows[:, 10] == 1, q <= 1.0, np.exp(-q) * (q < 5.0))
     got = jax.jit(lambda x: catalogue.total_density(listed, x))(jnp.asarray(position.T))
-    np.testing.assert_allclose(got, (fade * rows[:, 12]).sum(axis=1), rtol=1e-12, atol=1e-15)
+    np.testing.assert_allclose(got, (fade * rows[:, 9]).sum(axis=1), rtol=1e-12, atol=1e-15)
     assert np.count_nonzero(got) > 100
 
 
@@ -190,7 +190,7 @@ def test_fluctuation_parameters_of_clumps_and_voids():
     """F n^2 of the Crab's clump, which fades, and of the wall of the Gum nebula, with an edge."""
     squared = catalogue.squared("ne2001", "clumps")
     plain = catalogue.clumps("ne2001")
-    row = int(np.argmin(np.abs(plain.rows[:-1, 12] - 0.03) + np.abs(plain.rows[:-1, 2] + 0.0645)))
+    row = int(np.argmin(np.abs(plain.rows[:-1, 9] - 0.03) + np.abs(plain.rows[:-1, 2] + 0.0645)))
     at = jnp.asarray(plain.rows[row, :3] + np.array([0.0, 0.008, 0.0]))
     q = 0.8**2
     found = catalogue.total_density(squared, at), catalogue.total_density(plain, at)
@@ -224,11 +224,11 @@ def added_columns(name, direction, powers):
     offset = rows[:, :3] - np.array([-8.5, 0.0, 0.0])
     along = offset @ direction
     q = ((offset**2).sum(1)[:, None] - along**2) * rows[:, 3:4] ** 2
-    half = np.where(along > 0, np.sqrt(np.clip(rows[:, 13:14] - q, 0.0, None)), 0.0)
+    half = np.where(along > 0, np.sqrt(np.clip(rows[:, 10:11] - q, 0.0, None)), 0.0)
     for power in powers:
         fading = np.sqrt(np.pi / power) * np.exp(-power * q) * erf(np.sqrt(power) * half)
-        length = np.where(rows[:, 14:15] == 1, 2.0 * half, fading) / rows[:, 3:4]
-        total.append(1e3 * ((rows[:, 12:13] ** power) * length).sum(0))
+        length = np.where(rows[:, 10:11] == 1, 2.0 * half, fading) / rows[:, 3:4]
+        total.append(1e3 * ((rows[:, 9:10] ** power) * length).sum(0))
     return total, (half > 0).sum(0)
 
 

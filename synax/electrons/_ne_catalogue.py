@@ -7,7 +7,8 @@ lie in cubes without any; where all points of a call do, nothing more is compute
 import functools
 import importlib.resources
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -20,13 +21,15 @@ from .._numerics._near import where_near
 Position = Float[Array, "3 *points"]
 _BLOCK = 8  # cubes along the side of a block
 _MARGIN = 1e-5  # kpc, for the rounding of positions in float32
+DENSITY, LIMIT = 9, 10  # columns of `Catalogue.rows`
 
 
 class Catalogue(NamedTuple):
-    """Objects as quadrics |M (x - c)|^2 <= limit, with an index over cubes."""
+    """Objects as quadrics q = |M (x - c)|^2 <= limit, with an index over cubes."""
 
-    rows: Float[np.ndarray, "n_rows 15"]
-    """Centre (3), M (9, by rows), density, limit, 1 if uniform (edge) else 0; last row: void."""
+    rows: Float[np.ndarray, "n_rows 11"]
+    """Centre c (3), M (6, an upper triangle by rows), density, limit: 1 where the density is
+    uniform, more where it fades as exp(-q); last row: no object."""
     spheres: bool
     """Whether all objects are spheres."""
     blocks: Int[np.ndarray, "n_blocks"]
@@ -59,7 +62,7 @@ def clumps(model: str) -> Catalogue:
     l, b, density, distance, radius, edge, _ = _read(f"{model}_clumps").T
     matrix = np.eye(3) / radius[:, None, None]
     limit = np.where(edge == 1, 1.0, 5.0)
-    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.05)
+    return _index(_centers(l, b, distance), matrix, density, limit, 0.05)
 
 
 @functools.cache
@@ -73,7 +76,7 @@ def voids(model: str) -> Catalogue:
     # the published axes are (y, -x, z) of the common frame
     matrix = np.stack([-matrix[:, :, 1], matrix[:, :, 0], matrix[:, :, 2]], axis=2)
     limit = np.where(edge == 1, 1.0, 3.0)
-    return _index(_centers(l, b, distance), matrix, density, limit, edge, 0.2)
+    return _index(_centers(l, b, distance), matrix, density, limit, 0.2)
 
 
 @functools.cache
@@ -89,10 +92,10 @@ def squared(model: str, kind: str) -> Catalogue:
     plain = {"clumps": clumps, "voids": voids}[kind](model)
     fluctuation = _read(f"{model}_{kind}").T[-1]
     rows = plain.rows.copy()
-    faded = rows[:-1, 14] == 0
-    rows[:-1, 3:12] *= np.where(faded, np.sqrt(2.0), 1.0)[:, None]  # (n e^-q)^2 = n^2 e^-2q
-    rows[:-1, 13] *= np.where(faded, 2.0, 1.0)
-    rows[:-1, 12] = fluctuation * rows[:-1, 12] ** 2
+    faded = fades(rows[:-1, LIMIT])
+    rows[:-1, 3:9] *= np.where(faded, np.sqrt(2.0), 1.0)[:, None]  # (n e^-q)^2 = n^2 e^-2q
+    rows[:-1, LIMIT] *= np.where(faded, 2.0, 1.0)
+    rows[:-1, DENSITY] = fluctuation * rows[:-1, DENSITY] ** 2
     return plain._replace(rows=rows)
 
 
@@ -101,7 +104,6 @@ def _index(
     matrix: np.ndarray,
     density: np.ndarray,
     limit: np.ndarray,
-    edge: np.ndarray,
     size: float,
 ) -> Catalogue:
     n, stretch = len(center), np.linalg.svd(matrix, compute_uv=False)
@@ -131,9 +133,11 @@ def _index(
     for number, members in lists.items():
         where = int(blocks[number // _BLOCK**3]) * _BLOCK**3 + number % _BLOCK**3
         near[where, : len(members)] = members
-    columns = [center, matrix.reshape(n, 9), density[:, None], limit[:, None], edge[:, None]]
-    nothing = np.zeros((1, 15))
-    nothing[0, 13] = -1.0  # no point satisfies q <= -1
+    # |M v| is that of the triangle of M = Q R
+    triangle = np.linalg.qr(matrix).R[:, *np.triu_indices(3)]
+    columns = [center, triangle, density[:, None], limit[:, None]]
+    nothing = np.zeros((1, 11))
+    nothing[0, LIMIT] = -1.0  # no point satisfies q <= -1
     rows = np.concatenate([np.concatenate(columns, axis=1), nothing])
     spheres = bool(np.all(stretch.max(axis=1) == stretch.min(axis=1)))
     nx, ny, nz = (int(k) for k in shape)
@@ -143,6 +147,18 @@ def _index(
 def take(table: np.ndarray, index: Int[Array, "*points"]) -> Array:
     """Entries of a flat table, by numbers that lie inside it."""
     return jnp.asarray(table).at[index].get(mode="promise_in_bounds")
+
+
+def fades(limit: Any) -> Any:
+    """Whether objects fade outwards, by their limits."""
+    return limit > 1.0
+
+
+def turned(value: Callable[[int], Any], vector: Sequence[Any]) -> tuple[Any, Any, Any]:
+    """M times a vector, given what a column of `Catalogue.rows` holds."""
+    x, y, z = vector
+    first = value(3) * x + value(4) * y + value(5) * z
+    return first, value(6) * y + value(7) * z, value(8) * z
 
 
 def _cube(catalogue: Catalogue, position: Position) -> Int[Array, "*points"]:
@@ -173,17 +189,19 @@ def density_in(
 ) -> tuple[Float[Array, "*objects_points"], Bool[Array, "*objects_points"]]:
     """Density of the objects at the positions, and whether these are inside them."""
     value = lambda k: take(catalogue.rows[:, k].astype(position.dtype), row)
-    dx, dy, dz = (u - value(k) for k, u in enumerate(position))
+    offset = [u - value(k) for k, u in enumerate(position)]
     if catalogue.spheres:
+        x, y, z = offset
         scale = value(3)
-        q = (dx * dx + dy * dy + dz * dz) * (scale * scale)
+        q = (x * x + y * y + z * z) * (scale * scale)
     else:
-        u, v, w = (value(k) * dx + value(k + 1) * dy + value(k + 2) * dz for k in (3, 6, 9))
+        u, v, w = turned(value, offset)
         q = u * u + v * v + w * w
-    limit, uniform = value(13), value(14) > 0.5
-    inside = jnp.where(uniform, q <= limit, q < limit)
-    fade = jnp.exp(-jnp.where(inside & ~uniform, q, 0.0))
-    return jnp.where(inside, value(12) * fade, 0.0), inside
+    limit = value(LIMIT)
+    faded = fades(limit)
+    inside = jnp.where(faded, q < limit, q <= limit)
+    fade = jnp.exp(-jnp.where(inside & faded, q, 0.0))
+    return jnp.where(inside, value(DENSITY) * fade, 0.0), inside
 
 
 def total_density(catalogue: Catalogue, position: Position) -> Float[Array, "*points"]:

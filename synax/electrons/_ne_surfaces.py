@@ -39,7 +39,7 @@ class ListedObjects(AbstractSurface):
         column = lambda k: catalogue.take(listed.rows[:, k].astype(direction.dtype), rows)
         there = rows < len(listed.rows) - 1
         middle, half, scale = _passage(column, origin, direction, there)
-        within = there & (scale < half) & (column(14) < 0.5)
+        within = there & (scale < half) & (catalogue.fades(column(catalogue.LIMIT)))
         faces = [jnp.where(there, middle + side * half, jnp.inf) for side in (-1.0, 1.0)]
         if not self.voids:
             faces += [jnp.where(within, middle + k * scale, jnp.inf) for k in (-1.0, 0.0, 1.0)]
@@ -67,7 +67,8 @@ class ListedObjects(AbstractSurface):
             number, row = new
             middle, half, _ = _passage(lambda k: row[k], origin, direction, jnp.asarray(True))
             passage = jnp.where(middle + half > 0, 2.0 * half, 0.0)
-            density = jnp.where(self.voids & (row[12] < _CONTRAST), _CONTRAST, row[12])
+            density = row[catalogue.DENSITY]
+            density = jnp.where(self.voids & (density < _CONTRAST), _CONTRAST, density)
             column = density * jnp.minimum(passage, _LONGEST)
             columns, numbers, number = [], [], jnp.broadcast_to(number, shape)
             for held, its in zip(*best, strict=True):
@@ -92,12 +93,11 @@ def _passage(
     objects' rows. `there`: False where there is no object.
     """
     offset = [u - value(k) for k, u in enumerate(origin)]
-    turn = lambda v: [sum(value(k + i) * v[i] for i in range(3)) for k in (3, 6, 9)]
-    p, d = turn(offset), turn(list(direction))
+    p, d = (catalogue.turned(value, v) for v in (offset, list(direction)))
     square = jnp.where(there, sum(u * u for u in d), 1.0)
     middle = -sum(u * v for u, v in zip(p, d, strict=True)) / square
     deepest = sum((u + middle * v) ** 2 for u, v in zip(p, d, strict=True))
-    depth = value(13) - deepest
+    depth = value(catalogue.LIMIT) - deepest
     scale = 1.0 / jnp.sqrt(square)
     half = jnp.where(depth > 0, jnp.sqrt(jnp.where(depth > 0, depth, 1.0)), 0.0) * scale
     return middle, half, scale
