@@ -314,3 +314,36 @@ def test_columns_that_would_be_guessed(tmp_path):
     result = CliRunner().invoke(app, ["dm", str(path), "--electrons", "Uniform"])
     assert result.exit_code == 2
     assert "has 2 columns called 'l'" in " ".join(result.stderr.split())
+
+
+def test_sources_are_seen_from_the_models_own_sun():
+    """NE2001 has Vela's clump at 0.25 kpc of its Sun, which is at 8.5 kpc from the Centre."""
+    model = synax.electrons.NE2001()
+    vela = {"l": [263.55], "b": [-2.79], "dm": [67.97]}
+    near = synax.electrons.distance(model, 263.55, -2.79, 67.97)
+    np.testing.assert_allclose(near, 0.238, atol=0.002)
+    found = synax.catalogues.distance(vela, model)
+    np.testing.assert_allclose(found["distance_model"].value, near, rtol=1e-9)
+    moved = synax.catalogues.distance(vela, model, observer=(-8.3, 0.0, 0.006))
+    assert moved["distance_model"][0].value > 2.0
+    # also of a scaled model, of its dispersion measures, and of rotation measures
+    np.testing.assert_allclose(synax.electrons.distance(1.0 * model, 263.55, -2.79, 67.97), near)
+    for options in ({}, {"observer": model.sun}):
+        dm = synax.catalogues.dispersion_measure(vela, model, distance=float(near), **options)
+        np.testing.assert_allclose(dm["dm_model"].value, 67.97, rtol=1e-6)
+    here = [
+        synax.catalogues.rotation_measure(vela, along, model, distance=0.3, **options)["rm_model"]
+        for along in (synax.magnetic.WMAP(), synax.magnetic.JF12())
+        for options in ({}, {"observer": model.sun})
+    ]
+    assert here[0][0] == here[1][0] and here[2][0] == here[3][0]
+
+
+def test_the_sun_of_the_field_counts_where_the_electrons_have_none():
+    disc, field = synax.electrons.ExponentialDisc(), synax.magnetic.JF12()
+    source = {"l": [30.0], "b": [20.0]}
+    own, at_sun, default = (
+        float(synax.catalogues.rotation_measure(source, field, disc, **o)["rm_model"][0].value)
+        for o in ({}, {"observer": field.sun}, {"observer": (-8.2, 0.0, 0.0)})
+    )
+    assert own == at_sun != default

@@ -12,10 +12,10 @@ from jaxtyping import Float
 from .. import _checks as checks
 from .._numerics._padding import padded_parts
 from ..electrons import dispersion_measure as _dispersion_measure, distance as _distance
+from ..electrons._distance import own_sun
 from ..fields._domain import AbstractDomain, Sphere
 from ..fields._field import AbstractField
 from ..sightlines import Sightlines
-from ..sightlines._sightlines import SUN
 from ..sightlines._tables import as_table, positions, role
 from ..simulators import RotationMeasure
 
@@ -44,7 +44,7 @@ def rotation_measure(
     distance: Any = None,
     columns: Mapping[str, str] | None = None,
     frame: str | None = None,
-    observer: Any = SUN,
+    observer: Any = None,
     domain: AbstractDomain | None = None,
     name: str = "rm_model",
     **settings: Any,
@@ -62,7 +62,10 @@ def rotation_measure(
       `SkyCoord` column, or a usual pair of names such as l and b, GLON and GLAT, ra and dec.
     - `frame`: of the angles: 'galactic', 'icrs' (or 'equatorial'), 'fk5', 'fk4', 'ecliptic',
       'supergalactic'; default: what the names of the columns say.
-    - `observer`: kpc. `domain`: default: a sphere of 30 kpc about the Galactic Centre.
+    - `observer`: kpc. Default: the Sun that the model of the electrons was made with
+      (`electrons.sun`), else that of the field, else (-8.3, 0, 0.006). Pulsars are seen from there:
+      clumps and shells of a model lie about its own Sun.
+    - `domain`: default: a sphere of 30 kpc about the Galactic Centre.
     - `name`: of the new column.
     - `settings`: those of `synax.Integration`, such as `steps`.
 
@@ -83,6 +86,7 @@ def rotation_measure(
     domain = Sphere(REACH) if domain is None else domain
     rows = _rows(given, distance, columns, frame, name)
     simulator = RotationMeasure(magnetic, electrons, **settings)
+    observer = _place(electrons, observer, magnetic)
 
     def compute(l: Any, b: Any, ends: Any) -> Any:
         return simulator(Sightlines.from_lonlat(l, b, ends, observer=observer, domain=domain))
@@ -97,7 +101,7 @@ def dispersion_measure(
     distance: Any = None,
     columns: Mapping[str, str] | None = None,
     frame: str | None = None,
-    observer: Any = SUN,
+    observer: Any = None,
     domain: AbstractDomain | None = None,
     name: str = "dm_model",
     steps: int = 256,
@@ -115,6 +119,7 @@ def dispersion_measure(
     """
     given = as_table(table)
     domain = Sphere(REACH) if domain is None else domain
+    observer = _place(electrons, observer)
     rows = _rows(given, distance, columns, frame, name)
 
     def compute(l: Any, b: Any, ends: Any) -> Any:
@@ -131,7 +136,7 @@ def distance(
     dm: Any = None,
     columns: Mapping[str, str] | None = None,
     frame: str | None = None,
-    observer: Any = SUN,
+    observer: Any = None,
     domain: AbstractDomain | None = None,
     name: str = "distance_model",
     steps: int = 256,
@@ -158,6 +163,7 @@ def distance(
         )
     place = positions(given, columns, frame)
     rows = _usable(given, place.l, place.b, found, name, "dispersion measure")
+    observer = _place(electrons, observer)
     domain = Sphere(REACH) if domain is None else domain
 
     def compute(l: Any, b: Any, dm: Any) -> Any:
@@ -172,6 +178,14 @@ def distance(
             "their sightline: their distance is inf"
         )
     return _with_column(given, rows, name, UNITS["distance"], values)
+
+
+def _place(electrons: Any, observer: Any, *others: Any) -> Any:
+    """Where sightlines begin: as given, else the first model's own Sun."""
+    if observer is not None:
+        return observer
+    checks.instance("electrons", electrons, AbstractField, "a scalar field")
+    return own_sun(electrons, *others)
 
 
 def _rows(

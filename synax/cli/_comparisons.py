@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ..electrons._distance import own_sun
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, RotationMeasure
 from ._comparison_numbers import PLANE, agreement, logarithmic, within
@@ -16,6 +17,7 @@ from ._low_frequencies import FREQUENCIES as LOW, low
 from ._map_comparison import Comparison, directions, polarisation, positive, rotation
 from ._masks import Mask
 from ._run import Sky
+from ._sources_run import place_of_sources
 
 
 def pulsars(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
@@ -27,9 +29,8 @@ def pulsars(sky: Sky, data: dict[str, np.ndarray]) -> Comparison:
     use &= ~data["extragalactic"].astype(bool) if "extragalactic" in data else True
     l, b, distance, measured = (a[use] for a in (data["l"], data["b"], distance, measured))
     kind, globular = data["dist_indep_kind"][use], data["globular"][use].astype(bool)
-    rays = Sightlines.from_lonlat(
-        l, b, distance, observer=sky.geometry["observer"], domain=sky.geometry["domain"]
-    )
+    place = place_of_sources(sky) or own_sun(sky.fields["electrons"])
+    rays = Sightlines.from_lonlat(l, b, distance, observer=place, domain=sky.geometry["domain"])
     inside = np.asarray(rays.span()[1]) > 0.999 * distance
     model = DispersionMeasure(sky.fields["electrons"], **sky.integration)(rays)
     model = np.where(inside, np.asarray(model), np.nan)

@@ -318,6 +318,13 @@ _SPHERE: Section = {
 }
 """The domain of sources: as large as `synax.catalogues` has it."""
 
+_LINES: Section = {
+    **SIGHTLINES,
+    "observer": SIGHTLINES["observer"]._replace(
+        doc="kpc; this value stands for the own Sun of the electrons' model, if it has one"
+    ),
+}
+
 OF_SOURCES = ("rm", "dm", "distance")
 """Verbs that read a table of sources."""
 
@@ -329,7 +336,10 @@ VERBS = {
     "fit": {**SIMULATION, **INFERENCE},
 }
 VERBS["sample"] = VERBS["fit"]
-VERBS |= {verb: {"catalogue": CATALOGUE, **SIMULATION, "domain": _SPHERE} for verb in OF_SOURCES}
+VERBS |= {
+    verb: {"catalogue": CATALOGUE, **SIMULATION, "sightlines": _LINES, "domain": _SPHERE}
+    for verb in OF_SOURCES
+}
 """Tables by verb."""
 
 _PIXELS = ("nside", "ordering", "pixels", "minimum_distance")

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..sightlines._sightlines import SUN
 from . import _config
 from ._console import BadInput, print_json, stdout, suggestion
 from ._given_files import told
@@ -162,7 +163,7 @@ def predicted(verb: str, sky: Any, table: Any, wanted: dict[str, Any], name: str
     common = {
         "columns": wanted.get("columns"),
         "frame": wanted.get("frame"),
-        "observer": sky.geometry["observer"],
+        "observer": place_of_sources(sky),
         "domain": sky.geometry["domain"],
         "name": name,
     }
@@ -189,6 +190,12 @@ def predicted(verb: str, sky: Any, table: Any, wanted: dict[str, Any], name: str
     except (ValueError, TypeError) as error:
         raise BadInput(" ".join(str(error).split())) from None
     return found[name]
+
+
+def place_of_sources(sky: Any) -> Any:
+    """Where sources are seen from; None, the models' own Sun, where nothing else is asked for."""
+    observer = tuple(sky.geometry["observer"])
+    return None if observer == SUN else observer
 
 
 def _role(table: Any, given: Any, name: str, unit: str) -> Any:

@@ -31,7 +31,7 @@ def dispersion_measure(
     b: Any,
     distance: Any,
     *,
-    observer: Any = SUN,
+    observer: Any = None,
     domain: AbstractDomain | None = None,
     steps: int = 256,
 ) -> Float[Array, "..."]:
@@ -42,7 +42,8 @@ def dispersion_measure(
     - `field`: thermal-electron density, any scalar field (cm^-3).
     - `l`, `b`: Galactic longitude and latitude, degrees.
     - `distance`: from the observer, kpc; `inf` for all of the domain. The three broadcast.
-    - `observer`: position (3,), kpc. Give the model's own Sun (`NE2001.info.sun`) for NE2001.
+    - `observer`: position (3,), kpc. Default: the Sun of the model (`field.sun`), about which its
+      clumps and shells lie; (-8.3, 0, 0.006) where it has none.
     - `domain`: where there are electrons; default: 30 kpc about the Galactic Centre.
     - `steps`: cells per ray (static); the field's surfaces add cells of their own.
 
@@ -60,7 +61,7 @@ def distance(
     b: Any,
     dm: Any,
     *,
-    observer: Any = SUN,
+    observer: Any = None,
     domain: AbstractDomain | None = None,
     steps: int = 256,
 ) -> Float[Array, "..."]:
@@ -91,7 +92,8 @@ def _rays(
 ) -> tuple[tuple[Array, Array, AbstractDomain], Rays, tuple[int, ...]]:
     check_rank(field, "scalar", "field")
     unit = "kpc" if name == "distance" else "pc cm-3"
-    value, observer = as_parameter(value, unit), as_parameter(observer, "kpc")
+    value = as_parameter(value, unit)
+    observer = as_parameter(own_sun(field) if observer is None else observer, "kpc")
     if not isinstance(value, jax.core.Tracer) and not bool(jnp.all(value >= 0)):
         raise ValueError(f"{name} must not be negative ({unit}), got {value}")
     l, b, value = jnp.broadcast_arrays(as_parameter(l, "deg"), as_parameter(b, "deg"), value)
@@ -102,6 +104,11 @@ def _rays(
     direction = jnp.stack([across * jnp.cos(lon), across * jnp.sin(lon), jnp.sin(lat)])
     domain = Sphere(30.0) if domain is None else domain
     return (observer, direction, domain), value, shape
+
+
+def own_sun(*fields: AbstractField) -> tuple[float, float, float]:
+    """The Sun of the first field that was made with one, else the default observer (kpc)."""
+    return next((field.sun for field in fields if field.sun is not None), SUN)
 
 
 def _filled(*values: Rays) -> tuple[Float[Array, " n_filled"], ...]:
