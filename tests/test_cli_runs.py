@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from run_cli import call, refused
 
+import synax
 from synax.inference import read_log
 
 CONFIG = """
@@ -203,6 +204,8 @@ def test_circular_polarisation_is_fitted(config, tmp_path):
         ("sigma = 3.0", "", "data.1.sigma is missing"),
         ("sigma = 3.0", "sigma = -3.0", "must be positive"),
         ("frequency = 2.4", "", "data.0.frequency is missing"),
+        ("steps = 6", "steps = 6\nfrequency = 3", "write it before the first one"),
+        ("sigma = 3.0", 'sigma = "3 uK"', "must be a number in rad m-2"),
         (
             "frequency = 2.4",
             'frequency = 2.4\nstokes = ["V"]',
@@ -236,8 +239,35 @@ def test_without_data_or_priors_there_is_nothing_to_do(config, tmp_path):
     assert "does not exist" in refused("fit", tmp_path / "nowhere.toml")
 
 
+def test_a_fits_file_says_its_frequency_and_noise_has_a_unit(config, tmp_path):
+    from synax.cli import _inference_config
+
+    pixels = np.arange(48.0)
+    map_of = lambda nu, values: synax.SkyMap(values, "QU", 2, frequency=nu)
+    map_of(2.3, np.stack([pixels, -pixels])).save(tmp_path / "one.fits")
+    both = np.stack([pixels, -pixels])[:, None].repeat(2, axis=1)
+    map_of((2.3, 2.4), both).save(tmp_path / "two.fits")
+    load = lambda change: _inference_config.load(config(*change), [])["data"][0]
+    found = load(("frequency = 2.4\nsigma = 0.0005", 'file = "one.fits"\nsigma = "0.5 mK"'))
+    assert (found["frequency"], found["sigma"]) == (2.3, 5e-4)
+    for file, message in (
+        ("two.fits", "has 2.3, 2.4"),
+        ("none.fits", "there is no such file"),
+        ("one.npz", "frequency is missing: Stokes parameters need one"),
+    ):
+        path = config("frequency = 2.4", f'file = "{file}"')
+        assert message in refused("fit", path, "-o", tmp_path / "run")
+
+
 def test_what_is_no_run_is_refused(config, tmp_path):
-    assert "is not a run folder" in refused("report", tmp_path)
+    assert "it has no configuration.json" in refused("report", tmp_path)
+    assert "there is no such folder" in refused("report", tmp_path / "none")
+    (tmp_path / "python").mkdir()
+    identity = {"kind": "sample", "fingerprints": {}, "settings": {}}
+    (tmp_path / "python" / "run.json").write_text(json.dumps(identity))
+    assert "keeps no configuration" in refused("report", tmp_path / "python")
+    told = call("info", tmp_path / "python", "--json")
+    assert json.loads(told.stdout)["holds"] == "folder of a run from Python"
     assert "holds no run to resume" in refused("fit", config(), "--resume", "-o", tmp_path / "new")
     (tmp_path / "file").write_text("")
     assert "is a file, not a folder" in refused("fit", config(), "-o", tmp_path / "file")

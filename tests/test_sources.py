@@ -326,20 +326,13 @@ def test_sources_are_seen_from_the_models_own_sun():
     np.testing.assert_allclose(found["distance_model"].value, near, rtol=1e-9)
     moved = synax.catalogues.distance(vela, model, observer=(-8.3, 0.0, 0.006))
     assert moved["distance_model"][0].value > 2.0
-    # also of a scaled model, of its dispersion measures, and of rotation measures
-    np.testing.assert_allclose(synax.electrons.distance(1.0 * model, 263.55, -2.79, 67.97), near)
-    for options in ({}, {"observer": model.sun}):
-        dm = synax.catalogues.dispersion_measure(vela, model, distance=float(near), **options)
-        np.testing.assert_allclose(dm["dm_model"].value, 67.97, rtol=1e-6)
-    here = [
-        synax.catalogues.rotation_measure(vela, along, model, distance=0.3, **options)["rm_model"]
-        for along in (synax.magnetic.WMAP(), synax.magnetic.JF12())
-        for options in ({}, {"observer": model.sun})
-    ]
-    assert here[0][0] == here[1][0] and here[2][0] == here[3][0]
+    dm = synax.catalogues.dispersion_measure(vela, model, distance=float(near))
+    np.testing.assert_allclose(dm["dm_model"].value, 67.97, rtol=1e-6)
+    assert (1.0 * model + synax.electrons.Uniform(0.0)).sun == model.sun
 
 
 def test_the_sun_of_the_field_counts_where_the_electrons_have_none():
+    """And the Sun of the electrons before that of the field."""
     disc, field = synax.electrons.ExponentialDisc(), synax.magnetic.JF12()
     source = {"l": [30.0], "b": [20.0]}
     own, at_sun, default = (
@@ -347,3 +340,10 @@ def test_the_sun_of_the_field_counts_where_the_electrons_have_none():
         for o in ({}, {"observer": field.sun}, {"observer": (-8.2, 0.0, 0.0)})
     )
     assert own == at_sun != default
+    there = synax.electrons.YMW16Hammurabi()
+    assert there.sun != field.sun
+    rm = synax.catalogues.rotation_measure
+    found = (rm(source, field, there, steps=8, **o) for o in ({}, {"observer": there.sun}))
+    with pytest.warns(synax.SynaxWarning, match="stands on a surface"):
+        one, other = (table["rm_model"][0] for table in found)
+    assert one == other

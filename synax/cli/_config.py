@@ -150,6 +150,8 @@ def unknown(key: str, allowed: Sequence[str], where: str) -> None:
     further = ""
     if not where and key in (*_schema.LISTS, *_schema.INFERENCE):
         further = f"; '{key}' is for synax fit and synax sample"
+    elif where and key in _schema.TOP:
+        further = f"; '{key}' stands outside of tables: write it before the first one"
     elif not where and key == "catalogue":
         further = "; 'catalogue' is for synax rm, synax dm and synax distance"
     elif not where and key == "survey":

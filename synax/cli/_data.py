@@ -44,6 +44,30 @@ def read_data(part: dict[str, Any], names: list[str], rays: Sightlines) -> _Valu
     return values
 
 
+def frequency(where: str, part: dict[str, Any]) -> float:
+    """Frequency (GHz) of a [[data]] table that gives none: that in the header of its FITS file.
+
+    **Raises** `BadInput` if there is no such file, or its header has none or several.
+    """
+    from ..io._fits_maps import read_map
+
+    missing = f"{where}.frequency is missing: Stokes parameters need one, in GHz"
+    if "file" not in part or Path(part["file"]).suffix == ".npz":
+        raise BadInput(missing)
+    path = Path(part["file"])
+    if why := no_file(path):
+        raise BadInput(f"{where}.file = '{path}': {why}")
+    given = {key: part.get(key) for key in ("columns", "table", "convention", "ordering", "frame")}
+    try:
+        held = read_map(path, unit=_unit(part), **given)[0].frequency
+    except (ValueError, TypeError) as error:
+        raise BadInput(f"{missing}; {' '.join(str(error).split())}") from None
+    if not isinstance(held, float):
+        there = "none" if held is None else ", ".join(label(nu) for nu in held)
+        raise BadInput(f"{missing}; the header of '{path}' has {there}")
+    return held
+
+
 def _unit(part: dict[str, Any]) -> str | None:
     """The unit that a table gives; kelvin without a kind are of Rayleigh-Jeans here."""
     unit = part.get("unit")

@@ -199,11 +199,21 @@ def _raw(file: Path) -> dict[str, Any]:
     return found | ({"nodes_of_a_vector": numbers // 3} if numbers % 3 == 0 else {})
 
 
+_PROGRESS = ("posterior.nc", "log.jsonl")
+"""Files of every run's folder of which more is told."""
+
+
 def _folder(folder: Path) -> dict[str, Any]:
     files = sorted(str(p.relative_to(folder)) for p in folder.rglob("*") if p.is_file())
     if (folder / "configuration.json").is_file():
         found = {"holds": "folder of a run", "files": files}
-        for name in ("configuration.json", "result.json", "posterior.nc", "log.jsonl"):
+        for name in ("configuration.json", "result.json", *_PROGRESS):
+            if (folder / name).is_file():
+                found[name] = explain(folder / name)
+        return found
+    if (folder / "run.json").is_file():
+        found = {"holds": "folder of a run from Python", "files": files}
+        for name in ("run.json", *_PROGRESS):
             if (folder / name).is_file():
                 found[name] = explain(folder / name)
         return found

@@ -42,11 +42,13 @@ def _data(value: Any) -> list[dict[str, Any]]:
     for k, part in enumerate(parts):
         where = f"data.{k}"
         given = {"name": f"data{k}", **_schema.defaults(_schema.DATA)}
-        given |= _config.section(where, part, _schema.DATA)
+        given |= _config.section(where, _in_units(where, part), _schema.DATA)
         if "sigma" not in given:
             raise BadInput(f"{where}.sigma is missing: the standard deviation of the noise")
         if given["kind"] == "stokes" and "frequency" not in given:
-            raise BadInput(f"{where}.frequency is missing: Stokes parameters need one, in GHz")
+            from ._data import frequency  # reads maps: not needed for what knows its own
+
+            given["frequency"] = frequency(where, given)
         if not given["name"].isidentifier():
             raise BadInput(f"{where}.name = {given['name']!r}: must be letters, digits and _")
         found.append(given)
@@ -54,6 +56,16 @@ def _data(value: Any) -> list[dict[str, Any]]:
     if len(set(names)) < len(names):
         raise BadInput(f"data: the names {', '.join(names)} are not all different")
     return found
+
+
+def _in_units(where: str, part: Any) -> Any:
+    """The table with the noise as numbers, where it is text with a unit ('0.2 uK')."""
+    if not isinstance(part, dict):
+        return part
+    unit = {"RM": "rad m-2", "DM": "pc cm-3"}.get(str(part.get("kind")), "K")
+    texts = {key: part[key] for key in ("sigma", "excess") if isinstance(part.get(key), str)}
+    read = v.quantity(unit, positive=True)
+    return {**part, **{key: read(f"{where}.{key}", text) for key, text in texts.items()}}
 
 
 def _priors(value: Any, has_field: bool) -> dict[str, dict[str, list[float]]]:

@@ -1,6 +1,7 @@
 """`synax report`: a run as one page to look at and to pass on."""
 
 import io
+import os
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -86,6 +87,13 @@ def read(run: Path) -> Found:
     path = run / "configuration.json"
     if why := no_file(path):
         said = "it has no configuration.json" if why == NO_SUCH else f"configuration.json: {why}"
+        if not os.path.isdir(run):
+            said = "there is no such folder"
+        elif (run / "run.json").is_file():
+            said = (
+                "a run of Python's synax.fit or synax.sample keeps no configuration, so there is "
+                "no page of it; synax info tells what it holds"
+            )
         raise BadInput(f"'{run}' is not a run folder of synax: {said}")
     with refusals():
         settings = read_document(path)
