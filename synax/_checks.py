@@ -21,12 +21,20 @@ class SynaxWarning(UserWarning):
     """Input that is allowed and physically doubtful; the message has the number and the remedy."""
 
 
-def warn(message: str) -> None:
-    """Issue a `SynaxWarning` that points at the first line outside this package."""
+_BENEATH = ("synax", "equinox", "jax", "jaxtyping", "beartype")
+"""Packages whose lines are not the user's."""
+
+
+def warn(message: str, category: type[Warning] = SynaxWarning) -> None:
+    """Issue a warning that points at the user's line: outside this package and what calls it."""
     level, frame = 2, sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("synax"):
+    while frame.f_back is not None and _is_beneath(frame.f_globals.get("__name__", "")):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, SynaxWarning, stacklevel=level)
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_beneath(module: str) -> bool:
+    return module.partition(".")[0] in _BENEATH
 
 
 def is_traced(value: Any) -> bool:

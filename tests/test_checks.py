@@ -1,9 +1,11 @@
 """One gate for arguments: every bad one is refused, or warned of, in a sentence that names it."""
 
 import dataclasses
+from pathlib import Path
 from typing import Any
 
 import astropy.units as u
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -385,3 +387,19 @@ def test_pixels_of_any_byte_order(order):
     assert rays.pixels.tolist() == [3, 40]
     with pytest.raises(ValueError, match=r"pixels must lie in 0..47 for nside 2, got 48"):
         healpix(2, pixels=np.array([3, 48], f"{order}i2"))
+
+
+def test_warnings_point_at_the_users_line():
+    """Not at a line of equinox or JAX that called us, whoever calls: also from inside of `grad`."""
+    sky = synax.Synchrotron(
+        synax.magnetic.WMAP(), synax.electrons.Uniform(0.01), synax.cosmic_rays.WMAP(), steps=2
+    )
+    rays = synax.Sightlines.healpix(1)
+    with pytest.warns(synax.SynaxWarning) as told:
+        sky(rays, 2300.0)
+    assert {Path(one.filename).name for one in told} == {"test_checks.py"}
+    from synax.inference._runs import RunWarning, _warn
+
+    with pytest.warns(RunWarning) as told:
+        eqx.filter_jit(lambda: _warn("so"))()
+    assert Path(told[0].filename).name == "test_checks.py"

@@ -243,3 +243,12 @@ def test_rm_lite_finds_the_same(wide):
         eps=1e-12,
     )
     assert np.max(np.abs(np.asarray(theirs).ravel() - found.values)) < 1e-11
+
+
+def test_a_range_of_depths_that_the_response_covers_is_told():
+    """Megahertz for gigahertz make the response a million times wider."""
+    nu = np.linspace(120.0, 168.0, 24)
+    ones = np.ones(24)
+    with pytest.warns(synax.SynaxWarning, match="phi spans 100 rad/m2, a small part of"):
+        found = synax.rm_synthesis(nu, ones, ones, np.linspace(-50.0, 50.0, 11))
+    assert "24 from 120 to 168 GHz, response 1.22e+06 rad/m2" in repr(found)

@@ -37,6 +37,31 @@ def exact(posterior, sigma=0.5):
     return mean, jnp.linalg.inv(precision)
 
 
+def test_many_free_numbers_fit_noise_and_the_verdict_knows():
+    """No chi^2 of few data and many numbers is too good; a large one is bad all the same."""
+    from synax.inference._goodness import _words_of_many
+
+    wide = jax.random.normal(KEY, (40, 100))
+    noise = 0.5 * jax.random.normal(jax.random.key(1), (40,))
+    likelihood = Likelihood(lambda m: wide @ m.weights, noise, GaussianNoise(0.5))
+    make = lambda scatter: synax.Posterior(
+        Line(jnp.zeros(100)), {"weights": dist.Normal(0.0, scatter)}, likelihood
+    )
+    fitted = synax.fit(make(2.0), optimizer=optax.adam(0.05), steps=300, check=False)
+    assert fitted.chi2 < 10 and fitted.goodness.good is None
+    assert fitted.verdict.startswith("unknown") and "100 free numbers" in fitted.verdict
+    stiff = synax.Posterior(
+        Line(jnp.zeros(100)),
+        {"weights": dist.Normal(0.0, 1e-4)},
+        Likelihood(lambda m: wide @ m.weights, 10 * noise, GaussianNoise(0.5)),
+    )
+    assert synax.fit(stiff, optimizer=optax.adam(0.05), steps=5, check=False).goodness.good is False
+    # few of very many data: both ends of the degrees of freedom agree
+    assert _words_of_many(1e6, 1_000_000, 100)[0] is True
+    assert _words_of_many(9e5, 1_000_000, 100)[1].startswith("too good")
+    assert _words_of_many(9.9e5, 1_000_000, 50_000)[1].startswith("unknown")
+
+
 def test_gauss_newton_finds_the_mode_of_a_linear_posterior():
     posterior = linear_posterior()
     found = synax.fit(posterior, optimizer=synax.GaussNewton(cg_tolerance=1e-8))

@@ -357,7 +357,8 @@ def test_plots_of_every_kind(sky):
     assert SkyMap(sky.I, "RM", NSIDE).plot().axes
     titles = [a.get_title() for a in SkyMap(sky.I, "V", NSIDE, frequency=1.0).plot().axes]
     assert any("$V$, right-handed" in title for title in titles)
-    with pytest.raises(ValueError, match="one panel"):
+    assert SkyMap(sky.I, "RM", NSIDE).plot("RM").axes
+    with pytest.raises(ValueError, match="one panel, 'RM'"):
         SkyMap(sky.I, "RM", NSIDE).plot("Q")
 
 
@@ -384,3 +385,29 @@ def test_numpy_does_not_take_a_map_for_a_number(sky):
     found = sky * np.ma.array(np.full(N, 2.0), mask=mask)
     np.testing.assert_array_equal(np.isnan(found.U), mask)
     np.testing.assert_array_equal(found.U[3:], 2.0 * sky.U[3:])
+
+
+def test_one_frequency_of_several():
+    rays = synax.Sightlines.healpix(1)
+    values = np.arange(24.0).reshape(2, 12)
+    both = Stokes(*(jnp.asarray(k * values) for k in (1.0, 2.0, 3.0)))
+    np.testing.assert_array_equal(both[1].U, 3 * values[1])
+    assert both[1].V is None and both[0, :3].I.shape == (3,)
+    sky = synax.SkyMap.from_stokes(both, rays, [0.408, 23.0]).to_convention("COSMO")
+    one = sky.at(23.0)
+    np.testing.assert_array_equal(one.U, -3 * values[1])
+    assert (one.frequency, one.convention, one.values.shape) == (23.0, "COSMO", (3, 12))
+    np.testing.assert_array_equal(sky.at(408 * u.MHz).Q, 2 * values[0])
+    np.testing.assert_array_equal(one.at(23.0).values, one.values)
+    for wrong in (2.3, [0.408]):
+        with pytest.raises(ValueError, match=r"one of this map's \(0.408, 23 GHz\)"):
+            sky.at(wrong)
+    with pytest.raises(ValueError, match=r"\(none\)"):
+        synax.SkyMap(values[0], "RM", 1).at(23.0)
+    with pytest.raises(TypeError, match="stokes must be a synax"):
+        synax.SkyMap.from_stokes(values, rays, [0.408, 23.0])
+
+
+def test_titles_of_many_frequencies_are_short():
+    sky = synax.SkyMap(np.ones((11, 12)), "I", 1, frequency=np.linspace(0.05, 0.1, 11))
+    assert "11 frequencies from 0.05 to 0.1 GHz" in repr(sky) and "000" not in repr(sky)

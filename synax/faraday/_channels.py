@@ -86,6 +86,12 @@ class Channels:
         if not (np.all(self.weights >= 0) and np.count_nonzero(self.weights) >= 2):
             raise ValueError("weights must not be negative, and positive in at least two channels")
 
+    def __repr__(self) -> str:
+        low, high = np.min(self.frequency), np.max(self.frequency)
+        return (
+            f"{self.frequency.size} from {low:g} to {high:g} GHz, response {self.fwhm:.3g} rad/m2"
+        )
+
     @property
     def used(self) -> np.ndarray:
         """True where a channel has weight."""

@@ -271,6 +271,13 @@ def _warn_about(phi: np.ndarray, channels: Channels) -> None:
             f"phi goes to {farthest:g} rad/m2, but channels this wide halve what lies beyond "
             f"{limit:g} rad/m2: use narrower channels or a smaller range",
         )
+    span = float(np.ptp(phi))
+    if phi.size > 1 and span < channels.fwhm / 100:
+        warn(
+            f"phi spans {span:g} rad/m2, a small part of the response's width of "
+            f"{channels.fwhm:.4g} rad/m2: no spectrum has a shape there; use a larger range, and "
+            "frequencies in GHz"
+        )
     step = float(np.diff(phi).max()) if phi.size > 1 else 0.0
     if step > channels.fwhm / 2:
         warn(

@@ -12,4 +12,13 @@ from ._field import (
     AbstractVectorField as AbstractVectorField,
 )
 from ._grid import GridField as GridField
-from ._surfaces import AbstractSurface as AbstractSurface
+from ._surfaces import (
+    AbstractSurface as AbstractSurface,
+    Cylinder as Cylinder,
+    Ellipsoid as Ellipsoid,
+    FlaredCylinder as FlaredCylinder,
+    LogarithmicSpirals as LogarithmicSpirals,
+    Plane as Plane,
+    Quadric as Quadric,
+    Wall as Wall,
+)

@@ -155,18 +155,18 @@ class Plane(AbstractSurface):
 
 
 class Cylinder(AbstractSurface):
-    """The infinite cylinder of `radius` (kpc) about the z axis through `centre` (x, y)."""
+    """The infinite cylinder of `radius` (kpc) about the z axis through `center` (x, y)."""
 
     radius: Float[Array, ""] = parameter(..., "kpc", "cylindrical radius")
-    centre: Float[Array, "2"] = parameter((0.0, 0.0), "kpc", "position of the axis")
+    center: Float[Array, "2"] = parameter((0.0, 0.0), "kpc", "position of the axis")
 
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
-        x, y = origin[0] - self.centre[0], origin[1] - self.centre[1]
+        x, y = origin[0] - self.center[0], origin[1] - self.center[1]
         u, v = direction[0], direction[1]
         return _quadratic(u * u + v * v, x * u + y * v, x * x + y * y - self.radius**2)
 
     def gap(self, place: Place) -> float:
-        return abs(float(np.hypot(*(place[:2] - np.asarray(self.centre))) - self.radius))
+        return abs(float(np.hypot(*(place[:2] - np.asarray(self.center))) - self.radius))
 
 
 class Wall(AbstractSurface):
@@ -216,33 +216,33 @@ class FlaredCylinder(AbstractSurface):
 class Ellipsoid(AbstractSurface):
     """An ellipsoid with axes along x, y, z."""
 
-    centre: Float[Array, "3"] = parameter(..., "kpc", "centre")
+    center: Float[Array, "3"] = parameter(..., "kpc", "centre")
     semi_axes: Float[Array, "3"] = parameter(..., "kpc", "semi-axes")
 
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         axes = _column(self.semi_axes, origin)
-        p, d = (origin - _column(self.centre, origin)) / axes, direction / axes
+        p, d = (origin - _column(self.center, origin)) / axes, direction / axes
         return _quadratic(jnp.sum(d * d, 0), jnp.sum(p * d, 0), jnp.sum(p * p, 0) - 1.0)
 
     def gap(self, place: Place) -> float:
         axes = np.asarray(self.semi_axes)
-        return _gap_of_quadric(place - np.asarray(self.centre), np.diag(1.0 / axes**2))
+        return _gap_of_quadric(place - np.asarray(self.center), np.diag(1.0 / axes**2))
 
 
 class Quadric(AbstractSurface):
     """The general quadric (x - c)^T A (x - c) = 1 (tilted ellipsoids, slanted cylinders)."""
 
-    centre: Float[Array, "3"] = parameter(..., "kpc", "centre")
+    center: Float[Array, "3"] = parameter(..., "kpc", "centre")
     matrix: Float[Array, "3 3"] = parameter(..., "kpc-2", "symmetric matrix A")
 
     def crossings(self, origin: Rays, direction: Rays) -> Distances:
         matrix = self.matrix.astype(origin.dtype)
-        p = origin - _column(self.centre, origin)
+        p = origin - _column(self.center, origin)
         ap, ad = (_turned(matrix, v) for v in (p, direction))
         return _quadratic(jnp.sum(direction * ad, 0), jnp.sum(p * ad, 0), jnp.sum(p * ap, 0) - 1.0)
 
     def gap(self, place: Place) -> float:
-        return _gap_of_quadric(place - np.asarray(self.centre), np.asarray(self.matrix))
+        return _gap_of_quadric(place - np.asarray(self.center), np.asarray(self.matrix))
 
 
 def _turned(matrix: Float[Array, "3 3"], v: Rays) -> Rays:

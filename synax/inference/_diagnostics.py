@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from jaxtyping import Float
 
+from .._checks import warn
 from ._results import arviz_module
 
 MOST = 2000
@@ -229,5 +230,5 @@ def diagnose(data: Any, *, verbose: bool = True) -> Diagnosis:
     if verbose:
         print(found)
     for text in found.warnings:
-        warnings.warn(text, ConvergenceWarning, stacklevel=2)
+        warn(text, ConvergenceWarning)
     return found

@@ -5,7 +5,6 @@ import dataclasses
 import html
 import logging
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -14,7 +13,7 @@ import jax
 import numpy as np
 
 from .. import _shown
-from .._checks import random_key
+from .._checks import random_key, warn
 from .._progress import progress_bar
 from ._box import boxed
 from ._density import LatentDensity, Params
@@ -277,7 +276,7 @@ def fit(
     if check:
         unfinished = "" if converged else f"the fit has not converged ({reason}); "
         for text in result.goodness.warnings:
-            warnings.warn(unfinished + text, ConvergenceWarning, stacklevel=2)
+            warn(unfinished + text, ConvergenceWarning)
     return result
 
 

@@ -49,7 +49,8 @@ class Goodness:
     count: int = 0
     """Data that were used."""
     degrees_of_freedom: float = math.nan
-    """Data less the parameters that these determine (a prior that decides counts for less)."""
+    """Data less the parameters that these determine (a prior that decides counts for less); with
+    more than 64 free numbers, of which nobody counts how many the data determine, all data."""
     p_value: float = math.nan
     """Probability that noise alone gives a larger chi^2; NaN where chi^2 follows no known law."""
     labels: tuple[str, ...] = ()
@@ -110,6 +111,8 @@ def goodness(posterior: LatentDensity, params: Params, found: Maxima | None) -> 
     law = _law(posterior)
     p = _survival(chi2, freedom) if law is None else math.nan
     good, verdict = _words(chi2, count, freedom, p) if law is None else (None, _unknown(chi2, law))
+    if law is None and deviations is None and good is not False:
+        good, verdict = _words_of_many(chi2, count, posterior.size)
     maxima = () if found is None else _maxima(posterior, found)
     warnings = [] if good is not False else [verdict]
     rivals = [m for m in maxima[1:] if m.share > 1e-3]
@@ -207,6 +210,21 @@ def _words(chi2: float, count: int, freedom: float, p: float) -> tuple[bool | No
             " noise stated too large, or data that are not independent"
         )
     return True, f"good: {numbers} (p = {p:.2g})"
+
+
+def _words_of_many(chi2: float, count: int, free: int) -> tuple[bool | None, str]:
+    """The verdict where the data determine an unknown part of many free numbers."""
+    fewest = max(count - free, 0)
+    least, most = _survival(chi2, float(fewest)), _survival(chi2, float(count))
+    if least > HIGHEST_P:
+        return _words(chi2, count, float(fewest), least)
+    numbers = f"chi^2 = {chi2:.5g} for {fewest} to {count} degrees of freedom"
+    if least >= LOWEST_P and most <= HIGHEST_P:
+        return True, f"good: {numbers} (p = {least:.2g} to {most:.2g})"
+    return None, (
+        f"unknown: {numbers}: {free} free numbers fit some of the noise, and it is not counted how "
+        "much; hold out a part of the data"
+    )
 
 
 def _shown(p: float) -> str:

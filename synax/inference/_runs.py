@@ -17,7 +17,6 @@ import contextlib
 import json
 import os
 import time
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -25,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from .._checks import warn
 from ..io._atomic import (
     atomic,
     check_place,
@@ -54,7 +54,7 @@ class RunWarning(UserWarning):
 
 
 def _warn(text: str) -> None:
-    warnings.warn(text, RunWarning, stacklevel=2)
+    warn(text, RunWarning)
 
 
 class Run:

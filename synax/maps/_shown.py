@@ -30,6 +30,7 @@ def as_text(title: str, components: Mapping[str, Any], unit: str) -> str:
     for name, values in components.items():
         _, shape, low, middle, high, missing = _row(name, values)
         numbers = f"{low} to {high} {unit}, median {middle}" if high else ""
+        numbers = f"{middle} {unit}" if shape == "()" else numbers
         lost = f", {missing} missing" if missing not in ("", "0") else ""
         lines.append(f"  {name} {shape} {numbers}{lost}".rstrip())
     return "\n".join(lines)

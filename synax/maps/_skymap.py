@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float
 
+from .. import _checks as checks
 from .._checks import shaped, warn
 from .._operators import Refusing
 from .._parameters import as_parameter
@@ -34,6 +35,9 @@ from ._stokes import Stokes
 from ._units import as_frequency, label, spelled
 
 _FACTS = ("kind", "nside", "unit", "frequency", "ordering", "frame", "convention", "pixels")
+
+_MOST_SHOWN = 6
+"""Frequencies that a title lists."""
 
 
 def _as_given(values: Any) -> Any:
@@ -124,7 +128,7 @@ class SkyMap(Refusing, eqx.Module):
         return (*components, *freq, n_pix)
 
     @staticmethod
-    def from_stokes(stokes: Stokes, rays: Any, frequency: Any) -> "SkyMap":
+    def from_stokes(stokes: Any, rays: Any, frequency: Any) -> "SkyMap":
         """The map of a simulator's output on the rays of `synax.Sightlines.healpix`.
 
         **Arguments:**
@@ -133,8 +137,10 @@ class SkyMap(Refusing, eqx.Module):
         - `rays`: the sightlines they were computed on.
         - `frequency`: GHz, as given to the simulator.
 
-        **Raises** `ValueError` if the rays are not HEALPix pixels, or a value is not finite.
+        **Raises** `ValueError` if the rays are not HEALPix pixels, or a value is not finite;
+        `TypeError` if `stokes` is something else.
         """
+        checks.instance("stokes", stokes, Stokes, "a synax.Stokes, as a simulator gives")
         parts = [getattr(stokes, name) for name in stokes.components]
         return SkyMap.on_rays(jnp.stack(parts), rays, stokes_kind(len(parts)), frequency)
 
@@ -218,6 +224,27 @@ class SkyMap(Refusing, eqx.Module):
     def P(self) -> Float[Array, "*shape"]:
         """Polarised intensity sqrt(Q^2 + U^2), in the map's unit."""
         return jnp.hypot(self.Q, self.U)
+
+    def at(self, frequency: Any) -> "SkyMap":
+        """The map at one of its frequencies: GHz, or a Quantity.
+
+        **Raises** `ValueError`, which lists the frequencies, for another one.
+        """
+        wanted = as_frequency(frequency)
+        own = self.frequency if isinstance(self.frequency, tuple) else (self.frequency,)
+        near = [
+            k for k, nu in enumerate(own)
+            if nu is not None and isinstance(wanted, float) and math.isclose(nu, wanted)
+        ]  # fmt: skip
+        if not near:
+            there = ", ".join(label(nu) for nu in own if nu is not None)
+            raise ValueError(
+                f"frequency must be one of this map's ({f'{there} GHz' if there else 'none'}), got "
+                f"{wanted}"
+            )
+        if not isinstance(self.frequency, tuple):
+            return self
+        return self._with(self.values[..., near[0], :], frequency=own[near[0]])
 
     def _with(self, values: Any, **changes: Any) -> "SkyMap":
         return SkyMap(values, **{name: changes.get(name, getattr(self, name)) for name in _FACTS})
@@ -333,14 +360,16 @@ class SkyMap(Refusing, eqx.Module):
 
         **Arguments:**
 
-        - `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'.
+        - `panels`: any of 'I', 'P', 'Q', 'U', 'V', 'angle'; of a map of one quantity its own.
         - `options`: those of `synax.plot.stokes`.
         """
         from .. import plot  # figures stand above maps, and are loaded when one is wanted
 
         if "Q" not in self.columns and "V" not in self.columns:
-            if panels or options:
-                raise ValueError(f"a map of {self.kind} has one panel and no options")
+            if panels not in ((), self.columns) or options:
+                raise ValueError(
+                    f"a map of {self.kind} has one panel, '{self.columns[0]}', and no options"
+                )
             return plot.sky(self)
         shown = {"IQU": ("I", "P"), "IQUV": ("I", "P", "V"), "QU": ("P", "Q", "U"), "V": ("V",)}
         default = shown[self.kind]
@@ -405,6 +434,8 @@ class SkyMap(Refusing, eqx.Module):
     def _title(self) -> str:
         nu = self.frequency if isinstance(self.frequency, tuple) else (self.frequency,)
         at = "" if nu[0] is None else ", ".join(label(x) for x in nu if x is not None) + " GHz"
+        if len(nu) > _MOST_SHOWN:
+            at = f"{len(nu)} frequencies from {nu[0]:g} to {nu[-1]:g} GHz"
         whole = 12 * self.nside**2
         parts = "whole sky" if self.pixels is None else f"{len(self.pixels)} of {whole} pixels"
         facts = [f"NSIDE {self.nside} {self.ordering}", self.frame, parts, at, self.unit]

@@ -1,6 +1,9 @@
 """Stokes parameters of a set of sightlines, as a PyTree."""
 
+from typing import Any
+
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -42,6 +45,10 @@ class Stokes(Refusing, eqx.Module):
     def angle(self) -> Float[Array, "*shape"]:
         """Polarisation angle (rad), IAU, in (-pi/2, pi/2]."""
         return 0.5 * jnp.arctan2(self.U, self.Q)
+
+    def __getitem__(self, index: Any) -> "Stokes":
+        """Each parameter at an index, as of an array: `stokes[1]` is the second frequency."""
+        return jax.tree.map(lambda values: values[index], self)
 
     def _title(self) -> str:
         return f"Stokes {', '.join(self.components)} in K (Rayleigh-Jeans), IAU"

@@ -49,6 +49,18 @@ class ErrorEstimate(NamedTuple):
     steps: int
     n_rays: int
 
+    def __repr__(self) -> str:
+        """Two numbers for each map; of several frequencies the largest."""
+        named = lambda found: {k: getattr(found, k) for k in found.components}
+        both = [named(x) if isinstance(x, Stokes) else {"map": x} for x in (self.rms, self.worst)]
+        lines = [
+            f"  {name}  rms {float(np.max(both[0][name])):.2g}, "
+            f"worst ray {float(np.max(both[1][name])):.2g}"
+            for name in both[0]
+        ]
+        head = f"ErrorEstimate with {self.steps} steps, of {self.n_rays} rays, relative to the map"
+        return "\n".join([head, *lines])
+
     @property
     def reliable(self) -> bool:
         """Whether every `rms` is below 5 %; a larger one is a lower bound of the true error."""
