@@ -340,6 +340,12 @@ def test_the_sun_of_the_field_counts_where_the_electrons_have_none():
         for o in ({}, {"observer": field.sun}, {"observer": (-8.2, 0.0, 0.0)})
     )
     assert own == at_sun != default
+    moved = synax.electrons.YMW16(sun=(-8.5, 0.0, 0.0))  # a parameter of this model
+    pair = (
+        synax.electrons.distance(moved, 30.0, 20.0, 30.0, **o)
+        for o in ({}, {"observer": moved.sun})
+    )
+    assert float(next(pair)) == float(next(pair))
     field, disc = synax.magnetic.UF23(), synax.electrons.TwoDisc()
     assert field.sun != disc.sun
     rm = synax.catalogues.rotation_measure

@@ -106,8 +106,11 @@ def _rays(
     return (observer, direction, domain), value, shape
 
 
-def own_sun(*fields: AbstractField) -> tuple[float, float, float]:
-    """The Sun of the first field that was made with one, else the default observer (kpc)."""
+def own_sun(*fields: AbstractField) -> Any:
+    """The Sun of the first field that was made with one, else the default observer: (3,) kpc.
+
+    Numbers, or an array: YMW16 has its Sun among its parameters.
+    """
     return next((field.sun for field in fields if field.sun is not None), SUN)
 
 
