@@ -48,7 +48,7 @@ FOREIGN = {
 def test_what_an_operator_does_not_take_is_refused_in_one_sentence(name):
     """Either a result of the package, or what came on both sides and what is allowed."""
     mine = OBJECTS[name]()
-    own = type(mine).__name__
+    own_type, own = type(mine), type(mine).__name__
     refused = 0
     for symbol, apply in SYMBOLS.items():
         for shown, other in FOREIGN.items():
@@ -56,6 +56,8 @@ def test_what_an_operator_does_not_take_is_refused_in_one_sentence(name):
                 (mine, other, f"{own} {symbol} {shown} is not defined: "),
                 (other, mine, f"{shown} {symbol} {own} is not defined: "),
             ):
+                if isinstance(left, str) and symbol == "%" and hasattr(own_type, "__getitem__"):
+                    continue  # Python's formatting of text, which takes what has an index
                 try:
                     found = apply(left, right)
                 except (TypeError, ValueError) as error:

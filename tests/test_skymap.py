@@ -404,6 +404,10 @@ def test_one_frequency_of_several():
             sky.at(wrong)
     with pytest.raises(ValueError, match=r"\(none\)"):
         synax.SkyMap(values[0], "RM", 1).at(23.0)
+    with pytest.raises(TypeError, match="give healpy's `to_healpy"):
+        healpy.anafast(sky)
+    with pytest.raises(TypeError, match="a SkyMap has no index, got 1: `at"):
+        sky[1]
     with pytest.raises(TypeError, match="stokes must be a synax"):
         synax.SkyMap.from_stokes(values, rays, [0.408, 23.0])
 

@@ -118,7 +118,17 @@ class SkyMap(Refusing, eqx.Module):
         """NumPy's functions (`np.mean`, `np.asarray`) would take the map for one number."""
         raise TypeError(
             "a SkyMap is no array of numbers: give NumPy's functions its `values`, or one of "
-            f"{', '.join(self.columns)}"
+            f"{', '.join(self.columns)}; give healpy's `to_healpy()`"
+        )
+
+    def __iter__(self) -> NoReturn:
+        """healpy's functions would take the map apart."""
+        self.__array__()
+
+    def __getitem__(self, index: Any) -> NoReturn:
+        raise TypeError(
+            f"a SkyMap has no index, got {checks.shown(index)}: `at(frequency)` is the map at one "
+            f"frequency, and {', '.join(self.columns)} are arrays"
         )
 
     def _shape(self) -> tuple[int, ...]:
