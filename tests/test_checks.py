@@ -179,6 +179,49 @@ def test_a_field_must_answer_in_its_declared_rank():
         Flat()(np.ones((3, 4)))
 
 
+class Answering(synax.AbstractVectorField):
+    """Gives what a function makes of the position, and names what it is given."""
+
+    answer: Any = eqx.field(static=True)
+    named: Any = ()
+
+    def __call__(self, position):
+        return self.answer(position)
+
+    def surfaces(self):
+        return self.named
+
+
+@pytest.mark.parametrize(
+    "answer, words",
+    [
+        (tuple, r"not tuple: give jnp\.stack of the components"),
+        (lambda x: None, "real numbers when it is called, not NoneType"),
+        (lambda x: x + 0j, "not complex"),
+    ],
+)
+def test_a_field_must_answer_with_real_numbers(answer, words):
+    with pytest.raises(TypeError, match=f"Answering must give an array of.*{words}"):
+        Answering(answer)(jnp.ones((3, 4)))
+
+
+def test_whole_numbers_and_switches_of_a_field_are_numbers():
+    counted = Answering(lambda x: (x > 1).astype(int)) + Answering(lambda x: x > 1)
+    points = np.array([[0.0, 2.0], [3.0, 0.5], [4.0, 5.0]])
+    assert counted(points).dtype == points.dtype
+    np.testing.assert_array_equal(counted(points), 2.0 * (points > 1))
+
+
+@pytest.mark.parametrize(
+    "named, words",
+    [(None, "got NoneType"), (synax.Sphere(2.0), "got Sphere$"), ((2.0,), "got float in it")],
+)
+def test_surfaces_of_a_field_are_a_tuple_of_surfaces(named, words):
+    with pytest.raises(TypeError, match=rf"Answering\.surfaces\(\) must give a tuple.*{words}"):
+        (2.0 * Answering(lambda x: x, named)).surfaces()
+    assert len(Answering(lambda x: x, [synax.Sphere(2.0)]).surfaces()) == 1
+
+
 def test_what_is_converted():
     near = synax.magnetic.WMAP(b0=0.12 * u.nT)
     np.testing.assert_allclose(near.b0, 1.2)

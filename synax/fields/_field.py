@@ -8,9 +8,10 @@ it never sees the ray, the frequency or the observer. Components come first, so 
 import abc
 import functools
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
@@ -47,10 +48,15 @@ class AbstractField(Shown):
         rank: eqx.AbstractVar[str]
         """'scalar' or 'vector': what the field is at a point."""
 
+    bound_to_rays: ClassVar[bool] = False
+    """Whether its values belong to sightlines, whatever the position it is asked for."""
+
     def __init_subclass__(cls, **kwargs: Any):
         super().__init_subclass__(**kwargs)
         if "__call__" in vars(cls):
             type.__setattr__(cls, "__call__", _gated(vars(cls)["__call__"]))
+        if "surfaces" in vars(cls):
+            type.__setattr__(cls, "surfaces", _listed(vars(cls)["surfaces"]))
 
     def __new__(cls, *_: Any, **given: Any) -> "AbstractField":
         check_names(cls, given)
@@ -167,7 +173,7 @@ def _gated(call: Callable[..., Value]) -> Callable[..., Value]:
     @functools.wraps(call)
     def checked(self: AbstractField, position: Any) -> Value:
         position = as_position(position)
-        value = call(self, position)
+        value = _as_value(self, call(self, position), position)
         expected = position.shape if self.rank == "vector" else position.shape[1:]
         if jnp.shape(value) != expected:
             raise TypeError(
@@ -177,6 +183,55 @@ def _gated(call: Callable[..., Value]) -> Callable[..., Value]:
         return value
 
     return checked
+
+
+def _as_value(field: AbstractField, value: Any, position: Position) -> Any:
+    """What a field answers, as real numbers; whole numbers and switches become floating-point."""
+    kind = type(value).__name__
+    if eqx.is_array_like(value):
+        dtype = jnp.result_type(value)
+        if jnp.issubdtype(dtype, jnp.floating):
+            return value
+        if dtype.kind in "iub":
+            return jnp.asarray(value, position.dtype)
+        kind = str(dtype)
+    remedy = ": give jnp.stack of the components" if isinstance(value, tuple | list) else ""
+    raise TypeError(
+        f"{type(field).__name__} must give an array of real numbers when it is called, not "
+        f"{kind}{remedy}"
+    )
+
+
+def _listed(surfaces: Callable[..., Any]) -> Callable[..., tuple[AbstractSurface, ...]]:
+    """A field's `surfaces` that checks what it answers."""
+
+    @functools.wraps(surfaces)
+    def checked(self: AbstractField) -> tuple[AbstractSurface, ...]:
+        named = surfaces(self)
+        if isinstance(named, tuple | list):
+            wrong = [type(one).__name__ for one in named if not isinstance(one, AbstractSurface)]
+        else:
+            wrong = [type(named).__name__]
+        if wrong:
+            raise TypeError(
+                f"{type(self).__name__}.surfaces() must give a tuple of surfaces such as "
+                f"(synax.Sphere(2.0),), or (), got {wrong[0]}"
+                f"{' in it' if isinstance(named, tuple | list) else ''}"
+            )
+        return tuple(named)
+
+    return checked
+
+
+def _check_free(field: Any, what: str) -> None:
+    """Refuse to move a field, a part of which has no values elsewhere."""
+    bound = lambda x: isinstance(x, AbstractField) and x.bound_to_rays
+    found = [x for x in jax.tree.leaves(field, is_leaf=bound) if bound(x)]
+    if found:
+        raise TypeError(
+            f"a {type(found[0]).__name__} has values only along its own sightlines and cannot be "
+            f"{what}: move the original field, and sample that"
+        )
 
 
 def as_position(position: Any) -> Position:
@@ -342,6 +397,9 @@ class Rotated(AbstractField):
     field: AbstractField
     rotation_vector: Float[Array, "3"] = parameter(..., "rad", "axis times angle")
 
+    def __check_init__(self):
+        _check_free(self.field, "rotated")
+
     @property
     def rank(self) -> str:
         return self.field.rank
@@ -365,6 +423,9 @@ class Shifted(AbstractField):
 
     field: AbstractField
     offset: Float[Array, "3"] = parameter(..., "kpc", "displacement")
+
+    def __check_init__(self):
+        _check_free(self.field, "shifted")
 
     @property
     def rank(self) -> str:
