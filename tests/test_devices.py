@@ -24,7 +24,8 @@ import synax
 pixels = np.arange(147)
 rays = synax.Sightlines.healpix(4, pixels=pixels)
 sky = synax.Synchrotron(
-    synax.magnetic.WMAP(), synax.electrons.Uniform(), synax.cosmic_rays.WMAP(), steps=6, block=16
+    synax.magnetic.WMAP(), synax.electrons.Uniform(), synax.cosmic_rays.WMAP(), steps=6, block=16,
+    background=np.linspace(0.1, 0.2, 147),
 )
 frequency = jnp.array([0.6, 2.4])
 

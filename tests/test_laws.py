@@ -232,7 +232,7 @@ def test_self_absorption_and_circular_polarisation(rays):
             "free_free": THERMAL,
             "background": CMB() + PowerLawBackground(),
         },
-        {"free_free": THERMAL, "background": 5.0, "self_absorption": True},
+        {"free_free": THERMAL, "background": np.linspace(4.0, 5.0, 6), "self_absorption": True},
     ],
 )
 def test_adjoints_agree(rays, kwargs):

@@ -163,6 +163,27 @@ def test_long_maps_in_parts_with_a_bar(capsys):
         synax.in_parts(rm.magnetic, rays)
 
 
+def test_what_a_simulator_holds_for_each_sightline_follows_its_parts():
+    rays = synax.Sightlines.healpix(1)
+    sky = synax.Synchrotron(
+        synax.magnetic.WMAP(),
+        synax.electrons.Uniform(0.01),
+        synax.cosmic_rays.WMAP(),
+        background=np.linspace(1.0, 2.0, 12),
+        steps=4,
+    )
+    fixed = sky.precompute(rays, "magnetic")
+    whole = sky(rays, 1.4)
+    np.testing.assert_allclose(synax.in_parts(fixed, rays, 1.4, part=5).I, whole.I, rtol=1e-12)
+    with pytest.raises(ValueError, match="these run or end elsewhere"):
+        synax.in_parts(fixed, synax.Sightlines.healpix(1, (-8.0, 0.0, 0.0)), 1.4, part=5)
+    with pytest.warns(synax.SynaxWarning, match="the steps are too few"):
+        some = synax.estimate_error(sky, rays, 1.4, n_rays=11)
+    with pytest.warns(synax.SynaxWarning, match="the steps are too few"):
+        every = synax.estimate_error(sky, rays, 1.4)
+    np.testing.assert_allclose(some.rms.I, every.rms.I, rtol=0.3)
+
+
 def test_progress_goes_where_somebody_sees_it(monkeypatch):
     """A bar on a terminal, a line on a plain one, nothing in a script or where it is unwanted."""
     from synax import _progress

@@ -337,6 +337,18 @@ def test_precomputed_fields_are_interchangeable(rays):
         sky.precompute(rays, "magnetism")
     with pytest.raises(TypeError, match="only along its own sightlines"):
         alone(jnp.zeros((3, 5)))
+    # what the cells of the samples decide cannot be asked for otherwise
+    for changes in ({"steps": 14}, {"quadrature": synax.Midpoint()}, {"faces": False}):
+        with pytest.raises(ValueError, match=rf"integrate_with\({next(iter(changes))}=.*keeps"):
+            fixed.integrate_with(**changes)
+    assert fixed.integrate_with(block=20).integration.block == 20
+    for choose in (synax.estimate_error, synax.with_tolerance):
+        with pytest.raises(ValueError, match=f"{choose.__name__} needs the original fields"):
+            choose(fixed, rays, 2.4)
+    with pytest.raises(TypeError, match="cannot be rotated: move the original field"):
+        (2.0 * alone).rotated((0.0, 0.0, 1.0))
+    with pytest.raises(TypeError, match="cannot be shifted"):
+        fixed.cosmic_rays.shifted((1.0, 0.0, 0.0))
     # fields of one kind share surfaces, and a sampled field has none of its own
     fields = (sky.magnetic + sky.magnetic, synax.electrons.TwoDisc())
     doubled = eqx.tree_at(lambda s: (s.magnetic, s.electrons), sky, fields)

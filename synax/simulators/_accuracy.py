@@ -22,7 +22,9 @@ from ..fields._surfaces import AbstractSurface, crossings_of
 from ..maps._stokes import Stokes
 from ..sightlines._sightlines import Sightlines
 from ._engine import AbstractSimulator, resolved
+from ._sampled import check_free_cells
 from ._synchrotron import Synchrotron
+from ._taken import taken
 
 _LOOKED_AT = 4096
 """Rays among which those that cross the most surfaces are sought."""
@@ -75,6 +77,8 @@ class _Sample(NamedTuple):
     rays: Sightlines
     """The random ones first."""
     n_random: int
+    numbers: Int[np.ndarray, " n_rays"] | None
+    """Which of all rays they are; None: all."""
 
 
 @eqx.filter_jit
@@ -89,18 +93,24 @@ def _cuts(surfaces: Sequence[AbstractSurface], rays: Sightlines) -> Int[Array, "
 def _subset(simulator: AbstractSimulator, rays: Sightlines, n_rays: int, seed: int) -> _Sample:
     """Random rays, and a quarter as many of those that cross the most surfaces."""
     if rays.n_rays <= n_rays:
-        return _Sample(dataclasses.replace(rays, mesh=None), rays.n_rays)
+        return _Sample(dataclasses.replace(rays, mesh=None), rays.n_rays, None)
     random = np.random.default_rng(seed)
     chosen = np.sort(random.choice(rays.n_rays, n_rays, replace=False))
     surfaces = simulator.integrate_with(faces=True).surfaces()
     if not surfaces:
-        return _Sample(rays.take(chosen), n_rays)
+        return _Sample(rays.take(chosen), n_rays, chosen)
     others = np.setdiff1d(np.arange(rays.n_rays), chosen)
     if others.size > _LOOKED_AT:
         others = np.sort(random.choice(others, _LOOKED_AT, replace=False))
     cuts = np.asarray(_cuts(surfaces, rays.take(others)))
     most = others[np.argsort(-cuts, kind="stable")[: n_rays // 4]]
-    return _Sample(rays.take(np.concatenate([chosen, most])), n_rays)
+    chosen = np.concatenate([chosen, most])
+    return _Sample(rays.take(chosen), n_rays, chosen)
+
+
+def _on(few: _Sample, sky: Any, rays: Sightlines) -> Any:
+    """The simulator for the rays of a sample."""
+    return sky if few.numbers is None else taken(sky, rays, few.numbers)
 
 
 def _with_steps(sky: AbstractSimulator, n: int) -> Any:
@@ -112,7 +122,8 @@ def _seen(sky: Any, rays: Sightlines, frequency: Any) -> Stokes | Array:
     return sky(rays, frequency) if isinstance(sky, Synchrotron) else sky(rays)
 
 
-def _check(sky: AbstractSimulator, frequency: Any) -> None:
+def _check(sky: AbstractSimulator, frequency: Any, name: str) -> None:
+    check_free_cells(sky, name)
     if isinstance(sky, Synchrotron) == (frequency is None):
         needs = "needs a frequency (GHz)" if frequency is None else "has no frequency"
         raise TypeError(f"{type(sky).__name__} {needs}, got frequency={frequency!r}")
@@ -201,13 +212,14 @@ def estimate_error(
 
     **Returns** an `ErrorEstimate`.
 
-    **Raises** `ValueError` for fewer than two steps, `TypeError` for a frequency that is missing
+    **Raises** `ValueError` for fewer than two steps, and for fields that were sampled along
+    sightlines, whose cells cannot be divided; `TypeError` for a frequency that is missing
     or not asked for. **Warns** (`synax.SynaxWarning`) of an estimate above 5 %, which is not
     reliable: steps so coarse miss what finer ones would meet, and the true error may be larger.
     """
-    _check(sky, frequency)
+    _check(sky, frequency, "estimate_error")
     few = _subset(sky, rays, n_rays, seed)
-    sky = resolved(sky, few.rays)
+    sky = _on(few, resolved(sky, few.rays), rays)
     n = sky.steps.n
     if n < 2:
         raise ValueError(f"estimate_error needs at least 2 steps to halve, got {n}")
@@ -249,15 +261,16 @@ def with_tolerance(
 
     **Returns** the simulator with the steps chosen, and the estimate for them.
 
-    **Raises** `ValueError` if the tolerance is not positive, `RuntimeError` if `max_steps` does
+    **Raises** `ValueError` if the tolerance is not positive or a field was sampled along
+    sightlines, `RuntimeError` if `max_steps` does
     not reach it (the message has the error reached).
     """
-    _check(sky, frequency)
+    _check(sky, frequency, "with_tolerance")
     if tolerance is None or not 0 < tolerance < np.inf:
         raise ValueError(f"tolerance must be positive and finite, got {tolerance!r}")
     few = _subset(sky, rays, n_rays, seed)
-    sky = resolved(sky, few.rays)
-    n = 8
+    given = resolved(sky, few.rays)
+    sky, n = _on(few, given, rays), 8
     coarse, before = _seen(_with_steps(sky, n), few.rays, frequency), None
     while True:
         n *= 2
@@ -265,7 +278,7 @@ def with_tolerance(
         estimate = latest if before is None else _doubled_twice(latest, before)
         reached = _largest(estimate)
         if before is not None and reached <= tolerance:
-            return _with_steps(sky, n), estimate
+            return _with_steps(given, n), estimate
         if 2 * n > max_steps:
             raise RuntimeError(
                 f"tolerance {tolerance:g} not reached with {n} steps: estimated error {reached:.2g}"

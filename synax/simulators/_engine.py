@@ -35,6 +35,7 @@ from ._checked import check_call
 from ._sampled import (
     as_steps,
     cells_along,
+    check_free_cells,
     check_samples,
     crossings_along,
     localise,
@@ -138,7 +139,14 @@ class AbstractSimulator(Shown):
         return self.integration.adjoint
 
     def integrate_with(self: S, **changes: Any) -> S:
-        """The same fields integrated otherwise: any arguments of `Integration`, such as `steps`."""
+        """The same fields integrated otherwise: any arguments of `Integration`, such as `steps`.
+
+        **Raises** `ValueError` for other steps, quadrature or faces where a field was sampled
+        along sightlines: it keeps the cells that it was sampled on.
+        """
+        for name in ("steps", "quadrature", "faces"):
+            if name in changes:
+                check_free_cells(self, f"integrate_with({name}=...)")
         new = dataclasses.replace(self.integration, **changes)
         return eqx.tree_at(lambda s: s.integration, self, new)
 

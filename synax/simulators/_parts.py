@@ -10,6 +10,7 @@ from .. import _checks as checks
 from .._progress import progress_bar
 from ..sightlines._sightlines import Sightlines
 from ._engine import AbstractSimulator
+from ._taken import taken
 
 
 def in_parts(
@@ -46,7 +47,7 @@ def in_parts(
         for start in range(0, rays.n_rays, size):
             here = np.minimum(np.arange(start, start + size), rays.n_rays - 1)
             count = min(size, rays.n_rays - start)
-            seen = simulator(rays.take(here), *arguments)
+            seen = taken(simulator, rays, here)(rays.take(here), *arguments)
             found.append(jax.tree.map(lambda x, n=count: np.asarray(x)[..., :n], seen))
             tell(start + count, "")
     return jax.tree.map(lambda *parts: jax.numpy.concatenate(parts, axis=-1), *found)

@@ -7,7 +7,7 @@ every step of a fit.
 import dataclasses
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 import equinox as eqx
 import jax
@@ -25,6 +25,7 @@ from ..sightlines._sightlines import Sightlines
 from ..transfer import (
     AbstractQuadrature,
     AbstractSteps,
+    AbstractTransfer,
     GaussLegendre,
     GradedSteps,
 )
@@ -59,6 +60,7 @@ class SampledField(AbstractField):
     quadrature: AbstractQuadrature
     fingerprint: str | None = eqx.field(static=True, default=None)
     """Of the sightlines it was made with; None where they were being traced."""
+    bound_to_rays: ClassVar[bool] = True
 
     @property
     def rank(self) -> str:
@@ -105,9 +107,19 @@ def without_cells(tree: Any) -> Any:
 
 def per_ray(tree: Any) -> Any:
     """Filter spec that is True on the leaves with a last axis of rays."""
-    knows = lambda x: hasattr(x, "per_ray")
-    mark = lambda x: x.per_ray() if knows(x) else False
-    return jax.tree.map(mark, tree, is_leaf=knows)
+    knows = lambda x: hasattr(x, "per_ray") or isinstance(x, AbstractTransfer)
+    return jax.tree.map(lambda x: _marked(x) if knows(x) else False, tree, is_leaf=knows)
+
+
+def _marked(x: Any) -> Any:
+    """The spec of something that knows it, or of a law of light: what is behind each ray."""
+    if hasattr(x, "per_ray"):
+        return x.per_ray()
+    spec = jax.tree.map(lambda _: False, x)
+    behind = getattr(x, "background", None)
+    if behind is None or jnp.shape(behind)[-1:] in ((), (1,)):
+        return spec
+    return eqx.tree_at(lambda law: law.background, spec, True)
 
 
 def fingerprint(rays: Sightlines) -> str | None:
@@ -124,6 +136,20 @@ def fingerprint(rays: Sightlines) -> str | None:
 
 def _shape(cells: Cells | None) -> tuple[int, ...] | None:
     return None if cells is None else cells.number.shape
+
+
+def check_free_cells(tree: Any, what: str) -> None:
+    """Raise `ValueError` if there is a sampled field, which brings its cells: `what` had no effect.
+
+    **Arguments:**
+
+    - `what`: as the beginning of the message.
+    """
+    if sampled_fields(tree):
+        raise ValueError(
+            f"{what} needs the original fields: a SampledField (of precompute or sample_along) "
+            "keeps the cells that it was sampled on"
+        )
 
 
 def check_samples(samples: list[SampledField], rays: Sightlines) -> None:

@@ -259,8 +259,9 @@ class Synchrotron(AbstractSimulator):
         **Arguments:**
 
         - `names`: any of 'magnetic', 'electrons', 'cosmic_rays'. The cells are those that this
-          simulator uses now. The result works with the same sightlines only. Faces at the edges
-          of the other fields do not move either: derivatives by places of edges are missing.
+          simulator uses now. The result works with the same sightlines only; where JAX traces the
+          sightlines too they cannot be compared. Faces at the edges of the other fields do not
+          move either: derivatives by places of edges are missing.
 
         **Raises** `ValueError` for another name.
         """
