@@ -5,6 +5,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from astropy import units
 from astropy.io import fits
 
 import synax
@@ -144,6 +145,12 @@ def test_bad_beams(sky):
         GaussianBeam(9.0).smooth(sky.values[1:2], ("Q",), 16)
     with pytest.raises(ValueError, match="lmax must lie"):
         GaussianBeam(9.0)(sky, lmax=48)
+    with pytest.raises(ValueError, match=r"lmax must be a positive integer, got 8\.5"):
+        GaussianBeam(9.0)(sky, lmax=8.5)
+    with pytest.raises(TypeError, match=r"sky must be a synax\.SkyMap"):
+        GaussianBeam(9.0)(np.ones(12))
+    with pytest.raises(TypeError, match="fwhm must be a number"):
+        GaussianBeam("9")
     with pytest.warns(UserWarning, match=r"smaller than the pixels of 3\.66 degrees.*least 128"):
         GaussianBeam(1.0)(sky)
 
@@ -241,6 +248,24 @@ def test_bad_bands():
         Bandpass.top_hat(1.0, 2.0).unit_factor("K_RJ", "furlong")
     with pytest.warns(UserWarning, match="2 samples errs by"):
         Bandpass([10.0, 30.0], [1.0, 1.0])
+    with pytest.raises(ValueError, match=r"frequency has 1 missing \(masked\) values"):
+        Bandpass(np.ma.masked_array([1.0, 2.0, 3.0], [0, 1, 0]), [1.0, 1.0, 1.0])
+    with pytest.raises(ValueError, match="weight must be without a unit; it is in 'GHz'"):
+        Bandpass([1.0, 2.0], [1.0, 1.0] * units.GHz)
+    with pytest.raises(ValueError, match="frequency must have at least one value"):
+        Bandpass([], [])
+    with pytest.raises(TypeError, match="frequency must be numbers, got 'wide'"):
+        Bandpass("wide", [1.0])
+    percent = Bandpass([1.0, 1.1, 1.2] * units.GHz, [50.0, 100.0, 50.0] * units.percent)
+    assert percent.weight == (0.5, 1.0, 0.5)
+
+
+def test_circular_polarisation_goes_through_a_band():
+    seen = synax.maps.Stokes(*jnp.arange(1.0, 9.0).reshape(4, 2, 1))
+    found = Bandpass.top_hat(1.3, 1.5).combine(seen, np.array([0.25, 0.75]))
+    np.testing.assert_allclose(
+        [found.I, found.Q, found.U, found.V], [[1.75], [3.75], [5.75], [7.75]]
+    )
 
 
 def test_narrow_channels_in_closed_form_inside_the_march():

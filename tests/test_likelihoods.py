@@ -425,6 +425,54 @@ def test_what_else_is_refused():
         synax.JointLikelihood({"a": 1})
 
 
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (np.eye(4) * units.K**2, ValueError, "covariance must be without a unit; it is in 'K2'"),
+        (np.eye(4) * 1j, TypeError, "covariance must be real numbers"),
+        ([[1.0, 0.0], [0.0]], ValueError, "covariance must be an array of numbers, with rows"),
+        (np.ma.masked_array(np.eye(2), np.eye(2)), ValueError, "covariance has 2 missing"),
+        ("unit", TypeError, "covariance must be a number or an array"),
+        (np.ones(3), ValueError, r"covariance must be \(n, n\), got shape \(3,\)"),
+        # whatever the unit: kelvin squared are small numbers
+        (1e-12 * np.array([[2.0, 1.0], [0.5, 2.0]]), ValueError, "covariance must be symmetric"),
+        (1e12 * np.array([[2.0, 1.0], [0.5, 2.0]]), ValueError, "covariance must be symmetric"),
+    ],
+)
+def test_what_is_no_covariance(given, error, words):
+    with pytest.raises(error, match=words):
+        CovarianceNoise(given)
+
+
+def test_factors_of_low_rank_noise_are_checked_where_data_are_used():
+    rays = synax.Sightlines.from_lonlat([0.0, 9.0], [0.0, 1.0])
+    data, factor = np.array([[1.0, 2.0], [3.0, np.nan]]), np.array([[0.1], [0.2], [0.3], [np.nan]])
+    model = lambda rays, frequency: synax.maps.Stokes(*jnp.zeros((3, 2)))
+    likelihood = synax.GaussianLikelihood(rays, 2.4, data, covariance=LowRankNoise(0.5, factor))
+    expected = scipy.stats.multivariate_normal(
+        cov=0.25 * np.eye(3) + factor[:3] @ factor[:3].T
+    ).logpdf(data.ravel()[:3])
+    np.testing.assert_allclose(likelihood.logpdf(model), expected, rtol=1e-12)
+    with pytest.raises(ValueError, match="factor must be finite in the rows"):
+        synax.GaussianLikelihood(rays, 2.4, np.ones((2, 2)), covariance=LowRankNoise(0.5, factor))
+    with pytest.raises(ValueError, match=r"factor must be \(n, k\), got shape \(4,\)"):
+        synax.GaussianLikelihood(rays, 2.4, data, covariance=LowRankNoise(0.5, factor[:, 0]))
+    with pytest.raises(ValueError, match="sigma must be without a unit"):
+        LowRankNoise(0.5 * units.K, factor)
+
+
+def test_errors_of_u_have_no_sign(sky, rays):
+    whole = synax.Sightlines.healpix(1)
+    data = synax.SkyMap(np.ones((3, 12)), "IQU", nside=1, frequency=2.4)
+    sigma = synax.SkyMap(np.linspace(1.0, 2.0, 36).reshape(3, 12), "IQU", nside=1, frequency=2.4)
+    one, other = (
+        synax.GaussianLikelihood(whole, 2.4, data, s) for s in (sigma, sigma.to_convention("COSMO"))
+    )
+    np.testing.assert_array_equal(one.noise.sigma, other.noise.sigma)
+    with pytest.raises(ValueError, match="sigma must be positive"):
+        synax.GaussianLikelihood(whole, 2.4, data, sigma * -1.0)
+
+
 def test_masked_quantities_and_half_precision():
     rays = synax.Sightlines.from_lonlat([0.0, 9.0], [0.0, 1.0])
     values, lost = np.array([[1.0, 2.0], [3.0, 4.0]]), np.array([[False, True], [False, False]])

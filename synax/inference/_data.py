@@ -173,7 +173,10 @@ def _of_map(
         raise ValueError(f"{name} is a map at {sky.frequency} GHz, and frequency is {frequency}")
     sky = sky.to_unit("K_RJ")
     sky = _on_rays(name, sky.to_convention("IAU") if signed else sky, rays, spin=signed)
-    return {s: getattr(sky._with(jnp.asarray(sky.values)), s) for s in stokes}
+    found = {s: getattr(sky._with(jnp.asarray(sky.values)), s) for s in stokes}
+    if not signed and "U" in found and not np.any(np.asarray(found["U"]) > 0):
+        found["U"] = jnp.abs(found["U"])  # a convention turned the sign, as reading a file does
+    return found
 
 
 def _on_rays(name: str, sky: SkyMap, rays: Sightlines, spin: bool) -> SkyMap:

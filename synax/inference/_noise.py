@@ -187,10 +187,12 @@ class CovarianceNoise(AbstractNoise):
 
     **Arguments:**
 
-    - `covariance`: (n, n) for n = number of data (flattened in C order).
+    - `covariance`: (n, n) for n = number of data (flattened in C order), plain numbers in the
+      square of the data's unit.
 
-    **Raises** `ValueError` unless the matrix is square, symmetric and positive definite,
-    `TypeError` if it is being traced: its Cholesky factor is made, and looked at, once.
+    **Raises** `ValueError` unless the matrix is square, symmetric (to a part in 10^5 of the
+    variances) and positive definite, or if it has a unit; `TypeError` for what is no matrix of
+    real numbers, and if it is being traced: its Cholesky factor is made, and looked at, once.
     """
 
     cholesky: Float[Array, "n n"]
@@ -198,11 +200,11 @@ class CovarianceNoise(AbstractNoise):
     def __init__(self, covariance: Any):
         concrete("covariance", covariance)
         with known_values():  # inside a `jit` that closes over the matrix
-            covariance = jnp.asarray(covariance)
-            if covariance.ndim != 2 or covariance.shape[0] != covariance.shape[1]:
-                raise ValueError(f"covariance must be (n, n), got shape {covariance.shape}")
+            covariance = as_parameter(covariance, "", "covariance")
+            if jnp.ndim(covariance) != 2 or covariance.shape[0] != covariance.shape[1]:
+                raise ValueError(f"covariance must be (n, n), got shape {jnp.shape(covariance)}")
             finite("covariance", covariance)
-            if not bool(jnp.allclose(covariance, covariance.T)):
+            if not _symmetric(np.asarray(covariance)):
                 raise ValueError("covariance must be symmetric")
             self.cholesky = jnp.linalg.cholesky(covariance)
             if not bool(jnp.all(jnp.isfinite(self.cholesky))):
@@ -240,6 +242,13 @@ class CovarianceNoise(AbstractNoise):
         return self.whiten(prediction, mask)
 
 
+def _symmetric(matrix: Float[np.ndarray, "n n"]) -> bool:
+    """Whether a matrix is symmetric to a part in 10^5 of the size that its diagonal allows."""
+    size = np.sqrt(np.abs(np.diagonal(matrix)))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.all(np.abs(matrix - matrix.T) <= 1e-5 * size[:, None] * size))
+
+
 class LowRankNoise(AbstractNoise):
     """Gaussian noise of covariance diag(sigma^2) + F F^T (known: held fixed in Fisher matrices).
 
@@ -248,21 +257,27 @@ class LowRankNoise(AbstractNoise):
     **Arguments:**
 
     - `sigma`: as in `GaussianNoise`.
-    - `factor`: F, (n, k) for n flattened data.
+    - `factor`: F, (n, k) for n flattened data; rows of data that are not used may hold anything.
     """
 
-    sigma: Float[Array, "..."] = eqx.field(converter=as_parameter)
-    factor: Float[Array, "n k"] = eqx.field(converter=as_parameter)
+    sigma: Float[Array, "..."] = eqx.field(converter=lambda x: as_parameter(x, "", "sigma"))
+    factor: Float[Array, "n k"] = eqx.field(converter=lambda x: as_parameter(x, "", "factor"))
 
     def check(self, shape: tuple[int, ...], mask: np.ndarray | None) -> np.ndarray | None:
         _check_positive("sigma", self.sigma, shape, mask)
+        if jnp.ndim(self.factor) != 2:
+            raise ValueError(f"factor must be (n, k), got shape {jnp.shape(self.factor)}")
         _check_rows("factor", self.factor.shape[0], shape)
+        used = True if mask is None else np.reshape(mask, -1)[:, None]
+        if not holds(self.factor, lambda x: ~np.asarray(used) | np.isfinite(x)):
+            raise ValueError("factor must be finite in the rows of the data that are used")
         return mask
 
     def _parts(self, like: Array, mask: Mask) -> tuple[Array, Array]:
         sigma = _full(self.sigma, like)
         inverse = _keep(1.0 / sigma, mask).reshape(-1)
-        return inverse, inverse[:, None] * self.factor.astype(like.dtype)
+        used = True if mask is None else jnp.asarray(mask).reshape(-1)[:, None]
+        return inverse, inverse[:, None] * jnp.where(used, self.factor.astype(like.dtype), 0.0)
 
     def whiten(self, residual, mask):
         inverse, a = self._parts(residual, mask)

@@ -20,7 +20,7 @@ COMPONENTS = ("I", "Q", "U", "V", "P")
 
 
 def _frequency(value: Any) -> Any:
-    value = as_parameter(value, "GHz")
+    value = as_parameter(value, "GHz", "frequency")
     if value.ndim > 1 or not checks.holds(value, lambda x: x > 0):
         raise ValueError(f"frequency must be positive (GHz), a number or (n_freq,), got {value}")
     return value

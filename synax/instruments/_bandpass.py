@@ -6,13 +6,15 @@ import os
 from typing import Any
 
 import equinox as eqx
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from .._checks import warn
+from .._checks import concrete, shown, warn
 from .._constants import WAVELENGTH_SQUARED_AT_1GHZ
 from .._numerics._quadrature import gauss_legendre
+from .._parameters import without_unit
 from .._shown import Shown
 from ..maps._stokes import Stokes
 from ..maps._units import BRIGHTNESS_UNITS, conversion_factor, kelvin_rj_per
@@ -20,9 +22,20 @@ from ..sightlines._sightlines import Sightlines
 from ._quadrature import gauss_of_measure
 
 
-def _as_tuple(value: Any) -> tuple[float, ...]:
-    value = value.to_value("GHz") if hasattr(value, "to_value") else value
-    return tuple(np.atleast_1d(np.asarray(value, dtype=float)).tolist())
+def _as_tuple(value: Any, name: str = "frequency", unit: str = "GHz") -> tuple[float, ...]:
+    """Numbers in a row, known before tracing; `ValueError` or `TypeError` that names them."""
+    value = concrete(name, without_unit(value, unit, name))
+    try:
+        numbers = np.atleast_1d(np.asarray(value, dtype=float))
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be numbers, got {shown(value)}") from None
+    if numbers.size == 0:
+        raise ValueError(f"{name} must have at least one value, got none")
+    return tuple(numbers.tolist())
+
+
+def _weights(value: Any) -> tuple[float, ...]:
+    return _as_tuple(value, "weight", "")
 
 
 class Bandpass(Shown):
@@ -47,12 +60,12 @@ class Bandpass(Shown):
 
     frequency: tuple[float, ...] = eqx.field(static=True, converter=_as_tuple)
     """GHz."""
-    weight: tuple[float, ...] = eqx.field(static=True, converter=_as_tuple)
+    weight: tuple[float, ...] = eqx.field(static=True, converter=_weights)
     measure: tuple[float, ...] = eqx.field(static=True, default=())
     """Weight times the width that each frequency stands for; made from the others."""
 
     def __post_init__(self):
-        self.frequency, self.weight = _as_tuple(self.frequency), _as_tuple(self.weight)
+        self.frequency, self.weight = _as_tuple(self.frequency), _weights(self.weight)
         nu, w = np.asarray(self.frequency), np.asarray(self.weight)
         if nu.ndim != 1 or nu.shape != w.shape:
             raise ValueError(
@@ -93,7 +106,7 @@ class Bandpass(Shown):
 
         That is how WMAP's and Planck LFI's responses are published; w is divided by nu^2.
         """
-        nu, w = np.asarray(_as_tuple(frequency)), np.asarray(weight, dtype=float)
+        nu, w = np.asarray(_as_tuple(frequency)), np.asarray(_weights(weight))
         if nu.shape != w.shape:
             raise ValueError(
                 f"frequency and weight must be (n,) alike, got {nu.shape} and {w.shape}"
@@ -205,7 +218,7 @@ class Bandpass(Shown):
         return nu.size
 
     def narrow(self, sky: Any, rays: Sightlines, index: float = -3.0) -> Stokes:
-        """I, Q, U of a simulator through this band as one narrow channel.
+        """I, Q, U (and V) of a simulator through this band as one narrow channel.
 
         One frequency, at which lambda^2 has its mean over what the band receives, and sin(x)/x of
         the rotation across it at every cell: the cost of a single frequency. The mean and the
@@ -231,10 +244,10 @@ class Bandpass(Shown):
         # a flat channel has sqrt(12) standard deviations, and lambda^2 twice the relative width
         seen = sky(rays, middle, width=middle * math.sqrt(3.0) * scatter / mean)
         factor = float(total / (middle / nu[0]) ** index)
-        return Stokes(factor * seen.I, factor * seen.Q, factor * seen.U)
+        return jax.tree.map(lambda x: factor * x, seen)
 
     def __call__(self, sky: Any, rays: Sightlines, nodes: int = 4) -> Stokes:
-        """I, Q, U of a simulator through this band: one march, all fields shared by the nodes.
+        """I, Q, U (and V) of a simulator through this band, by one march for all nodes.
 
         **Arguments:**
 
@@ -250,7 +263,7 @@ class Bandpass(Shown):
     def combine(self, stokes: Stokes, weights: Float[np.ndarray, " n"]) -> Stokes:
         """The band's Stokes parameters from those at its nodes, (n, n_rays) each."""
         mean = lambda x: jnp.tensordot(jnp.asarray(weights, x.dtype), x, axes=1)
-        return Stokes(mean(stokes.I), mean(stokes.Q), mean(stokes.U))
+        return jax.tree.map(mean, stokes)
 
 
 def narrow_channel(rotation_measure: Any, frequency: Any, width: Any) -> Float[Array, "*shape"]:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import warn
+from .._checks import instance, integer, warn
 from .._numerics._harmonics import filtered
 from .._parameters import as_parameter, holds
 from .._shown import Shown
@@ -35,7 +35,7 @@ class AbstractBeam(Shown):
     def check(self, nside: int) -> None:
         """Warn if this beam makes no sense on pixels of this size."""
 
-    def __call__(self, sky: SkyMap, *, lmax: int | None = None, iterations: int = 10) -> SkyMap:
+    def __call__(self, sky: Any, *, lmax: Any = None, iterations: Any = 10) -> SkyMap:
         """The map seen with this beam; kind, unit, frequency and frame stay.
 
         **Arguments:**
@@ -47,6 +47,7 @@ class AbstractBeam(Shown):
 
         **Raises** `ValueError` for partial maps, missing pixels, or an lmax out of range.
         """
+        instance("sky", sky, SkyMap, "a synax.SkyMap")
         if sky.pixels is not None or not holds(sky.values, np.isfinite):
             raise ValueError(
                 "a beam needs the whole sky: this map has missing pixels; fill them first"
@@ -70,8 +71,8 @@ class AbstractBeam(Shown):
         nside: int,
         *,
         ordering: str = "RING",
-        lmax: int | None = None,
-        iterations: int = 10,
+        lmax: Any = None,
+        iterations: Any = 10,
     ) -> Float[Array, "components *freq n_pix"]:
         """Smoothed values of maps; the sign of U is HEALPix's (COSMO: U reversed from IAU).
 
@@ -81,7 +82,8 @@ class AbstractBeam(Shown):
           in `__call__`.
         """
         highest = 3 * nside - 1
-        lmax = max(2, min(highest, 5 * nside // 2)) if lmax is None else lmax
+        lmax = max(2, min(highest, 5 * nside // 2)) if lmax is None else integer("lmax", lmax)
+        integer("iterations", iterations, 0)
         if not 2 <= lmax <= highest:
             raise ValueError(f"lmax must lie in 2..{highest} for nside {nside}, got {lmax}")
         if ("Q" in columns) != ("U" in columns):
@@ -129,7 +131,7 @@ class GaussianBeam(AbstractBeam):
     **Reference:** Challinor et al. 2000, Phys. Rev. D 62, 123002 (window of spin 2).
     """
 
-    fwhm: Float[Array, ""] = eqx.field(converter=lambda x: as_parameter(x, "deg"))
+    fwhm: Float[Array, ""] = eqx.field(converter=lambda x: as_parameter(x, "deg", "fwhm"))
 
     def __check_init__(self):
         if jnp.ndim(self.fwhm) != 0 or not holds(self.fwhm, lambda x: (x > 0) & (x < 180)):
@@ -167,8 +169,10 @@ class WindowFunction(AbstractBeam):
     **Raises** `ValueError` for windows that are not finite or too short.
     """
 
-    bl: Float[Array, " _"] = eqx.field(converter=as_parameter)
-    polarised: Float[Array, " _"] | None = eqx.field(default=None, converter=as_parameter)
+    bl: Float[Array, " _"] = eqx.field(converter=lambda x: as_parameter(x, "", "bl"))
+    polarised: Float[Array, " _"] | None = eqx.field(
+        default=None, converter=lambda x: as_parameter(x, "", "polarised")
+    )
 
     def __check_init__(self):
         for name, value in (("bl", self.bl), ("polarised", self.polarised)):

@@ -127,7 +127,7 @@ class Survey(Shown):
                 )
         self.name, self.band, self.beam, self.stokes = name, band, beam, stokes
         self.unit, self.noise, self.mask, self.nodes = unit, noise, mask, nodes
-        self.offset = as_parameter(offset)
+        self.offset = as_parameter(offset, "", "offset")
 
     @staticmethod
     def read(path: str | os.PathLike) -> "Survey":

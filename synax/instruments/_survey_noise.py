@@ -68,8 +68,10 @@ class WhiteNoise(AbstractSurveyNoise):
     - `polarised`: the same of Q and of U; None: sqrt(2) times `depth`.
     """
 
-    depth: Float[Array, ""] = eqx.field(converter=as_parameter)
-    polarised: Float[Array, ""] | None = eqx.field(default=None, converter=as_parameter)
+    depth: Float[Array, ""] = eqx.field(converter=lambda x: as_parameter(x, "", "depth"))
+    polarised: Float[Array, ""] | None = eqx.field(
+        default=None, converter=lambda x: as_parameter(x, "", "polarised")
+    )
 
     def __check_init__(self):
         for name, value in (("depth", self.depth), ("polarised", self.polarised)):
@@ -105,8 +107,9 @@ class HitNoise(AbstractSurveyNoise):
     polarised: Float[Array, ""] | None
 
     def __init__(self, sigma: Any, hits: Any, polarised: Any = None):
-        self.sigma_0, self.hits = as_parameter(sigma), as_parameter(np.asarray(hits, float))
-        self.polarised = as_parameter(polarised)
+        self.sigma_0 = as_parameter(sigma, "", "sigma")
+        self.hits = as_parameter(hits, "", "hits")
+        self.polarised = as_parameter(polarised, "", "polarised")
         _check_map("hits", self.hits)
 
     def sigma(self, stokes, nside):
@@ -131,7 +134,9 @@ class VarianceNoise(AbstractSurveyNoise):
       squared, whole sky, RING. On coarser pixels the mean of n pixels has 1/n of the mean variance.
     """
 
-    variance: Float[Array, "*stokes n_pix"] = eqx.field(converter=as_parameter)
+    variance: Float[Array, "*stokes n_pix"] = eqx.field(
+        converter=lambda x: as_parameter(x, "", "variance")
+    )
 
     def __check_init__(self):
         _check_map("variance", self.variance)
@@ -163,8 +168,10 @@ class CorrelatedNoise(AbstractSurveyNoise):
     """
 
     white: WhiteNoise
-    knee: Float[Array, ""] = eqx.field(converter=as_parameter)
-    slope: Float[Array, ""] = eqx.field(default=-1.5, converter=as_parameter)
+    knee: Float[Array, ""] = eqx.field(converter=lambda x: as_parameter(x, "", "knee"))
+    slope: Float[Array, ""] = eqx.field(
+        default=-1.5, converter=lambda x: as_parameter(x, "", "slope")
+    )
     least: float = eqx.field(static=True, default=0.1)
 
     def __check_init__(self):
