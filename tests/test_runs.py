@@ -165,6 +165,49 @@ def test_fingerprints_see_values_structure_and_closures():
     assert fingerprint(lambda x: x + 1) != fingerprint(lambda x: x + 2)
 
 
+OWN_FIELD = """
+import jax, jax.numpy as jnp, synax
+
+SCALE = 1.0
+
+@jax.jit
+def shape(z):
+    return jnp.exp(-SCALE * z * z)
+
+class Mine(synax.AbstractScalarField):
+    n0: object = synax.parameter(1.0, "cm-3", "density")
+    power = 1.0
+
+    def __call__(self, position):
+        return self.n0 * shape(position[2]) ** self.power
+
+    def surfaces(self):
+        return (synax.Sphere(2.0),)
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("self.n0 * shape", "self.n0 / shape"),
+        ("SCALE = 1.0", "SCALE = 2.0"),
+        ("-SCALE", "SCALE"),
+        ("power = 1.0", "power = 2.0"),
+        ("Sphere(2.0)", "Sphere(3.0)"),
+        ('"density"', '"density of electrons"'),
+    ],
+)
+def test_fingerprints_see_the_code_of_a_field_of_ones_own(old, new):
+    def made(text):
+        names = {"__name__": "a_module_of_mine"}
+        exec(text, names)
+        return fingerprint(synax.DispersionMeasure(2.0 * names["Mine"](), steps=3))
+
+    assert made(OWN_FIELD) == made(f"# moved\n\n{OWN_FIELD}")
+    told = "density" in old  # a text for people computes nothing
+    assert (made(OWN_FIELD) == made(OWN_FIELD.replace(old, new))) == told
+
+
 def test_a_line_that_is_being_written_does_not_disturb_the_reader(tmp_path):
     run = Run(tmp_path)
     run.log("check", loss=jnp.float32(1.5))

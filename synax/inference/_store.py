@@ -5,6 +5,7 @@ import hashlib
 import io
 import json
 import re
+import sys
 import types
 import zipfile
 from collections.abc import Mapping
@@ -21,13 +22,61 @@ from ..io._plain_json import exact, from_exact
 from ..io._sealed import DamagedFile, read_sealed, seal
 
 _ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+_PLAIN = (int, float, complex, str, bytes)
 
 
 def fingerprint(tree: Any) -> str:
-    """SHA-256 of a PyTree: its structure with static fields, and every value in it."""
-    digest = hashlib.sha256()
-    _feed(digest, tree, set())
+    """SHA-256 of a PyTree: its structure with static fields, and every value in it.
+
+    Of classes and functions of the user's own the code counts too, with what it takes from its
+    module; that of installed packages is told by their versions.
+    """
+    digest, seen = hashlib.sha256(), set()
+    _feed(digest, tree, seen)
+    for kind in _own_classes(tree):
+        _feed_class(digest, kind, seen)
     return digest.hexdigest()
+
+
+def _own_classes(tree: Any) -> list[type]:
+    """The user's own classes of all modules in a tree, static fields included, each once."""
+    found: dict[type, None] = {}
+    stack = [tree]
+    while stack:
+        x = stack.pop()
+        if isinstance(x, eqx.Module):
+            found |= dict.fromkeys(kind for kind in type(x).__mro__ if _is_own(kind.__module__))
+            stack += [x.__dict__[name] for name in sorted(x.__dict__)]
+        elif isinstance(x, Mapping):
+            stack += [x[name] for name in sorted(x, key=repr)]
+        elif isinstance(x, tuple | list):
+            stack += x
+    return list(found)
+
+
+def _is_own(module: str) -> bool:
+    """Whether a module is neither of this package, nor installed, nor of Python itself."""
+    top = module.partition(".")[0]
+    if top in (__name__.partition(".")[0], "builtins") or top in sys.stdlib_module_names:
+        return False
+    file = getattr(sys.modules.get(module), "__file__", None) or ""
+    return not {"site-packages", "dist-packages"} & set(Path(file).parts)
+
+
+def _feed_class(digest: Any, kind: type, seen: set[int]) -> None:
+    """What a class computes: its functions, and plain values beside them."""
+    digest.update(kind.__qualname__.encode())
+    for name, value in sorted(vars(kind).items()):
+        if isinstance(value, property):
+            parts = [value.fget]
+        else:  # methods are wrapped by equinox, static ones by Python
+            parts = [getattr(value, "method", getattr(value, "__func__", value))]
+        for part in parts:
+            if isinstance(part, types.FunctionType) and name != "__init__":
+                digest.update(name.encode())
+                _feed_function(digest, part, seen)
+            elif isinstance(part, _PLAIN) and not name.startswith("__"):
+                digest.update(f"{name}={part!r}".encode())
 
 
 def _feed(digest: Any, tree: Any, seen: set[int]) -> None:
@@ -76,6 +125,27 @@ def _feed_function(digest: Any, function: types.FunctionType, seen: set[int]) ->
     cells = [c.cell_contents for c in function.__closure__ or () if _filled(c)]
     for value in (function.__defaults__, function.__kwdefaults__, cells):
         _feed(digest, value, seen)
+    if _is_own(function.__module__ or ""):
+        for name in _names(function.__code__):
+            _feed_global(digest, function, name, seen)
+
+
+def _names(code: types.CodeType) -> list[str]:
+    """Names that a function takes from its module or from objects, those inside it included."""
+    inner = [const for const in code.co_consts if isinstance(const, types.CodeType)]
+    return sorted({*code.co_names, *(name for part in inner for name in _names(part))})
+
+
+def _feed_global(digest: Any, function: types.FunctionType, name: str, seen: set[int]) -> None:
+    """A function or plain value of the user's own module."""
+    value = function.__globals__.get(name)
+    value = getattr(value, "__wrapped__", value)  # by jit
+    if isinstance(value, types.FunctionType) and _is_own(value.__module__ or ""):
+        _feed_function(digest, value, seen)
+    elif isinstance(value, _PLAIN) and not name.startswith("__"):
+        digest.update(f"{name}={value!r}".encode())
+    elif isinstance(value, np.ndarray | jax.Array):
+        _feed_leaf(digest, value, seen)
 
 
 def _feed_code(digest: Any, code: types.CodeType) -> None:
