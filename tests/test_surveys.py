@@ -105,6 +105,42 @@ def test_likelihood_takes_a_map_and_nothing_else(sky, survey, seen):
     assert abs(slope - numeric) < 1e-6 * abs(numeric)
 
 
+@pytest.mark.parametrize(("beam", "pixels"), [(None, None), (None, [3, 40]), (True, None)])
+def test_rays_within_pixels_are_averaged(sky, beam, pixels):
+    survey = Survey("S", 23.0, GaussianBeam(90.0) if beam else None, stokes=("Q", "U"))
+    rays = synax.Sightlines.healpix(2, pixels=pixels, subsamples=2)
+    got = survey.observe(sky, rays)
+    light = rays.mean(sky(rays, 23.0))
+    plain = Survey("S", 23.0, survey.beam, stokes=("Q", "U")).on(
+        synax.Sightlines.healpix(2, pixels=pixels)
+    )
+    want = plain.of(jnp.stack([light.Q, light.U])[:, None])
+    np.testing.assert_allclose(got.values, want, rtol=1e-12, atol=1e-18)
+    assert pixels is None or list(got.pixels) == pixels
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: HitNoise(-0.01, np.ones(48)), "sigma must be positive"),
+        (lambda: HitNoise(np.nan, np.ones(48)), "sigma must be positive"),
+        (lambda: HitNoise(1.0, np.ones(48), polarised=0.0), "polarised must be positive"),
+        (lambda: WhiteNoise(np.inf), "depth must be positive"),
+        (lambda: WhiteNoise([1.0, 2.0]), "depth must be one number"),
+        (lambda: CorrelatedNoise(WhiteNoise(1.0), np.inf), "knee must be positive"),
+        (lambda: CorrelatedNoise(WhiteNoise(1.0), 30.0, 1.0), "slope must be negative"),
+        (lambda: CorrelatedNoise(WhiteNoise(1.0), 30.0, least=-0.1), "least must be between"),
+        (lambda: CorrelatedNoise(WhiteNoise(1.0), 30.0, least=0.0), "least must be between"),
+        (lambda: Survey("S", 23.0, offset=np.nan), "offset must be finite"),
+        (lambda: Survey("S", 23.0, offset=[1.0, 2.0]), "offset must be one number"),
+        (lambda: Survey("S", 23.0, nodes=0), "nodes must be"),
+    ],
+)
+def test_numbers_that_no_survey_has(make, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        make()
+
+
 def test_noise_by_hits_and_variance():
     hits = np.full(12 * 8**2, 4.0)
     noise = HitNoise(2.0, hits, 3.0)

@@ -164,6 +164,40 @@ def test_rm_lite_reads_the_cubes(view, tmp_path):
     assert np.max(np.abs(cube - found.values)) < 1e-5 * np.max(np.abs(cube))  # single precision
 
 
+def test_quantities_are_converted(view, tmp_path):
+    values = np.ones(view.rays.n_rays)
+    np.testing.assert_allclose(
+        view.jansky_per_beam(1400.0 * u.MHz, 0.25 * u.arcmin), view.jansky_per_beam(1.4, 15.0)
+    )
+    np.testing.assert_allclose(view.smooth(values, 1 * u.arcmin), view.smooth(values, 60.0))
+    degrees = tuple(c * u.deg for c in CENTER)
+    assert View(view.rays, DISTANCE * u.kpc, degrees).center == pytest.approx(CENTER)
+    view.save(tmp_path / "m.fits", values, unit="K", frequency=1.4e9 * u.Hz, beam=0.5 * u.arcmin)
+    header = fits.getheader(tmp_path / "m.fits")
+    assert header["RESTFRQ"] == pytest.approx(1.4e9)
+    assert header["BMAJ"] == pytest.approx(30.0 / 3600.0)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"frequency": -1.4}, "frequency must be positive"),
+        ({"frequency": 1.4 * u.m}, "frequency must be in GHz"),
+        ({"frequency": [1.4, 2.4]}, "frequency must be one number"),
+        ({"frequency": "1.4"}, "frequency must be a number"),
+        ({"beam": -15.0}, "beam must be positive"),
+        ({"stokes": "X"}, "stokes must be letters out of IQUV, got 'X'"),
+    ],
+)
+def test_what_an_image_cannot_be_written_with(view, tmp_path, given, message):
+    values = np.ones(view.rays.n_rays)
+    with pytest.raises((ValueError, TypeError), match=message):
+        view.save(tmp_path / "bad.fits", values, **{"unit": "K", **given})
+    assert not list(tmp_path.iterdir())
+    with pytest.raises(ValueError, match=r"a beam of 1e\+09 arcsec would take"):
+        view.smooth(values, 1e9)
+
+
 def test_bad_views(view, tmp_path):
     with pytest.raises(ValueError, match=r"Sightlines\.parallel"):
         View(synax.Sightlines.healpix(1), 100.0)

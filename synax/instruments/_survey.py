@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import random_key
+from .. import _checks as checks
 from .._parameters import as_parameter
 from .._shown import Shown
 from ..inference import Likelihood
@@ -44,6 +44,7 @@ class SurveySky(eqx.Module):
     def of(self, values: Float[Array, "n_stokes n_freq n_rays"]) -> Float[Array, "n_stokes _"]:
         """The same of Stokes parameters that are known at the band's frequencies."""
         mean = jnp.tensordot(values, jnp.asarray(self.weights, values.dtype), axes=((1,), (0,)))
+        mean = self.rays.mean(mean)
         if self.beam is None:
             return mean
         sign = jnp.asarray([-1.0 if s == "U" else 1.0 for s in self.stokes], mean.dtype)[:, None]
@@ -126,8 +127,10 @@ class Survey(Shown):
                     f"{mask.dtype} of shape {mask.shape}"
                 )
         self.name, self.band, self.beam, self.stokes = name, band, beam, stokes
-        self.unit, self.noise, self.mask, self.nodes = unit, noise, mask, nodes
-        self.offset = as_parameter(offset, "", "offset")
+        self.unit, self.noise, self.mask = unit, noise, mask
+        self.nodes = checks.integer("nodes", nodes)
+        offset = as_parameter(offset, "", "offset")
+        self.offset = checks.finite("offset", checks.shaped("offset", offset, ()))
 
     @staticmethod
     def read(path: str | os.PathLike) -> "Survey":
@@ -224,7 +227,9 @@ class Survey(Shown):
         if "I" in self.stokes:
             values = values.at[0].add(self.offset.astype(values.dtype))
         if key is not None and self.noise is not None:
-            values = values + self.noise.draw(random_key("key", key), self.stokes, nside)[:, ring]
+            values = (
+                values + self.noise.draw(checks.random_key("key", key), self.stokes, nside)[:, ring]
+            )
         values = jnp.where(self.mask_at(nside)[ring], values, jnp.nan)
         return SkyMap(
             values if len(self.stokes) > 1 else values[0],
@@ -234,7 +239,7 @@ class Survey(Shown):
             frequency=self.frequency,
             ordering=rays.ordering,
             frame=rays.frame,
-            pixels=None if rays.pixels is None else np.asarray(rays.pixels),
+            pixels=None if rays.pixels is None else seen_pixels(rays),
         )
 
     def likelihood(self, sky: SkyMap, *, rays: Sightlines | None = None) -> Likelihood:
@@ -313,11 +318,20 @@ class Survey(Shown):
         return values * self.band.unit_factor(sky.unit, "K_RJ")
 
 
-def ring_pixels(rays: Sightlines) -> np.ndarray:
-    """Pixel of each sightline, in RING order."""
+def seen_pixels(rays: Sightlines) -> np.ndarray:
+    """The pixels that the sightlines see, one for all rays of a pixel, in their own order."""
     nside = rays.nside
     assert nside is not None
-    pixels = np.arange(12 * nside**2) if rays.pixels is None else np.asarray(rays.pixels)
+    if rays.pixels is None:
+        return np.arange(12 * nside**2)
+    return np.asarray(rays.pixels)[:: rays.subsamples**2]
+
+
+def ring_pixels(rays: Sightlines) -> np.ndarray:
+    """The pixels that the sightlines see, in RING order."""
+    nside = rays.nside
+    assert nside is not None
+    pixels = seen_pixels(rays)
     return pixels if rays.ordering == "RING" else _to_ring(nside, pixels)
 
 

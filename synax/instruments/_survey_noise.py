@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, PRNGKeyArray
 
+from .. import _checks as checks
 from .._numerics._harmonics import multipoles, synthesis
 from .._parameters import as_parameter, holds
 from .._shown import Shown
@@ -75,8 +76,8 @@ class WhiteNoise(AbstractSurveyNoise):
 
     def __check_init__(self):
         for name, value in (("depth", self.depth), ("polarised", self.polarised)):
-            if value is not None and not holds(value, lambda x: x > 0):
-                raise ValueError(f"{name} must be positive, got {value}")
+            if value is not None:
+                checks.positive(name, checks.shaped(name, value, ()))
 
     def sigma(self, stokes, nside):
         polarised = math.sqrt(2.0) * self.depth if self.polarised is None else self.polarised
@@ -110,6 +111,9 @@ class HitNoise(AbstractSurveyNoise):
         self.sigma_0 = as_parameter(sigma, "", "sigma")
         self.hits = as_parameter(hits, "", "hits")
         self.polarised = as_parameter(polarised, "", "polarised")
+        for name, value in (("sigma", self.sigma_0), ("polarised", self.polarised)):
+            if value is not None:
+                checks.positive(name, checks.shaped(name, value, ()))
         _check_map("hits", self.hits)
 
     def sigma(self, stokes, nside):
@@ -175,10 +179,14 @@ class CorrelatedNoise(AbstractSurveyNoise):
     least: float = eqx.field(static=True, default=0.1)
 
     def __check_init__(self):
-        if not holds(self.slope, lambda x: x < 0) or not holds(self.knee, lambda x: x > 0):
-            raise ValueError(
-                f"knee must be positive and slope negative, got {self.knee} and {self.slope}"
-            )
+        checks.instance("white", self.white, WhiteNoise, "a WhiteNoise")
+        checks.positive("knee", checks.shaped("knee", self.knee, ()))
+        checks.finite("slope", checks.shaped("slope", self.slope, ()))
+        if not holds(self.slope, lambda x: x < 0):
+            raise ValueError(f"slope must be negative, got {self.slope}")
+        least = self.least
+        if isinstance(least, bool) or not isinstance(least, int | float) or not 0 < least < 1:
+            raise ValueError(f"least must be between 0 and 1, got {checks.shown(least)}")
 
     def sigma(self, stokes, nside):
         return self.white.sigma(stokes, nside)

@@ -9,15 +9,16 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from .._checks import warn
+from .. import _checks as checks
+from .._parameters import without_unit
 from ..io._images import check_targets, write_image
 from ..maps._units import kelvin_rj_per
 from ..sightlines._sightlines import Sightlines
 
 ARCSEC = math.pi / 648000.0
+"""Radians in a second of arc."""
 WIDEST = 20.0
 """Degrees: a larger image is not one of parallel sightlines."""
-"""Radians in a second of arc."""
 
 
 class Image(NamedTuple):
@@ -25,6 +26,14 @@ class Image(NamedTuple):
 
     values: np.ndarray
     header: dict[str, Any]
+
+
+def _positive(name: str, value: Any, unit: str) -> float:
+    """One positive number, or a Quantity, in a unit."""
+    number = checks.shaped(name, without_unit(value, unit, name), (), unit)
+    if np.asarray(number).dtype.kind not in "fiu":
+        raise TypeError(f"{name} must be a number ({unit}), got {checks.shown(value)}")
+    return float(checks.positive(name, number, unit))
 
 
 class View:
@@ -60,16 +69,14 @@ class View:
     def __init__(self, rays: Sightlines, distance: Any, center: Any = (0.0, 0.0)):
         if getattr(rays, "image_shape", None) is None or min(rays.image_shape or (0,)) < 2:
             raise ValueError("rays must come from Sightlines.parallel, with 2 x 2 pixels or more")
-        distance = distance.to_value("kpc") if hasattr(distance, "to_value") else distance
-        if not (np.ndim(distance) == 0 and math.isfinite(distance) and distance > 0):
-            raise ValueError(f"distance must be positive (kpc), got {distance}")
+        distance = _positive("distance", distance, "kpc")
         if hasattr(center, "icrs"):
             center = (center.icrs.ra.deg, center.icrs.dec.deg)
-        center = tuple(float(c) for c in center)
+        center = tuple(float(without_unit(c, "deg", "center")) for c in center)
         if len(center) != 2 or not all(map(math.isfinite, center)) or abs(center[1]) > 90:
             raise ValueError(f"center must be (right ascension, declination), got {center}")
         assert rays.image_shape is not None
-        self.rays, self.distance, self.center = rays, float(distance), (center[0], center[1])
+        self.rays, self.distance, self.center = rays, distance, (center[0], center[1])
         self.shape = rays.image_shape
         origin = np.asarray(rays.observer, float).reshape(3, *self.shape)
         size = [np.linalg.norm(origin[:, 1, 0] - origin[:, 0, 0])]
@@ -77,7 +84,7 @@ class View:
         self.pixel = tuple(float(s) / self.distance / ARCSEC for s in size)  # type: ignore[assignment]
         span = max(n * s for n, s in zip(self.shape, self.pixel, strict=True)) / 3600.0
         if span > WIDEST:
-            warn(
+            checks.warn(
                 f"the image spans {span:.0f} degrees at a distance of {self.distance:g} kpc: its "
                 "sightlines are parallel, as those of a galaxy far away are; give a larger distance"
             )
@@ -95,12 +102,17 @@ class View:
 
         - `values`: of the sightlines; I, Q and U each by itself (the frame is the same in the
           whole image).
-        - `fwhm`: arcsec. **Warns** if it is smaller than a pixel.
+        - `fwhm`: arcsec or Quantity. **Warns** if it is smaller than a pixel.
+
+        **Raises** `ValueError` for a beam that is none, or so large that the image with its margins
+        cannot be held.
         """
-        self.check_beam(fwhm)
+        fwhm = self.check_beam(fwhm)
         values, (ny, nx) = jnp.asarray(values), self.shape
         sigma = [fwhm / size / math.sqrt(8.0 * math.log(2.0)) for size in self.pixel]
         padded = [n + math.ceil(8.0 * s) for n, s in zip((ny, nx), sigma, strict=True)]
+        planes = math.prod(values.shape[:-1])
+        checks.memory(f"a beam of {fwhm:g} arcsec", 3.0 * 16.0 * planes * math.prod(padded))
         fy, fx = np.fft.fftfreq(padded[0]), np.fft.rfftfreq(padded[1])
         down = lambda f, s: np.exp(-2.0 * (np.pi * s * f) ** 2)
         window = down(fy, sigma[0])[:, None] * down(fx, sigma[1])
@@ -108,26 +120,27 @@ class View:
         blurred = jnp.fft.irfft2(jnp.fft.rfft2(image, s=padded) * window, s=padded)
         return blurred[..., :ny, :nx].reshape(values.shape).astype(values.dtype)
 
-    def check_beam(self, fwhm: Any) -> None:
-        """Raise `ValueError` for a beam that is none; warn if it is smaller than a pixel."""
-        if not (np.ndim(fwhm) == 0 and math.isfinite(fwhm) and fwhm > 0):
-            raise ValueError(f"fwhm must be positive (arcsec), got {fwhm}")
+    def check_beam(self, fwhm: Any) -> float:
+        """The beam, arcsec; `ValueError` if it is none, a warning if it is smaller than a pixel."""
+        fwhm = _positive("fwhm", fwhm, "arcsec")
         if fwhm < max(self.pixel):
-            warn(
+            checks.warn(
                 f"the beam of {fwhm:g} arcsec is smaller than the pixels of {max(self.pixel):.3g} "
                 f"arcsec: take at least {math.ceil(2 * max(self.pixel) / fwhm)} times as many"
             )
+        return fwhm
 
     def jansky_per_beam(self, frequency: Any, fwhm: Any) -> float:
         """Jy/beam in one K (Rayleigh-Jeans), for a Gaussian beam.
 
         **Arguments:**
 
-        - `frequency`: GHz.
-        - `fwhm`: arcsec.
+        - `frequency`: GHz or Quantity.
+        - `fwhm`: arcsec or Quantity.
         """
+        fwhm = _positive("fwhm", fwhm, "arcsec")
         area = math.pi / (4.0 * math.log(2.0)) * (fwhm * ARCSEC) ** 2
-        return area / kelvin_rj_per("Jy/sr", frequency)
+        return area / kelvin_rj_per("Jy/sr", _positive("frequency", frequency, "GHz"))
 
     def header(self) -> dict[str, Any]:
         """World coordinates of the image: gnomonic projection about the centre, ICRS."""
@@ -163,8 +176,8 @@ class View:
 
         - `values`: (n_rays,), or (n_stokes, n_rays) for several Stokes parameters.
         - `unit`: as FITS spells it: 'K', 'Jy/beam', 'rad/m2'.
-        - `frequency`: GHz.
-        - `beam`: fwhm in arcsec (BMAJ, BMIN).
+        - `frequency`: GHz or Quantity.
+        - `beam`: fwhm in arcsec or Quantity (BMAJ, BMIN).
         - `stokes`: 'I', 'Q', 'U', or 'IQU' for all (a STOKES axis).
 
         **Raises** `FileExistsError` unless `overwrite`; `ValueError` for Jy/beam without a beam.
@@ -186,6 +199,8 @@ class View:
     ) -> Image:
         """What `save` writes: pixels and header."""
         image = np.asarray(self.image(values))
+        if not isinstance(stokes, str) or set(stokes) - set("IQUV"):
+            raise ValueError(f"stokes must be letters out of IQUV, got {checks.shown(stokes)}")
         several = len(stokes) > 1
         if image.ndim != 2 + several or (several and image.shape[0] != len(stokes)):
             expected = f"({len(stokes)}, n_rays)" if several else "(n_rays,)"
@@ -200,14 +215,17 @@ class View:
                 raise ValueError(f"stokes must be neighbours out of IQUV, got '{stokes}'")
             header |= {"CTYPE3": "STOKES", "CRPIX3": 1.0, "CRVAL3": 1.0 * numbers[0], "CDELT3": 1.0}
         if frequency is not None:
-            header["RESTFRQ"] = float(frequency) * 1e9
+            header["RESTFRQ"] = _positive("frequency", frequency, "GHz") * 1e9
         return Image(image, header)
 
     def _facts(self, unit: str, beam: Any, stokes: str) -> dict[str, Any]:
+        if not isinstance(unit, str):
+            raise TypeError(f"unit must be a text such as 'K', got {checks.shown(unit)}")
         if beam is None and "beam" in unit.lower():
             raise ValueError(f"unit '{unit}' needs the beam (arcsec)")
         facts: dict[str, Any] = {"BUNIT": unit}
         if beam is not None:
+            beam = _positive("beam", beam, "arcsec")
             facts.update(BMAJ=beam / 3600.0, BMIN=beam / 3600.0, BPA=0.0)
         if stokes:
             facts["STOKES"] = stokes
