@@ -214,6 +214,8 @@ def parameter(
 
     def convert(value: Any) -> Any:
         name = declared.name or "value"
+        if value is None and default is not None and type(None) not in get_args(declared.type):
+            raise TypeError(f"{name} must be a number or an array{_in(unit)}, got None")
         given, value = value, as_parameter(value, unit, name)
         if eqx.is_array(value) and not checks.is_traced(value):
             if unit == "rad" and isinstance(given, int | float | list | tuple):

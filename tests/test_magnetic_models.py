@@ -265,6 +265,14 @@ def test_wrong_names_are_answered_with_the_allowed_ones(make, words):
     assert all(word in str(error.value) for word in words)
 
 
+def test_none_is_a_number_only_where_a_model_has_a_default_by_variant():
+    with pytest.raises(TypeError, match="b0 must be a number or an array in uG, got None"):
+        synax.magnetic.WMAP(b0=None)
+    with pytest.raises(TypeError, match="vector must be a number"):
+        synax.magnetic.Uniform(None)
+    assert synax.magnetic.UF23(b_1=None).b_1 == synax.magnetic.UF23().b_1
+
+
 def test_parts_add_up_to_the_whole():
     position = jnp.asarray(np.random.default_rng(5).uniform(-9, 9, (3, 200)))
     for whole, parts in (
