@@ -11,7 +11,7 @@ import functools
 import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
-from types import MappingProxyType
+from types import MappingProxyType, NoneType
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
 
 import equinox as eqx
@@ -214,7 +214,8 @@ def parameter(
 
     def convert(value: Any) -> Any:
         name = declared.name or "value"
-        if value is None and default is not None and type(None) not in get_args(declared.type):
+        may_be_none = default is None or declared.type is Any or NoneType in get_args(declared.type)
+        if value is None and not may_be_none:
             raise TypeError(f"{name} must be a number or an array{_in(unit)}, got None")
         given, value = value, as_parameter(value, unit, name)
         if eqx.is_array(value) and not checks.is_traced(value):
