@@ -337,6 +337,14 @@ def test_columns_that_would_be_guessed(tmp_path):
     assert "has 2 columns called 'l'" in " ".join(result.stderr.split())
 
 
+@pytest.mark.parametrize("name", ["l", "b", "dm", "observer"])
+def test_wrong_units_name_their_argument(name):
+    given = {"l": 10.0, "b": 20.0, "dm": 30.0, "observer": (-8.3, 0.0, 0.0)}
+    given[name] = given[name] * u.s
+    with pytest.raises(ValueError, match=f"^{name} must be in .*it is in 's'"):
+        synax.electrons.distance(synax.electrons.TwoDisc(), **given)
+
+
 def test_sources_are_seen_from_the_models_own_sun():
     """NE2001 has Vela's clump at 0.25 kpc of its Sun, which is at 8.5 kpc from the Centre."""
     model = synax.electrons.NE2001()

@@ -92,11 +92,12 @@ def _rays(
 ) -> tuple[tuple[Array, Array, AbstractDomain], Rays, tuple[int, ...]]:
     check_rank(field, "scalar", "field")
     unit = "kpc" if name == "distance" else "pc cm-3"
-    value = as_parameter(value, unit)
-    observer = as_parameter(own_sun(field) if observer is None else observer, "kpc")
+    value = as_parameter(value, unit, name)
+    observer = as_parameter(own_sun(field) if observer is None else observer, "kpc", "observer")
     if not isinstance(value, jax.core.Tracer) and not bool(jnp.all(value >= 0)):
         raise ValueError(f"{name} must not be negative ({unit}), got {value}")
-    l, b, value = jnp.broadcast_arrays(as_parameter(l, "deg"), as_parameter(b, "deg"), value)
+    l, b = (as_parameter(x, "deg", axis) for x, axis in ((l, "l"), (b, "b")))
+    l, b, value = jnp.broadcast_arrays(l, b, value)
     shape = l.shape
     l, b, value = _filled(l.ravel(), b.ravel(), value.ravel())
     lon, lat = jnp.deg2rad(l), jnp.deg2rad(b)
