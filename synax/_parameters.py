@@ -12,7 +12,7 @@ import inspect
 import math
 from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType, NoneType
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, get_args
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast, get_args
 
 import equinox as eqx
 import jax
@@ -159,6 +159,43 @@ def without_unit(value: Any, unit: str, name: str = "value") -> Any:
     except Exception:  # UnitConversionError, without importing astropy here
         wanted = f"in {unit}, or in a unit that converts to it" if unit else "without a unit"
         raise ValueError(f"{name} must be {wanted}; it is in '{own}'") from None
+
+
+def in_units(**units: str) -> Callable[[Made], Made]:
+    """Decorate a function of plain numbers: arguments that have a unit are converted to these.
+
+    Numbers and arrays of JAX, traced ones too, pass as they are.
+
+    ```python
+    @in_units(frequency="GHz", density="cm-3")
+    def absorption(density, frequency): ...
+    ```
+
+    **Raises** `ValueError` naming the argument for a unit that does not convert.
+    """
+
+    def decorate(function: Made) -> Made:
+        names = tuple(inspect.signature(function).parameters)
+
+        @functools.wraps(function)
+        def called(*args: Any, **kwargs: Any) -> Any:
+            given = (
+                _number(x, units.get(name), name) for x, name in zip(args, names, strict=False)
+            )
+            kwargs = {name: _number(x, units.get(name), name) for name, x in kwargs.items()}
+            return function(*given, *args[len(names) :], **kwargs)
+
+        return cast(Made, called)
+
+    return decorate
+
+
+def _number(value: Any, unit: str | None, name: str) -> Any:
+    """A value as it is, or the numbers of one that has a unit."""
+    if unit is None or value is None or isinstance(value, jax.Array | int | float):
+        return value
+    plain = without_unit(value, unit, name)
+    return value if plain is value else jnp.asarray(plain, jnp.result_type(float))
 
 
 def unit_factor(old: str, new: str, name: str, convert: bool = True) -> float:

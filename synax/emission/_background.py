@@ -2,23 +2,33 @@
 
 import abc
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float
 
-from .. import _constants as const
+from .. import _checks as checks, _constants as const
 from .._operators import is_zero
-from .._parameters import parameter
+from .._parameters import as_parameter, parameter
 from .._shown import Shown
 
 
 class AbstractBackground(Shown):
     """Unpolarised brightness behind the last cell of every ray."""
 
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        if "__call__" in vars(cls):
+            type.__setattr__(cls, "__call__", _gated(vars(cls)["__call__"]))
+
     @abc.abstractmethod
     def __call__(self, frequency: Float[Array, " n_freq"]) -> Float[Array, "n_freq _"]:
-        """Brightness temperature (K, Rayleigh-Jeans), a column or one value a ray."""
+        """Brightness temperature (K, Rayleigh-Jeans), a column or one value a ray.
+
+        `frequency` (GHz) may be a number, which counts as one frequency, or a Quantity. What a
+        subclass writes receives an array (n_freq,).
+        """
 
     _arithmetic = "a background can be added to another background, such as CMB() + Constant(1.0)"
 
@@ -30,6 +40,22 @@ class AbstractBackground(Shown):
     def __radd__(self, other: Any) -> "AbstractBackground":
         """`sum([a, b])` begins with the number 0, which adds nothing."""
         return self if is_zero(other) else self._refuse("+", other, reflected=True)
+
+
+def _gated(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A background's `__call__` that converts the frequencies, and checks them."""
+
+    @functools.wraps(call)
+    def checked(self: AbstractBackground, frequency: Any) -> Any:
+        frequency = as_parameter(frequency, "GHz", "frequency")
+        if frequency is None or frequency.ndim > 1:
+            raise ValueError(
+                "frequency must be a number or (n_freq,) in GHz, got "
+                f"{None if frequency is None else frequency.shape}"
+            )
+        return call(self, checks.positive("frequency", jnp.atleast_1d(frequency), "GHz"))
+
+    return checked
 
 
 def one_or_a_ray(name: str, temperature: Any) -> None:

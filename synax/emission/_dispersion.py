@@ -17,10 +17,12 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import log
+from .._parameters import in_units
 
 Values = Float[Array, "..."]
 
 
+@in_units(density="cm-3", parallel_variance="uG2", correlation_length="kpc", distance="kpc")
 def rotation_variance_rate(
     density: Values,
     parallel_variance: Values,
@@ -48,6 +50,7 @@ def rotation_variance_rate(
     return 2.0 * rotation * rotation * parallel_variance * correlation_length
 
 
+@in_units(length="kpc", rate="rad2 m-4 kpc-1", correlation_length="kpc")
 def rotation_variance(length: Values, rate: Values, correlation_length: Values) -> Values:
     """sigma_RM^2 through a path of any length, for the correlation function exp(-r/L_c).
 
@@ -77,6 +80,7 @@ class RotationMoments(NamedTuple):
     density_squared: Values
 
 
+@in_units(density="cm-3", log_rms="", field="uG", rms="uG", correlation="")
 def correlated_moments(
     density: Values, log_rms: Values, field: Values, rms: Values, correlation: Values
 ) -> RotationMoments:
@@ -105,6 +109,7 @@ def correlated_moments(
     return RotationMoments(mean, second - mean * mean, square)
 
 
+@in_units(slope="", outer_scale="kpc", ratio="")
 def integral_scale(slope: Values, outer_scale: Values, ratio: Values) -> Values:
     """L_c of the component along the ray of a divergence-free field with a power-law spectrum.
 

@@ -8,7 +8,7 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import larger, log, smaller
-from .._parameters import as_parameter, holds
+from .._parameters import as_parameter, holds, in_units
 from ._gaunt_table import COEFFICIENTS, FREQUENCY_RANGE, TEMPERATURE_RANGE
 
 # alpha = (4 e^6 / 3 m h c) sqrt(2 pi / 3 k m) T^-1/2 n_e n_i nu^-3 (1 - e^-u) g in its
@@ -78,7 +78,7 @@ def gaunt_factor(frequency_ghz: object, temperature: object) -> Values:
         ("frequency_ghz", frequency_ghz, "GHz", FREQUENCY_RANGE),
         ("temperature", temperature, "K", TEMPERATURE_RANGE),
     ):
-        value = as_parameter(value, unit)
+        value = as_parameter(value, unit, name)
         if not holds(value, lambda x, ends=ends: (x >= ends[0]) & (x <= ends[1])):
             raise ValueError(
                 f"gaunt_factor: {name} must be from {ends[0]:g} to {ends[1]:g} {unit}, got {value}"
@@ -88,6 +88,7 @@ def gaunt_factor(frequency_ghz: object, temperature: object) -> Values:
     return gaunt_in_range(*(jnp.asarray(x, dtype) for x in values))
 
 
+@in_units(density="cm-3", temperature="K", frequency="GHz", filling_factor="")
 def free_free(
     density: Values,
     temperature: Values,

@@ -14,6 +14,7 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import kept, log, stored
+from .._parameters import in_units
 from ._power_law import ABSORPTION_FACTOR, EMISSION_FACTOR, X_FACTOR, polarised_fraction
 
 Values = Float[Array, "..."]
@@ -40,6 +41,7 @@ class FieldFrame(NamedTuple):
     """a_I, a_Q, a_V, 1/kpc."""
 
 
+@in_units(strength="cm-3", index="", b_perp="uG", b_parallel="uG", frequency="GHz")
 def power_law_coefficients(
     strength: Values,
     index: Values,
@@ -136,6 +138,7 @@ def local_coefficients(
     )
 
 
+@in_units(density="cm-3", b_perp="uG", b_parallel="uG", frequency="GHz")
 def cold_rotativity(
     density: Values, b_perp: Values, b_parallel: Values, frequency: Values
 ) -> tuple[Values, Values]:

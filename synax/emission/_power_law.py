@@ -17,6 +17,7 @@ from jaxtyping import Array, Float
 
 from .. import _constants as const
 from .._numerics._math import log
+from .._parameters import in_units
 
 # e^2 (Gaussian) -> e^2 / (4 pi eps0), e B (Gaussian) -> e B c, for B in microgauss, C in cm^-3.
 _EMISSIVITY = (
@@ -46,6 +47,7 @@ ABSORPTION_FACTOR = _EMISSIVITY * const.KPC / (const.ELECTRON_MASS * const.GHZ**
 """a_I in 1/kpc = ABSORPTION_FACTOR B_perp/nu^2 int (N/gamma) x^2 K_5/3 dgamma."""
 
 
+@in_units(frequency="GHz", index="")
 def spectral_factor(
     frequency: Float[Array, "*freq"], index: Float[Array, "*points"]
 ) -> Float[Array, "..."]:
@@ -76,6 +78,7 @@ def polarised_fraction(index: Float[Array, "*points"]) -> Float[Array, "*points"
     return (index + 1.0) / (index + 7.0 / 3.0)
 
 
+@in_units(b_perp_squared="uG2", index="")
 def field_power(
     b_perp_squared: Float[Array, "*points"], index: Float[Array, "..."]
 ) -> Float[Array, "*points"]:

@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 
 from .._numerics._math import log, sincos
 from .._numerics._quadrature import gauss_legendre
+from .._parameters import in_units
 from ..cosmic_rays import AbstractCosmicRays, energies
 from ._polarised import cold_rotativity
 from ._power_law import X_FACTOR
@@ -106,6 +107,7 @@ def _expansion(h: float = 1e-3) -> tuple[float, float, float]:
 _AT_2 = _expansion()
 
 
+@in_units(strength="cm-3", index="", b_perp="uG", b_parallel="uG", frequency="GHz")
 def power_law_rotativity(
     strength: Values, index: Values, b_perp: Values, b_parallel: Values, frequency: Values
 ) -> tuple[Values, Values]:
@@ -158,6 +160,7 @@ def hot_kernels(gamma: Values) -> tuple[Values, Values]:
     return jnp.where(still, 1.0, jnp.arcsinh(safe) / (gamma * safe)), 2.0 * gamma - 1.0 / gamma
 
 
+@in_units(position="kpc", b_perp="uG", b_parallel="uG", frequency="GHz")
 def relativistic_rotativity(
     cosmic_rays: AbstractCosmicRays,
     position: Float[Array, "3 *points"],

@@ -17,6 +17,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from .. import _checks as checks
+from .._parameters import in_units
 from ..cosmic_rays import AbstractCosmicRays, AbstractPowerLaw, energies
 from ._kernels import synchrotron_kernels
 from ._polarised import power_law_coefficients
@@ -97,6 +98,7 @@ def _at(
     return Integrals(*(jnp.where(positive, x, 0.0) for x in found)), field, frequency
 
 
+@in_units(position="kpc", b_perp="uG", frequency="GHz")
 def emissivity(
     cosmic_rays: Any, position: Any, b_perp: Any, frequency: Any
 ) -> tuple[Values, Values]:
@@ -129,6 +131,7 @@ def emissivity(
     return factor * found.total, factor * found.polarised
 
 
+@in_units(position="kpc", b_perp="uG", frequency="GHz")
 def absorptivity(
     cosmic_rays: Any, position: Any, b_perp: Any, frequency: Any
 ) -> tuple[Values, Values]:

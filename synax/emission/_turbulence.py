@@ -21,6 +21,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from .._numerics._math import log, stored
+from .._parameters import in_units
 
 INDEX_RANGE = (1.0, 6.0)
 """Electron indices p for which the means are tabulated."""
@@ -109,6 +110,7 @@ def _split(regular: Values, random: Values) -> tuple[Values, Values, Values]:
     return total, log(safe), x
 
 
+@in_units(b_perp_squared="uG2", variance="uG2", index="")
 def turbulent_powers(
     b_perp_squared: Values,
     variance: Values,
@@ -146,6 +148,7 @@ def turbulent_powers(
     return total, power * _series(_coefficients(polarised_table, index), x)
 
 
+@in_units(b_perp_squared="uG2", variance="uG2", index="")
 def striated_square(
     b_perp_squared: Values,
     variance: Values,

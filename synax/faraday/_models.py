@@ -12,7 +12,7 @@ from jax.scipy.special import fresnel
 from jaxtyping import Array, Complex, Float
 
 from .._numerics._erfcx import erfcx
-from .._parameters import parameter
+from .._parameters import in_units, parameter
 from .._shown import Shown
 
 
@@ -25,7 +25,17 @@ def _angle() -> Any:
 
 
 class AbstractFaradaySource(Shown):
-    """A source of polarisation at one or many Faraday depths."""
+    """A source of polarisation at one or many Faraday depths.
+
+    `lambda_squared` and `phi` may be Quantities in any source, also in one of your own.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for name, unit in (("polarisation", "lambda_squared m2"), ("spectrum", "phi rad/m2")):
+            if name in vars(cls):
+                argument, unit = unit.split()
+                type.__setattr__(cls, name, in_units(**{argument: unit})(vars(cls)[name]))
 
     @abc.abstractmethod
     def polarisation(self, lambda_squared: Float[Any, "*shape"]) -> Complex[Array, "*shape"]:
@@ -35,6 +45,7 @@ class AbstractFaradaySource(Shown):
     def spectrum(self, phi: Float[Any, "*shape"]) -> Complex[Array, "*shape"]:
         """F at depths `phi` (rad/m^2), in the unit of `amplitude` per rad/m^2."""
 
+    @in_units(lambda_squared="m2")
     def depolarisation(self, lambda_squared: Float[Any, "*shape"]) -> Float[Array, "*shape"]:
         """|P(lambda^2)| / |P(0)|."""
         zero = jnp.zeros_like(jnp.asarray(lambda_squared, float))

@@ -11,10 +11,10 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from .._checks import concrete, shown, warn
+from .._checks import concrete, finite, shaped, shown, warn
 from .._constants import WAVELENGTH_SQUARED_AT_1GHZ
 from .._numerics._quadrature import gauss_legendre
-from .._parameters import without_unit
+from .._parameters import in_units, without_unit
 from .._shown import Shown
 from ..maps._stokes import Stokes
 from ..maps._units import BRIGHTNESS_UNITS, conversion_factor, kelvin_rj_per
@@ -195,7 +195,7 @@ class Bandpass(Shown):
         """
         nu, measure = np.asarray(self.frequency), np.asarray(self.measure)
         x = WAVELENGTH_SQUARED_AT_1GHZ / nu**2
-        rm = np.asarray(rotation_measure, dtype=float)
+        rm = np.asarray(without_unit(rotation_measure, "rad/m2", "rotation_measure"), float)
         return np.asarray(np.exp(2j * rm[..., None] * x) @ (measure / measure.sum()))
 
     def nodes(self, count: int = 4) -> tuple[np.ndarray, np.ndarray]:
@@ -208,8 +208,10 @@ class Bandpass(Shown):
     def nodes_for(self, rotation_measure: Any, tolerance: float = 1e-4) -> int:
         """How many nodes average exp(2i RM lambda^2) nu^-3 to `tolerance`, for |RM| up to this."""
         nu, share = self._arrays
+        rm = np.asarray(without_unit(rotation_measure, "rad/m2", "rotation_measure"), float)
+        finite("rotation_measure", shaped("rotation_measure", rm, (), "rad/m2"), "rad/m2")
         x = lambda f: WAVELENGTH_SQUARED_AT_1GHZ / f**2
-        source = lambda f: (f / nu[0]) ** -3.0 * np.exp(2j * rotation_measure * x(f))
+        source = lambda f: (f / nu[0]) ** -3.0 * np.exp(2j * rm * x(f))
         exact, scale = source(nu) @ share, np.abs(source(nu)) @ share
         for count in range(1, nu.size):
             f, weights = self.nodes(count)
@@ -266,6 +268,7 @@ class Bandpass(Shown):
         return jax.tree.map(mean, stokes)
 
 
+@in_units(rotation_measure="rad/m2", frequency="GHz", width="GHz")
 def narrow_channel(rotation_measure: Any, frequency: Any, width: Any) -> Float[Array, "*shape"]:
     """Depolarisation within a narrow channel: sinc(2 RM lambda^2 dnu/nu) of the unrotated.
 
