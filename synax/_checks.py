@@ -51,6 +51,41 @@ def known_values() -> Iterator[None]:
         yield
 
 
+@contextmanager
+def told_of_tracing(what: str) -> Iterator[None]:
+    """What JAX says of Python that cannot be traced, in one sentence that names whose it is.
+
+    **Raises** `TypeError` in the place of JAX's own errors, from which it is raised.
+    """
+    try:
+        yield
+    except jax.errors.TracerArrayConversionError as error:
+        remedy = "uses NumPy on what JAX traces: use jax.numpy (jnp.exp for np.exp)"
+        raise TypeError(f"{what} {remedy}") from error
+    except jax.errors.TracerBoolConversionError as error:
+        remedy = "asks for the truth of what JAX traces (if, while, and, or, max): use jnp.where"
+        raise TypeError(f"{what} {remedy}") from error
+    except (jax.errors.ConcretizationTypeError, jax.errors.TracerIntegerConversionError) as error:
+        remedy = (
+            "needs the number of what JAX traces (float, int, range): compute with arrays, or make "
+            "it eqx.field(static=True)"
+        )
+        raise TypeError(f"{what} {remedy}") from error
+
+
+def unitless_leaves(name: str, tree: Any) -> None:
+    """Refuse Quantities among the leaves, where surgery on a tree has put them: JAX drops units."""
+    if not any(isinstance(x, np.ndarray) and hasattr(x, "unit") for x in jax.tree.leaves(tree)):
+        return
+    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
+        if hasattr(leaf, "unit"):
+            raise TypeError(
+                f"{name}{jax.tree_util.keystr(path)} must be a plain number or array, got the "
+                f"Quantity {shown(leaf)}: JAX drops units; synax.replace and constructors convert "
+                "them, equinox.tree_at does not"
+            )
+
+
 def concrete(name: str, value: Any) -> Any:
     """`value`, if it has numbers: what decides how many rays there are, or where, must."""
     if any(map(is_traced, jax.tree.leaves(value))):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+import synax
 from synax import emission, faraday, instruments
 from synax.cosmic_rays import WMAP, BrokenPowerLaw
 from synax.emission import CMB, AbstractBackground, Constant, PowerLawBackground
@@ -132,6 +133,29 @@ def test_sources_take_wavelengths_and_depths_with_a_unit(source):
     np.testing.assert_allclose(found, source.spectrum(phi), rtol=1e-9)
     with pytest.raises(ValueError, match="phi"):
         source.spectrum(phi * u.rad)
+
+
+@pytest.mark.parametrize(
+    "domain",
+    [
+        synax.Box((20.0, 20.0, 5.0)),
+        synax.Sphere(9.0),
+        synax.Box((20.0, 9.0, 5.0)) & synax.Sphere(9),
+    ],
+    ids=lambda domain: type(domain).__name__,
+)
+def test_domains_take_positions_with_a_unit(domain):
+    position = jnp.array([[-8.3, 3.0], [0.0, 9.5], [0.0, 0.0]])
+    direction = jnp.array([[1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
+    other = np.asarray(position) * 1e3 * u.pc
+    assert domain.contains(other).tolist() == [True, isinstance(domain, synax.Box)]
+    for name in ("span", "crossings"):
+        find = getattr(domain, name)
+        np.testing.assert_allclose(find(other, direction), find(position, direction), rtol=1e-12)
+        with pytest.raises(ValueError, match="origin"):
+            find(other * u.s, direction)
+    with pytest.raises(ValueError, match="position"):
+        domain.contains(other * u.s)
 
 
 def test_bands_take_rotation_measures_with_a_unit():

@@ -2,6 +2,7 @@
 
 import abc
 import functools
+from typing import Any
 
 import equinox as eqx
 import jax.numpy as jnp
@@ -11,7 +12,7 @@ from jaxtyping import Array, Bool, Float
 from .. import _checks as checks
 from .._numerics._math import larger, smaller
 from .._numerics._once import once
-from .._parameters import parameter
+from .._parameters import in_units, parameter
 from .._shown import in_line
 from ._surfaces import AbstractSurface, Distances, Ellipsoid, Place, Rays, _column
 
@@ -19,12 +20,23 @@ Span = tuple[Float[Array, "*#rays"], Float[Array, "*#rays"]]
 
 
 class AbstractDomain(AbstractSurface):
-    """A convex region of space. As a surface it is its own boundary (two crossings a ray)."""
+    """A convex region of space. As a surface it is its own boundary (two crossings a ray).
+
+    Positions and origins may be Quantities, also in a domain of your own.
+    """
+
+    def __init_subclass__(cls, **kwargs: Any):
+        super().__init_subclass__(**kwargs)
+        for name, argument in (("contains", "position"), ("crossings", "origin")):
+            if name in vars(cls):
+                converted = in_units(**{argument: "kpc"})(vars(cls)[name])
+                type.__setattr__(cls, name, converted)
 
     @abc.abstractmethod
     def contains(self, position: Float[Array, "3 *points"]) -> Bool[Array, "*points"]:
         """True inside or on the boundary; `position` in kpc."""
 
+    @in_units(origin="kpc")
     def span(self, origin: Rays, direction: Rays) -> Span:
         """Distances (kpc, >= 0) at which each ray enters and leaves; equal if it misses."""
         near, far = self.crossings(origin, direction)

@@ -173,7 +173,10 @@ def _gated(call: Callable[..., Value]) -> Callable[..., Value]:
     @functools.wraps(call)
     def checked(self: AbstractField, position: Any) -> Value:
         position = as_position(position)
-        value = _as_value(self, call(self, position), position)
+        checks.unitless_leaves(type(self).__name__, self)
+        with checks.told_of_tracing(f"{type(self).__name__}.__call__"):
+            value = call(self, position)
+        value = _as_value(self, value, position)
         expected = position.shape if self.rank == "vector" else position.shape[1:]
         if jnp.shape(value) != expected:
             raise TypeError(

@@ -50,11 +50,15 @@ def check_simulator(simulator: Any) -> None:
 def check_call(simulator: Any, rays: Any) -> None:
     """Raise unless `rays` are sightlines along which the emission is defined.
 
-    **Raises** `TypeError` for other rays, `ValueError` for a spectral index that falls to 1/3 on
-    them. **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, of an
-    observer on a surface at which a field jumps, and of clumps that may fall between the nodes.
+    **Raises** `TypeError` for other rays, and for fields and Quantities that surgery on the tree
+    has put where they do not belong; `ValueError` for a spectral index that falls to 1/3 on them.
+    **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, of an observer
+    on a surface at which a field jumps, and of clumps that may fall between the nodes.
     """
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
+    check_simulator(simulator)  # again: `equinox.tree_at` calls no constructor
+    checks.unitless_leaves(type(simulator).__name__, simulator)
+    checks.unitless_leaves("rays", rays)
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
     if any(map(checks.is_traced, known)):
         return
