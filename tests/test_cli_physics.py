@@ -265,3 +265,15 @@ def test_backgrounds_that_are_none_are_refused(given, words):
     with pytest.raises(BadInput) as refusal:
         load(None, [parse_set(f"physics.background={given}")])
     assert words in str(refusal.value)
+
+
+def test_maps_off_the_sun_of_the_electrons_say_so_on_screen_and_in_the_record(tmp_path):
+    here = ("simulate", "--nside", "1", "--steps", "4", "--outputs", "DM", "--electrons", "NE2001")
+    places = {"default": (), "own": ("--set", "sightlines.observer=[-8.5, 0, 0]")}
+    for name, more in places.items():
+        result = call(*here, *more, "--set", "output.figure=false", "-o", tmp_path / name)
+        assert result.exit_code == 0, result.output
+        told = json.loads((tmp_path / name / "record.json").read_text())["warnings"]
+        off = [one for one in told if "stands 200 pc from the Sun of NE2001" in one]
+        assert len(off) == (name == "default")
+        assert ("give the sightlines observer=(-8.5" in " ".join(result.stderr.split())) == len(off)

@@ -188,6 +188,8 @@ def test_swept_field_keeps_flux_everywhere(variant):
     assert jnp.max(jnp.abs(across)) < 1e-8 < jnp.max(norm(np.asarray(outer - inner)))
 
 
+# seen from the centre of the shell, 47 pc from the Sun
+@pytest.mark.filterwarnings("ignore:the observer .* from the Sun of LocalBubble")
 def test_local_bubble_adds_the_published_rotation_measure():
     """Along a radius of SCO: int B_r dR = b0 cos (b/w)^2 (w - 2 a ln(b/a) + a w/b)."""
     bubble = LocalBubble()

@@ -1,5 +1,8 @@
 """Where rays cut surfaces, at the places where a closed form degenerates."""
 
+import ast
+import re
+import warnings
 from typing import ClassVar
 
 import jax
@@ -21,7 +24,7 @@ from synax.fields._surfaces import (
     Wall,
     distinct,
 )
-from synax.simulators._standing import warn_of_surfaces
+from synax.simulators._standing import warn_of_place, warn_of_surfaces
 
 cut = jax.jit(lambda surface, origin, direction: surface.crossings(origin, direction))
 RADII = (2.7, 3.3, 3.8, 4.4, 5.2, 6.0, 6.7, 8.2)
@@ -256,6 +259,68 @@ def test_models_know_their_sun():
     assert (synax.magnetic.Uniform((1.0, 0.0, 0.0)) + 2.0 * jf12).sun == jf12.sun
     assert synax.magnetic.UF23("spur").sun == (-8.2, 0.0, 0.0)
     assert synax.magnetic.Uniform((1.0, 0.0, 0.0)).sun is None
+
+
+NE = synax.electrons.NE2001
+DEFAULT = (-8.3, 0.0, 0.006)
+
+
+@pytest.mark.parametrize(
+    ("field", "observer", "told"),
+    [
+        (NE(), DEFAULT, ["NE2001"]),
+        (NE(), (-8.5, 0.0, 0.006), []),
+        (NE(), (-3.0, 0.0, 0.0), []),  # elsewhere in the Galaxy
+        (NE(local=None, clumps=False, voids=False), DEFAULT, []),
+        (NE().shifted((0.2, 0.0, 0.006)), DEFAULT, []),
+        (NE().shifted((0.2, 0.0, 0.006)), (-8.5, 0.0, 0.0), ["NE2001"]),
+        (NE().rotated((0.0, 0.0, 0.1)), (-8.5, 0.0, 0.0), ["NE2001"]),
+        (2.0 * NE() + synax.electrons.TwoDisc(), DEFAULT, ["NE2001"]),
+        (synax.electrons.NE2025().inside(synax.Sphere(20.0)), DEFAULT, ["NE2025"]),
+        (synax.electrons.YMW16(), DEFAULT, []),
+        (synax.electrons.YMW16(), (-8.5, 0.0, 0.0), ["YMW16"]),
+        (synax.electrons.YMW16(sun=(-8.5, 0.0, 0.0)), (-8.5, 0.0, 0.0), []),
+        (synax.electrons.YMW16(), (-8.178, 0.0, 0.02), ["YMW16"]),
+        (synax.electrons.YMW16Hammurabi(), (-8.5, 0.0, 0.0), ["YMW16Hammurabi"]),
+        (synax.magnetic.LocalBubble(), (-8.5, 0.0, 0.0), ["LocalBubble"]),
+        (synax.magnetic.LocalBubble() + NE() * synax.magnetic.WMAP(), (-8.4, 0.0, 0.0),
+         ["LocalBubble", "NE2001"]),
+        (synax.electrons.TwoDisc(), DEFAULT, []),
+    ],
+)  # fmt: skip
+def test_an_observer_off_the_sun_of_a_model_with_structure_about_it_is_told(field, observer, told):
+    look = lambda **more: synax.Sightlines.from_lonlat([10.0], [5.0], observer=observer, **more)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        warn_of_place((field,), look())
+    messages = [str(one.message) for one in caught]
+    assert len(messages) == len(told)
+    for name, message in zip(told, messages, strict=True):
+        assert f"pc from the Sun of {name}," in message
+    # nothing is said of rays that begin beyond, and while JAX traces
+    warn_of_place((field,), look(minimum_distance=1.5))
+    jax.eval_shape(lambda f: warn_of_place((f,), look()), field)
+
+
+def test_the_remedies_that_an_observer_off_the_sun_is_given_hold():
+    rays = lambda place: synax.Sightlines.from_lonlat([263.55], [-2.79], 0.3, observer=place)
+    dm = lambda field, place: float(synax.DispersionMeasure(field)(rays(place))[0])
+    with pytest.warns(synax.SynaxWarning, match="stands 200 pc from the Sun") as told:
+        off = dm(NE(), DEFAULT)
+    place, shift = re.findall(r"observer=(\(.*?\)).*shifted\((\(.*?\))\)", str(told[0].message))[0]
+    assert (place, shift) == ("(-8.5, 0.0, 0.0)", "(0.2, 0.0, 0.006)")
+    seen = dm(NE(), ast.literal_eval(place))
+    assert seen > 60.0 > 20.0 > off  # the clump about the Vela pulsar
+    moved = NE().shifted(ast.literal_eval(shift))
+    np.testing.assert_allclose(dm(moved, DEFAULT), seen, rtol=1e-9)
+    np.testing.assert_allclose(moved.sun, DEFAULT, atol=1e-12)
+    near = synax.electrons.distance(moved, 263.55, -2.79, 67.97)
+    np.testing.assert_allclose(near, 0.238, atol=0.002)
+    turned = NE().rotated((0.0, 0.0, np.pi))
+    np.testing.assert_allclose(turned.sun, (8.5, 0.0, 0.0), atol=1e-12)
+    with pytest.warns(synax.SynaxWarning, match="stands 200 pc from the Sun"):
+        rays = synax.Sightlines.from_lonlat([10.0], [5.0])
+        synax.sample_along(NE(), rays, steps=4)
 
 
 class Globe(AbstractLevelSets):

@@ -15,6 +15,7 @@ from .._parameters import as_parameter
 from ..fields._domain import AbstractDomain, Sphere
 from ..fields._field import AbstractField, check_rank
 from ..fields._surfaces import crossings_of
+from ..fields._surroundings import warn_of_surroundings
 
 SUN = (-8.3, 0.0, 0.006)
 _SCALE = 0.3  # kpc: cells grow with distance as 1 + s / 0.3 kpc, fine among the local shells
@@ -93,7 +94,10 @@ def _rays(
     check_rank(field, "scalar", "field")
     unit = "kpc" if name == "distance" else "pc cm-3"
     value = as_parameter(value, unit, name)
-    observer = as_parameter(own_sun(field) if observer is None else observer, "kpc", "observer")
+    given = observer is not None
+    observer = as_parameter(observer if given else own_sun(field), "kpc", "observer")
+    if given:
+        warn_of_surroundings((field,), observer)
     if not isinstance(value, jax.core.Tracer) and not bool(jnp.all(value >= 0)):
         raise ValueError(f"{name} must not be negative ({unit}), got {value}")
     l, b = (as_parameter(x, "deg", axis) for x, axis in ((l, "l"), (b, "b")))

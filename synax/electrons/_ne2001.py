@@ -120,6 +120,10 @@ class AbstractNE(AbstractScalarField):
         q = ((x - x0) ** 2 + (y - y0) ** 2) / radius**2 + ((z - z0) / height) ** 2
         return jnp.where(q <= 1.0, self.center_density, 0.0)
 
+    @property
+    def has_surroundings(self) -> bool:
+        return self.local is not None or self.clumps or self.voids
+
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         radius, height = self.center_axes
         center = Ellipsoid(self.center_position, jnp.stack([radius, radius, height]))

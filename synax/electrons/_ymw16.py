@@ -184,5 +184,9 @@ class YMW16(AbstractYMW16):
         x, y, z = position
         return jnp.where(x * x + y * y + z * z <= self.r_max**2, result, 0.0)
 
+    @property
+    def has_surroundings(self) -> bool:
+        return self.gum or self.local_bubble or self.loop_i
+
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return parts.shells(self, self.local_bubble, self.gum)

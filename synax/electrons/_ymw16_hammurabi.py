@@ -112,5 +112,9 @@ class YMW16Hammurabi(AbstractYMW16):
         # its centre is rounded to 8106.207 pc
         return parts.loop_i(self, jnp.stack([x + 1e-6, y, z]), cut=10.0)
 
+    @property
+    def has_surroundings(self) -> bool:
+        return True
+
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         return parts.shells(self)

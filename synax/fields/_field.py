@@ -74,8 +74,8 @@ class AbstractField(Shown):
     def sun(self) -> tuple[float, float, float] | None:
         """Position of the Sun (kpc) that the model was made with: `Sightlines(observer=B.sun)`.
 
-        Of a combination of fields: that of the first model in it that has one. None where the
-        model has none.
+        Of a combination of fields: that of the first model in it that has one, moved with it. None
+        where the model has none.
         """
         info = getattr(self, "info", None)
         if info is not None:
@@ -83,6 +83,11 @@ class AbstractField(Shown):
         parts = getattr(self, "parts", (getattr(self, "field", None),))
         known = [part.sun for part in parts if isinstance(part, AbstractField)]
         return next((sun for sun in known if sun is not None), None)
+
+    @property
+    def has_surroundings(self) -> bool:
+        """Whether the model itself places clumps, bubbles or shells about its own Sun."""
+        return False
 
     def prepare(self) -> "AbstractField":
         """An equivalent field whose parameter-only work is done (the field itself by default).
@@ -407,6 +412,12 @@ class Rotated(AbstractField):
     def rank(self) -> str:
         return self.field.rank
 
+    @property
+    def sun(self) -> Any:
+        """The Sun of the field, turned with it."""
+        own = self.field.sun
+        return None if own is None else rotation_matrix(self.rotation_vector) @ jnp.asarray(own)
+
     def __call__(self, position: Position) -> Value:
         matrix = rotation_matrix(self.rotation_vector).astype(position.dtype)
         value = self.field(_apply(matrix.T, position))
@@ -433,6 +444,12 @@ class Shifted(AbstractField):
     @property
     def rank(self) -> str:
         return self.field.rank
+
+    @property
+    def sun(self) -> Any:
+        """The Sun of the field, moved with it."""
+        own = self.field.sun
+        return None if own is None else self.offset + jnp.asarray(own)
 
     def __call__(self, position: Position) -> Value:
         offset = self.offset.reshape((3,) + (1,) * (position.ndim - 1))

@@ -192,6 +192,10 @@ class LocalBubble(AbstractVectorField):
         u, v, w = self.outer(position)
         return u, v, w
 
+    @property
+    def has_surroundings(self) -> bool:
+        return True
+
     def surfaces(self) -> tuple[AbstractSurface, ...]:
         centre = self.sun + self.centre
         spheres = (Sphere(self.radius, centre), Sphere(self.radius + self.thickness, centre))

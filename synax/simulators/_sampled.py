@@ -30,6 +30,7 @@ from ..transfer import (
     GradedSteps,
 )
 from ..transfer._cells import Cells, faces, place_cells
+from ._standing import warn_of_place
 
 
 class Here(AbstractField):
@@ -243,10 +244,12 @@ def sample_along(
     **Returns** a field that `Synchrotron` and the other simulators accept in place of `field`,
     with memory cells x nodes x components x rays. Cosmic rays keep their spectrum: of a power
     law, normalisation and (if it is a field) index are sampled, of a spectrum of the same shape
-    everywhere the normalisation.
+    everywhere the normalisation. **Warns** (`synax.SynaxWarning`) of an observer off the Sun about
+    which the field has structure.
     """
     checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
+    warn_of_place((field,), rays)
     steps = as_steps(steps).resolve(rays)
     quadrature = GaussLegendre() if quadrature is None else quadrature
     surfaces = field.surfaces() if surfaces is None else surfaces

@@ -1,4 +1,4 @@
-"""Where cells meet a field badly: an observer on a surface, structure without faces."""
+"""Where rays meet a field badly: observers on surfaces or off a Sun, structure without faces."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,6 +11,7 @@ from jaxtyping import Array, Float
 from .._checks import warn
 from ..fields._field import AbstractField
 from ..fields._surfaces import AbstractSurface, Plane
+from ..fields._surroundings import FAR, warn_of_surroundings
 from ..sightlines._sightlines import Sightlines
 
 
@@ -42,6 +43,19 @@ def warn_of_surfaces(
                 continue
             _warn(_owners(field)[number], surface, place)
             return
+
+
+def warn_of_place(fields: tuple[AbstractField, ...], rays: Sightlines) -> None:
+    """Warn if rays begin near the Sun of a model with clumps, bubbles or shells, and not at it.
+
+    Rays of many origins, and those that begin beyond such surroundings, are left alone, as is what
+    is being traced.
+    """
+    if rays.observer.ndim != 1 or isinstance(rays.minimum_distance, jax.core.Tracer):
+        return
+    if np.all(np.asarray(rays.minimum_distance) > FAR):
+        return
+    warn_of_surroundings(fields, rays.observer)
 
 
 LEFT_OUT = 0.01
