@@ -353,7 +353,8 @@ def test_sources_are_seen_from_the_models_own_sun():
     np.testing.assert_allclose(near, 0.238, atol=0.002)
     found = synax.catalogues.distance(vela, model)
     np.testing.assert_allclose(found["distance_model"].value, near, rtol=1e-9)
-    moved = synax.catalogues.distance(vela, model, observer=(-8.3, 0.0, 0.006))
+    with pytest.warns(synax.SynaxWarning, match="stands 200 pc from the Sun of NE2001"):
+        moved = synax.catalogues.distance(vela, model, observer=(-8.3, 0.0, 0.006))
     assert moved["distance_model"][0].value > 2.0
     dm = synax.catalogues.dispersion_measure(vela, model, distance=float(near))
     np.testing.assert_allclose(dm["dm_model"].value, 67.97, rtol=1e-6)
@@ -380,3 +381,23 @@ def test_the_sun_of_the_field_counts_where_the_electrons_have_none():
     rm = synax.catalogues.rotation_measure
     found = [rm(source, field, disc, steps=8, **o) for o in ({}, {"observer": disc.sun})]
     assert found[0]["rm_model"][0] == found[1]["rm_model"][0]
+
+
+def test_a_place_that_is_asked_for_is_not_taken_for_the_default(tmp_path):
+    """Vela's clump is seen from NE2001's own Sun, and not from the default observer."""
+    vela = ("dm", "--at", "263.55 -2.79", "--distance", "0.3", "--electrons", "NE2001", "--json")
+    (tmp_path / "here.toml").write_text("[sightlines]\nobserver = [-8.3, 0.0, 0.006]\n")
+    asked = (
+        ("--set", "sightlines.observer=[-8.3, 0.0, 0.006]"),
+        ("--config", tmp_path / "here.toml"),
+    )
+    found = [call(*vela, *more) for more in ((), *asked)]
+    dm = [json.loads(one.stdout)["rows"][0]["dm_model"] for one in found]
+    assert dm[0] > 60.0 > 20.0 > dm[1] == dm[2]
+    assert found[0].stderr == ""
+    for one in found[1:]:
+        assert "stands 200 pc from the Sun of NE2001" in " ".join(one.stderr.split())
+    printed = tmp_path / "printed.toml"
+    printed.write_text(call("dm", "--print-config").stdout)
+    again = call(*vela, "--config", printed)
+    assert json.loads(again.stdout)["rows"][0]["dm_model"] == dm[0]

@@ -137,7 +137,7 @@ def compare(
         "dm": dm,
         "distance": distance,
     }
-    settings = _config.load(config, changes if config else [*overrides, *changes])
+    settings = _config.load(config, changes if config else [*overrides, *changes], "compare")
     if what == "all" or what in _NAMES:
         _not_for(own, own, f"a file of yours, not for '{what}'")
         names = _NAMES if what == "all" else (what,)

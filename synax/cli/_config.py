@@ -298,6 +298,8 @@ def checked(verb: str, tree: Tree) -> Tree:
             found[key] = _schema.TOP[key].reader(key, value)
     _check_domain(found["domain"])
     lines = found["sightlines"]
+    if verb not in _schema.OWN_SUN:
+        lines.setdefault("observer", list(_schema.SUN))
     v.check_nested("sightlines.nside", lines["nside"], lines["ordering"])
     if found["output"]["unit"] == _schema.PER_BEAM and "beam" not in found.get("view", {}):
         raise BadInput(

@@ -46,6 +46,8 @@ class Sky(NamedTuple):
     integration: dict[str, Any]
     view: View | None = None
     """The image of a galaxy seen from outside; `pixels` are then its."""
+    observer: list[float] | None = None
+    """The observer that was asked for, kpc; None where nothing was said."""
 
     def synchrotron(self, **fields: Any) -> Synchrotron:
         """The simulator of Stokes parameters, with some fields in place of its own."""
@@ -104,6 +106,7 @@ def prepare(config: dict[str, Any]) -> Sky:
     else:
         pixels = _build.pixel_numbers(lines)
         pixels = np.arange(12 * lines["nside"] ** 2) if pixels is None else pixels
+        lines = {"observer": list(_schema.SUN), **lines}
         geometry = {name: lines[name] for name in ("observer", "minimum_distance")}
         geometry["domain"] = domain
         _check_observer(lines["observer"], domain)
@@ -124,6 +127,7 @@ def prepare(config: dict[str, Any]) -> Sky:
         physics,
         _build.integration(config["integration"]),
         view,
+        config["sightlines"].get("observer"),
     )
 
 

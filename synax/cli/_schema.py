@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from ..maps._kinds import FRAMES
 from ..maps._units import BARE_KELVIN, BRIGHTNESS_UNITS, spelled
+from ..sightlines._sightlines import SUN
 from ..sightlines._tables import TABLE_FRAMES
 from . import _values as v
 from ._background import Background
@@ -82,7 +83,9 @@ SIGHTLINES: Section = {
     "nside": Key(v.nside, "HEALPix resolution", 64),
     "ordering": Key(v.choice("RING", "NEST"), "RING or NEST", "RING"),
     "observer": Key(
-        v.vector(3, "kpc"), "kpc; x from the Sun to the Galactic Centre", [-8.3, 0.0, 0.006]
+        v.vector(3, "kpc"),
+        "kpc; x from the Sun to the Galactic Centre; default: this place",
+        example=list(SUN),
     ),
     "minimum_distance": Key(v.quantity("kpc", minimum=0.0), "kpc, where the rays start", 0.0),
     "pixels": Key(
@@ -321,7 +324,7 @@ _SPHERE: Section = {
 _LINES: Section = {
     **SIGHTLINES,
     "observer": SIGHTLINES["observer"]._replace(
-        doc="kpc; this value stands for the own Sun of the electrons' model, if it has one"
+        doc="kpc; default: the own Sun of the electrons' model, if it has one"
     ),
 }
 
@@ -331,11 +334,15 @@ OF_SOURCES = ("rm", "dm", "distance")
 WITH_DATA = ("fit", "sample")
 """Verbs that read data and priors."""
 
+OWN_SUN = (*OF_SOURCES, "compare")
+"""Verbs that look from the own Sun of the electrons' model at sources, where not told otherwise."""
+
 VERBS = {
     "simulate": {**SIMULATION, "faraday": FARADAY, "view": VIEW},
     "fit": {**SIMULATION, **INFERENCE},
 }
 VERBS["sample"] = VERBS["fit"]
+VERBS["compare"] = VERBS["simulate"]
 VERBS |= {
     verb: {"catalogue": CATALOGUE, **SIMULATION, "sightlines": _LINES, "domain": _SPHERE}
     for verb in OF_SOURCES
@@ -364,7 +371,7 @@ def top_level(verb: str) -> tuple[str, ...]:
 
 def top(verb: str) -> Section:
     """The keys outside of tables: only a simulation has a survey, and a Galaxy by itself."""
-    if verb != "simulate":
+    if verb not in ("simulate", "compare"):
         return {name: key for name, key in TOP.items() if name != "survey"}
     return {**TOP, "galaxy": TOP["galaxy"]._replace(default=DEFAULT_GALAXY)}
 

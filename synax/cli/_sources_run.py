@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..sightlines._sightlines import SUN
 from . import _config
 from ._console import BadInput, print_json, stdout, suggestion
 from ._given_files import told
@@ -193,9 +192,8 @@ def predicted(verb: str, sky: Any, table: Any, wanted: dict[str, Any], name: str
 
 
 def place_of_sources(sky: Any) -> Any:
-    """Where sources are seen from; None, the models' own Sun, where nothing else is asked for."""
-    observer = tuple(sky.geometry["observer"])
-    return None if observer == SUN else observer
+    """Where sources are seen from; None, the models' own Sun, where no place is asked for."""
+    return None if sky.observer is None else tuple(sky.observer)
 
 
 def _role(table: Any, given: Any, name: str, unit: str) -> Any:
