@@ -277,6 +277,14 @@ def test_raw_grids_and_parameter_files(tmp_path):
     save_grid(tmp_path / "b.bin", grid)
     assert json.loads(call("info", tmp_path / "b.bin", "--json").stdout)["nodes_of_a_vector"] == 24
     assert "give --shape" in refused("convert", tmp_path / "b.bin", tmp_path / "b.npz")
+    command = re.search(
+        "(synax convert .*) [(]kpc[)]",
+        refused("simulate", "--set", f"magnetic.grid={tmp_path / 'b.bin'}", "-o", tmp_path / "out"),
+    )
+    assert command is not None
+    words = shlex.split(command[1].replace("NX NY NZ", "3 4 2").replace("X Y Z", "3 3 3"))
+    assert call(*words[1:]).exit_code == 0
+    (tmp_path / "b.npz").unlink()
     header = ["--shape", 3, 4, 2, "--half-lengths", 2, 2, 1]
     assert call("convert", tmp_path / "b.bin", tmp_path / "b.vtk", *header).exit_code == 0
     again = synax.io.load_grid(tmp_path / "b.vtk")

@@ -3,6 +3,7 @@
 import dataclasses
 import importlib.util
 import inspect
+import shlex
 import sys
 from pathlib import Path
 from typing import Any
@@ -243,6 +244,11 @@ def _grid(group: str, name: str, part: dict[str, Any]) -> Any:
         unit = v.text(f"{name}.unit", unit)
     if why := no_file(file):
         raise BadInput(f"{name}.grid = {file!r}: {why}")
+    if Path(file).suffix.lower() == ".bin":
+        raise BadInput(
+            f"{name}.grid = {file!r}: a raw binary has no header, and a configuration gives no "
+            f"shape and box: make a grid with both of it first, {_convert(file)}"
+        )
     try:
         grid = read_grid(file)
         if unit is not None and grid.unit not in ("", unit):
@@ -252,6 +258,12 @@ def _grid(group: str, name: str, part: dict[str, Any]) -> Any:
         return dataclasses.replace(grid, unit=unit or grid.unit).to_unit(wanted)
     except Exception as error:
         raise BadInput(f"{name}.grid = {file!r}: {_line(error)}") from None
+
+
+def _convert(file: str) -> str:
+    """The command that makes a grid with a header of a raw binary."""
+    new = shlex.quote(str(Path(file).with_suffix(".npz")))
+    return f"synax convert {shlex.quote(file)} {new} --shape NX NY NZ --half-lengths X Y Z (kpc)"
 
 
 def _line(error: BaseException) -> str:
