@@ -25,7 +25,7 @@ def refused(*arguments):
     return " ".join(result.stderr.split())
 
 
-@pytest.mark.parametrize("pair", [("1.4000001", "1.4000002"), ("0.1", "0.10000000000000002")])
+@pytest.mark.parametrize("pair", [("1.4000001", "1.4000002"), ("0.1", "0.10000000001")])
 def test_frequencies_that_print_alike_have_files_of_their_own(tmp_path, pair):
     flags = ("-f", pair[0], "-f", pair[1], "--outputs", "stokes", "-o", tmp_path / "o", "--json")
     result = call("simulate", *SMALL, *flags)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from astropy.io import fits
 from hypothesis import HealthCheck, given, settings, strategies as st
 from typer.testing import CliRunner
 
@@ -263,11 +264,26 @@ def test_draws_that_no_memory_holds(problem, monkeypatch):
 
 
 def test_frequencies_never_share_a_name():
-    close = [1.4, 1.4000001, 1.40000000000001, 23.0, 1e-3, 0.001000001]
+    close = [1.4, 1.4000001, 1.40000000001, 23.0, 1e-3, 0.001000001]
     tree = _config.load(None, [_config.Override("--set", "frequency", close)])
     names = file_names(tree)
     stokes = [file for kind, file in names.items() if kind.startswith("stokes")]
     assert len(set(stokes)) == len(close) and "stokes_23GHz.fits" in stokes
+    same = [0.1, 0.10000000000000002]
+    with pytest.raises(BadInput, match=r"names a frequency twice, 0\.1 GHz"):
+        _config.load(None, [_config.Override("--set", "frequency", same)])
+
+
+def test_the_rounding_of_a_frequency_is_in_no_name(tmp_path):
+    rounded = 0.06 * (1.0 + 2.0**-52)
+    assert rounded != 0.06
+    names = file_names(_config.load(None, [_config.Override("--set", "frequency", rounded)]))
+    assert "stokes_0.06GHz.fits" in names.values() and "stokes 0.06 GHz" in names
+    sky = synax.SkyMap(np.ones((3, 1, 12)), "IQU", 1, frequency=(rounded,))
+    synax.io.save_map(tmp_path / "a.fits", sky)
+    with fits.open(tmp_path / "a.fits") as file:
+        assert file[1].header["EXTNAME"] == "IQU 0.06 GHz"
+    assert synax.load_map(tmp_path / "a.fits").frequency in (rounded, (rounded,))
 
 
 def test_grids_are_converted_or_refused(tmp_path):

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from ..maps._units import label
 from . import _values as v
 from ._console import BadInput, suggestion
 
@@ -25,7 +26,15 @@ class _Frequencies:
     def __call__(self, key: str, value: Any) -> list[float]:
         if isinstance(value, dict):
             return _channels(key, value)
-        return v.list_of(v.quantity("GHz", positive=True), "frequency")(key, value)
+        found = v.list_of(v.quantity("GHz", positive=True), "frequency")(key, value)
+        names = [label(nu) for nu in found]
+        twice = next((name for k, name in enumerate(names) if name in names[:k]), None)
+        if twice is not None:
+            raise BadInput(
+                f"{key} = {v.shown(value)}: names a frequency twice, {twice} GHz (they must differ "
+                "within twelve digits)"
+            )
+        return found
 
     def json(self) -> dict[str, Any]:
         pair = v.vector(2, "GHz", positive=True).json()

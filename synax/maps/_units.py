@@ -98,9 +98,11 @@ def _in_gigahertz(value: Any) -> Any:
 
 
 def label(frequency: float) -> str:
-    """The frequency (GHz) in the fewest digits that tell it from every other: '23', '1.4000001'."""
-    short = f"{frequency:g}"
-    return short if float(short) == frequency else repr(float(frequency))
+    """The frequency (GHz) in the fewest digits that agree with it to twelve: '23', '1.4000001'.
+
+    What differs in later digits only is rounding: 0.06 and 0.060000000000000005 are one frequency.
+    """
+    return f"{frequency:.12g}"
 
 
 def kelvin_rj_per(unit: str, frequency: float) -> float:
