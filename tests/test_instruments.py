@@ -176,6 +176,31 @@ def test_bands_are_those_of_the_table(reference):
         assert abs(Bandpass(dense, 0 * dense + 3).colour_correction(index, at) * t - 1) < 1e-6
 
 
+def test_bands_are_functions_of_what_jax_traces():
+    band = Bandpass.top_hat(20.0, 25.0)
+    functions = {
+        "colour_correction": (lambda x: band.colour_correction(x, 22.8), -3.0),
+        "effective_frequency": (band.effective_frequency, -3.0),
+        "depolarisation": (lambda x: abs(band.depolarisation(x)), 900.0),
+    }
+    for name, (function, at) in functions.items():
+        step = 1e-4 * abs(at)
+        central = (function(at + step) - function(at - step)) / (2 * step)
+        assert abs(central) > 1e-9, name
+        np.testing.assert_allclose(jax.grad(function)(at), central, rtol=1e-6, err_msg=name)
+        np.testing.assert_allclose(jax.jit(function)(at), function(at), rtol=1e-12, err_msg=name)
+    both = jnp.asarray([-3.0, -2.0])
+    mapped = jax.vmap(functions["colour_correction"][0])(both)
+    np.testing.assert_allclose(mapped, band.colour_correction(np.asarray(both), 22.8), rtol=1e-12)
+    with pytest.raises(TypeError, match="rotation_measure must be known before JAX traces"):
+        jax.jit(band.nodes_for)(100.0)
+    rays = synax.Sightlines.healpix(1)
+    with pytest.raises(TypeError, match="index must be known before JAX traces"):
+        jax.jit(lambda index: band.narrow(None, rays, index))(-3.0)
+    with pytest.raises(TypeError, match="frequency must be known before JAX traces"):
+        jax.grad(lambda at: band.colour_correction(-3.0, at))(22.8)
+
+
 def test_band_depolarisation(reference):
     for (low, high, rm), exact, narrow in zip(
         reference["bw_rows"], reference["bw_P"], reference["bw_sinc"], strict=True

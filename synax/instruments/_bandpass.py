@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Complex, Float
 
-from .._checks import concrete, finite, shaped, shown, warn
+from .._checks import concrete, finite, is_traced, shaped, shown, warn
 from .._constants import WAVELENGTH_SQUARED_AT_1GHZ
 from .._numerics._quadrature import gauss_legendre
 from .._parameters import in_units, without_unit
@@ -36,6 +36,11 @@ def _as_tuple(value: Any, name: str = "frequency", unit: str = "GHz") -> tuple[f
 
 def _weights(value: Any) -> tuple[float, ...]:
     return _as_tuple(value, "weight", "")
+
+
+def _array(value: Any) -> Any:
+    """Real numbers as NumPy's array, or JAX's if they are being traced."""
+    return jnp.asarray(value, float) if is_traced(value) else np.asarray(value, dtype=float)
 
 
 class Bandpass(Shown):
@@ -140,28 +145,32 @@ class Bandpass(Shown):
         share = np.asarray(self.measure) * nu**2
         return nu, share / share.sum()
 
-    def effective_frequency(self, index: Any = 0.0) -> float:
-        """Mean frequency (GHz) of what the band receives from a source of T_RJ ~ nu^index."""
+    def effective_frequency(self, index: Any = 0.0) -> Any:
+        """Mean frequency (GHz) of what the band receives from a source of T_RJ ~ nu^index.
+
+        A float; a scalar array, if JAX traces the index.
+        """
         nu, share = self._arrays
         received = share * (nu / nu[0]) ** index
-        return float(nu @ received / received.sum())
+        mean = nu @ received / received.sum()
+        return mean if is_traced(mean) else float(mean)
 
     def average(self, values: Float[Array, "n *shape"]) -> Float[Array, "*shape"]:
         """The band's Rayleigh-Jeans temperature, from those at all its frequencies."""
         return jnp.tensordot(jnp.asarray(self._arrays[1], values.dtype), values, axes=1)
 
-    def colour_correction(self, index: Any, reference: Any) -> Float[np.ndarray, "*shape"]:
+    def colour_correction(self, index: Any, reference: Any) -> Float[Array | np.ndarray, "*shape"]:
         """What to multiply the band's T_RJ by to have it at `reference`, for T_RJ ~ nu^index.
 
         **Arguments:**
 
-        - `index`: a number or array (synchrotron about -3).
+        - `index`: a number or array (synchrotron about -3), which JAX may trace.
         - `reference`: GHz.
         """
         nu, share = self._arrays
         (reference,) = _as_tuple(reference)
-        index = np.asarray(index, dtype=float)
-        return np.asarray(1.0 / ((nu / reference) ** index[..., None] @ share))
+        index = _array(index)
+        return _array(1.0 / ((nu / reference) ** index[..., None] @ share))
 
     def unit_factor(self, source: str, target: str, reference: Any = None) -> float:
         """Number to multiply a map of this band in unit `source` by to have it in `target`.
@@ -187,7 +196,7 @@ class Bandpass(Shown):
         at_1_ghz = 1.0 / kelvin_rj_per(unit, 1.0)
         return at_1_ghz * float(np.asarray(self.measure) @ nu**2) / float(measure.sum())
 
-    def depolarisation(self, rotation_measure: Any) -> Complex[np.ndarray, "*shape"]:
+    def depolarisation(self, rotation_measure: Any) -> Complex[Array | np.ndarray, "*shape"]:
         """Polarisation of a band with unit polarisation behind an RM (rad/m^2), per its own.
 
         int w exp(2i RM lambda^2) dnu / int w dnu, for constant polarised intensity. Narrow bands:
@@ -195,8 +204,10 @@ class Bandpass(Shown):
         """
         nu, measure = np.asarray(self.frequency), np.asarray(self.measure)
         x = WAVELENGTH_SQUARED_AT_1GHZ / nu**2
-        rm = np.asarray(without_unit(rotation_measure, "rad/m2", "rotation_measure"), float)
-        return np.asarray(np.exp(2j * rm[..., None] * x) @ (measure / measure.sum()))
+        rm = _array(without_unit(rotation_measure, "rad/m2", "rotation_measure"))
+        exp = jnp.exp if is_traced(rm) else np.exp
+        mean = exp(2j * rm[..., None] * x) @ (measure / measure.sum())
+        return mean if is_traced(mean) else np.asarray(mean)
 
     def nodes(self, count: int = 4) -> tuple[np.ndarray, np.ndarray]:
         """Frequencies (GHz) and weights that stand for the band: Gauss quadrature of w nu^2.
@@ -208,7 +219,8 @@ class Bandpass(Shown):
     def nodes_for(self, rotation_measure: Any, tolerance: float = 1e-4) -> int:
         """How many nodes average exp(2i RM lambda^2) nu^-3 to `tolerance`, for |RM| up to this."""
         nu, share = self._arrays
-        rm = np.asarray(without_unit(rotation_measure, "rad/m2", "rotation_measure"), float)
+        rm = without_unit(rotation_measure, "rad/m2", "rotation_measure")
+        rm = np.asarray(concrete("rotation_measure", rm), float)
         finite("rotation_measure", shaped("rotation_measure", rm, (), "rad/m2"), "rad/m2")
         x = lambda f: WAVELENGTH_SQUARED_AT_1GHZ / f**2
         source = lambda f: (f / nu[0]) ** -3.0 * np.exp(2j * rm * x(f))
@@ -219,7 +231,7 @@ class Bandpass(Shown):
                 return count
         return nu.size
 
-    def narrow(self, sky: Any, rays: Sightlines, index: float = -3.0) -> Stokes:
+    def narrow(self, sky: Any, rays: Sightlines, index: Any = -3.0) -> Stokes:
         """I, Q, U (and V) of a simulator through this band as one narrow channel.
 
         One frequency, at which lambda^2 has its mean over what the band receives, and sin(x)/x of
@@ -237,7 +249,7 @@ class Bandpass(Shown):
         **Raises** `ValueError` for bands wider than a fifth of their frequency.
         """
         nu, share = self._arrays
-        received = share * (nu / nu[0]) ** index
+        received = share * (nu / nu[0]) ** concrete("index", index)
         total, received = received.sum(), received / received.sum()
         x = nu**-2.0
         mean = float(x @ received)
