@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import atomic
+from ..io._atomic import check_target, together
+from ..io._toml import toml_string as quote
 from ._bandpass import Bandpass
-from ._beams import AbstractBeam, GaussianBeam, WindowFunction
+from ._beams import AbstractBeam, Beams, GaussianBeam, WindowFunction
 from ._survey import NODES, Survey
 from ._survey_noise import (
     AbstractSurveyNoise,
@@ -26,7 +27,7 @@ KEYS = (
     "nodes",
 )  # fmt: skip
 BAND = ("low", "high", "file", "channel", "frequency", "weight", "measure")
-BEAM = ("fwhm", "window", "polarised")
+BEAM = ("fwhm", "window", "polarised", "parts")
 NOISE = ("depth", "polarised", "sigma", "hits", "variance", "knee", "slope", "least")
 
 
@@ -140,8 +141,22 @@ def _band(part: dict[str, Any], folder: Path) -> Bandpass:
 
 
 def _beam(part: dict[str, Any], folder: Path) -> AbstractBeam:
-    if ("fwhm" in part) == ("window" in part):
-        raise ValueError("[beam] needs fwhm or window, one of the two")
+    if sum(key in part for key in ("fwhm", "window", "parts")) != 1:
+        raise ValueError("[beam] needs one of fwhm, window, parts")
+    if "parts" in part:
+        parts = part["parts"]
+        if (
+            not isinstance(parts, list)
+            or len(parts) < 2
+            or not all(isinstance(one, dict) for one in parts)
+        ):
+            raise ValueError(
+                "beam.parts must be two or more tables, such as [{ fwhm = 1.0 }, "
+                f"{{ window = 'pixel.npz' }}], got {parts!r}"
+            )
+        for one in parts:
+            known(one, BEAM, "beam.parts")
+        return Beams(tuple(_beam(one, folder) for one in parts))
     if "fwhm" in part:
         return GaussianBeam(number(part["fwhm"], "deg", "beam.fwhm"))
     if str(part["window"]).endswith(".npz"):
@@ -184,21 +199,35 @@ def save_survey(survey: Survey, path: str | os.PathLike, *, overwrite: bool) -> 
     path = Path(path)
     arrays: dict[str, dict[str, np.ndarray]] = {}
     text = "\n".join(_lines(survey, path.stem, arrays)) + "\n"
-    for name, content in arrays.items():
-        with atomic(path.parent / name, overwrite) as temporary, temporary.open("wb") as file:
-            np.savez_compressed(file, **content)
-    with atomic(path, overwrite) as temporary:
-        temporary.write_text(text, "utf-8")
+    for name in (path.name, *arrays):  # before any of them is written
+        check_target(path.parent / name, overwrite)
+    with together(path.parent, overwrite) as stage:
+        for name, content in arrays.items():
+            with stage(name) as temporary, temporary.open("wb") as file:
+                np.savez_compressed(file, **content)
+        with stage(path.name) as temporary:
+            temporary.write_text(text, "utf-8")
 
 
 def _lines(survey: Survey, stem: str, arrays: dict[str, dict[str, np.ndarray]]) -> Iterator[str]:
-    quote = lambda text: '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
     row = lambda values: "[" + ", ".join(repr(float(v)) for v in values) + "]"
 
     def beside(key: str, **content: Any) -> str:
         name = f"{stem}-{key}.npz"
         arrays[name] = {k: np.asarray(v) for k, v in content.items() if v is not None}
         return quote(name)
+
+    def of(beam: AbstractBeam, place: str) -> str:
+        if isinstance(beam, GaussianBeam):
+            return f"fwhm = {float(beam.fwhm)!r}"  # degrees
+        if isinstance(beam, WindowFunction):
+            window = beside(f"window{place}", bl=beam.bl, polarised=beam.polarised)
+            return f"window = {window}"
+        if isinstance(beam, Beams):
+            parts = enumerate(beam.parts, start=1)
+            listed = ", ".join(f"{{ {of(one, f'{place}-{k}')} }}" for k, one in parts)
+            return f"parts = [{listed}]"
+        raise ValueError(f"a beam of type {type(beam).__name__} cannot be written; give its window")
 
     yield f"name = {quote(survey.name)}"
     yield "stokes = [" + ", ".join(quote(s) for s in survey.stokes) + "]"
@@ -210,19 +239,15 @@ def _lines(survey: Survey, stem: str, arrays: dict[str, dict[str, np.ndarray]]) 
     band, beam, noise = survey.band, survey.beam, survey.noise
     yield f"\n[band]\nfrequency = {row(band.frequency)}\nweight = {row(band.weight)}"
     yield f"measure = {row(band.measure)}"
-    if isinstance(beam, GaussianBeam):
-        yield f"\n[beam]\nfwhm = {float(beam.fwhm)!r}  # degrees"
-    elif isinstance(beam, WindowFunction):
-        yield f"\n[beam]\nwindow = {beside('window', bl=beam.bl, polarised=beam.polarised)}"
-    elif beam is not None:
-        raise ValueError(f"a beam of type {type(beam).__name__} cannot be written; give its window")
+    if beam is not None:
+        yield f"\n[beam]  # fwhm in degrees\n{of(beam, '')}"
     if noise is None:
         return
     yield "\n[noise]"
     white = noise.white if isinstance(noise, CorrelatedNoise) else noise
     if isinstance(noise, CorrelatedNoise):
         yield f"knee = {float(noise.knee)!r}\nslope = {float(noise.slope)!r}"
-        yield f"least = {noise.least!r}"
+        yield f"least = {float(noise.least)!r}"
     if isinstance(white, WhiteNoise):
         yield f"depth = {float(white.depth)!r}"
     elif isinstance(white, HitNoise):
