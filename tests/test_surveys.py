@@ -1,7 +1,9 @@
 """Surveys: what they see, their noise, their likelihoods and their files."""
 
 import dataclasses
+import json
 
+import equinox as eqx
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,6 +24,7 @@ from synax.instruments import (
     WindowFunction,
     presets,
 )
+from synax.instruments._beams import AbstractBeam
 
 NSIDE = 4
 N_PIX = 12 * NSIDE**2
@@ -72,6 +75,45 @@ def test_a_survey_is_band_beam_unit_offset_mask_and_noise(sky, survey, seen):
     side = np.degrees(np.sqrt(4 * np.pi / N_PIX))
     assert abs(np.std(noise[0]) / (5.0 / side) - 1) < 0.25
     assert abs(np.std(noise[1:]) / (3.0 / side) - 1) < 0.2
+
+
+@pytest.fixture(scope="module")
+def turbulent(sky):
+    return dataclasses.replace(sky, turbulence=synax.Turbulence(10.0, correlation_length=0.1))
+
+
+def test_nothing_is_told_of_polarisation_where_none_is_measured(turbulent):
+    """Warnings are errors: those of I alone do not come."""
+    one = lambda nu, stokes: Survey("a", nu, stokes=stokes, noise=WhiteNoise(1.0))
+    maps = one(0.3, ("I",)).observe(turbulent, 1)
+    assert maps.kind == "I"
+    ChannelSurvey([one(0.3, ("I",)), one(0.4, ("I",))]).observe(turbulent, 1)
+    rays = synax.Sightlines.healpix(1)
+    seen = {s: synax.inference.SkyMaps(rays, 0.3, s) for s in (("I",), ("I", "Q"))}
+    assert seen["I",](turbulent).shape == (1, 12)
+    told = pytest.warns(synax.SynaxWarning, match="the turbulence scatters polarisation")
+    for sees in (
+        lambda: one(0.3, ("Q", "U")).observe(turbulent, 1),
+        lambda: ChannelSurvey([one(0.3, IQU), one(0.4, IQU)]).observe(turbulent, 1),
+        lambda: seen["I", "Q"](turbulent),
+    ):
+        with told:
+            sees()
+
+
+@pytest.mark.parametrize("stokes", ["I", "IQU"])
+def test_simulate_tells_of_polarisation_where_a_survey_measures_it(tmp_path, stokes):
+    (tmp_path / "s.toml").write_text(f'name = "s"\nfrequency = 0.3\nstokes = {list(stokes)}\n')
+    small = ("--magnetic", "WMAP", "--electrons", "Uniform", "--nside", "1", "--steps", "1")
+    physics = ("--set", "physics.turbulence=10.0", "--set", "physics.correlation_length=0.1")
+    more = ("--survey", str(tmp_path / "s.toml"), "--outputs", "stokes", "-o", str(tmp_path / "o"))
+    result = CliRunner().invoke(app, ["simulate", *small, *physics, *more])
+    assert result.exit_code == 0, result.output
+    record = json.loads((tmp_path / "o" / "record.json").read_text())
+    told = any("the turbulence scatters polarisation" in one for one in record["warnings"])
+    assert told == ("Q" in stokes)
+    assert {name[0] for name in record["error_estimate"]["outputs"]} == set(stokes)
+    assert synax.load_map(tmp_path / "o" / "survey_s.fits").kind == stokes
 
 
 def test_likelihood_takes_a_map_and_nothing_else(sky, survey, seen):
@@ -174,6 +216,14 @@ def test_correlated_noise_has_its_spectrum_and_its_likelihood():
     assert np.var(draws[:50]) / white**2 > 1.3
 
 
+def test_white_noise_beneath_the_correlated_is_white():
+    """Past the types that tests check, which would refuse it before."""
+    noise = CorrelatedNoise(WhiteNoise(1.0), 5.0)
+    other = eqx.tree_at(lambda n: n.white, noise, HitNoise(1.0, np.ones(12)))
+    with pytest.raises(TypeError, match="white must be a WhiteNoise, got HitNoise"):
+        other.__check_init__()
+
+
 def test_presets_and_files(tmp_path, survey):
     assert set(presets()) >= {"haslam", "wmap-k", "planck-30", "s-pass", "c-bass", "lofar"}
     for name in presets():
@@ -185,7 +235,14 @@ def test_presets_and_files(tmp_path, survey):
             "w", 23.0, WindowFunction(np.exp(-np.arange(9.0))), noise=VarianceNoise(np.ones(48))
         ),
         Survey("h", 23.0, stokes=("I",), noise=HitNoise(1.0, np.arange(1.0, 49.0), 2.0)),
-        Survey("c", 23.0, noise=CorrelatedNoise(WhiteNoise(1.0), 5.0, -1.0)),
+        Survey("c", 23.0, noise=CorrelatedNoise(WhiteNoise(1.0), 5.0, -1.0, 0.2)),
+        Survey('two\nlines, "quotes" and a \\ \x07', 23.0, GaussianBeam(1.0) @ GaussianBeam(0.5)),
+        Survey(
+            "of several parts",
+            23.0,
+            (GaussianBeam(60.0) @ WindowFunction(np.ones(9)))
+            @ (WindowFunction(np.exp(-np.arange(9.0)), np.ones(9)) @ GaussianBeam(40.0)),
+        ),
     )
     for k, one in enumerate(others):
         path = tmp_path / f"survey{k}.toml"
@@ -196,9 +253,32 @@ def test_presets_and_files(tmp_path, survey):
         assert one.band.frequency == back.band.frequency
         assert np.allclose(one.band.measure, back.band.measure, rtol=1e-15)
         left, right = jax.tree.leaves(one), jax.tree.leaves(back)
+        assert jax.tree.structure(one.beam) == jax.tree.structure(back.beam)
         assert all(np.array_equal(a, b) for a, b in zip(left, right, strict=True))
         with pytest.raises(FileExistsError):
             one.save(path)
+
+
+class Ring(AbstractBeam):
+    """A beam that no file knows."""
+
+    def window(self, lmax, spin=0):
+        return jnp.ones(lmax + 1)
+
+    def check(self, nside):
+        pass
+
+
+def test_what_cannot_be_saved_leaves_nothing_behind(tmp_path, survey):
+    other = Survey("a", 23.0, WindowFunction(np.ones(9)) @ Ring(), mask=np.arange(12) > 3)
+    with pytest.raises(ValueError, match="a beam of type Ring cannot be written; give its window"):
+        other.save(tmp_path / "a.toml")
+    assert not list(tmp_path.iterdir())
+    taken = tmp_path / "b.toml"
+    taken.write_text("mine")
+    with pytest.raises(FileExistsError, match=r"b\.toml' exists"):
+        Survey("b", 23.0, mask=np.arange(12) > 3).save(taken)
+    assert list(tmp_path.iterdir()) == [taken] and taken.read_text() == "mine"
 
 
 @pytest.mark.parametrize(
@@ -210,6 +290,15 @@ def test_presets_and_files(tmp_path, survey):
         ('name = "a"\nfrequency = 3\nbeams = 2', "unknown key 'beams'"),
         ('name = "a"\nfrequency = 3\n[noise]\nsigma = 1', "needs one of depth"),
         ('name = "a"\nfrequency = 3\n[beam]\nfwhm = -1', "between 0 and 180"),
+        (
+            'name = "a"\nfrequency = 3\n[beam]\nparts = [{fwhm = 1}]',
+            "beam.parts must be two",
+        ),
+        ('name = "a"\nfrequency = 3\n[beam]\nparts = [{fwhm = 1}, 2]', "beam.parts must be two"),
+        (
+            'name = "a"\nfrequency = 3\n[beam]\nparts = [{fwhm = 1}, {}]',
+            "one of fwhm, window",
+        ),
         ('name = "a"\nfrequency = 3\nunit = "furlong"', "unit must be"),
         ('name = "a"\nfrequency = 3\nmask = "none.fits"', "mask must name a file"),
         ("name = ", "not valid TOML"),

@@ -11,6 +11,7 @@ from ..maps._skymap import SkyMap
 from ..maps._units import label
 from ..sightlines._sightlines import Sightlines
 from ..simulators import DispersionMeasure, EmissionMeasure, RotationMeasure
+from ..simulators._validity import only_for
 from ._console import BadInput
 from ._map_comparison import Comparison, directions, polarisation, positive, rotation
 from ._masks import Mask
@@ -78,14 +79,16 @@ class OwnMap:
             return SkyMap(simulator(rays), kind, own.nside, frame=own.frame)
         nu = np.asarray(own.frequency)
         if kind == "TAU":
-            depth = sky.synchrotron().observe(rays, nu).optical_depth
+            with only_for(("I",)):
+                depth = sky.synchrotron().observe(rays, nu).optical_depth
             if depth is None:
                 raise BadInput(
                     f"'{self.file}' holds optical depths, and nothing absorbs in the model: "
                     "--set physics.free_free=true"
                 )
             return SkyMap(depth, "TAU", own.nside, frequency=own.frequency, frame=own.frame)
-        stokes = sky.synchrotron()(rays, nu)
+        with only_for(own.columns):
+            stokes = sky.synchrotron()(rays, nu)
         if "V" in own.columns and stokes.V is None:
             raise BadInput(
                 f"'{self.file}' holds V, which the model gives with "

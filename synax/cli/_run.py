@@ -3,7 +3,6 @@
 import contextlib
 import dataclasses
 import importlib
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,7 +21,7 @@ from ..sightlines._sightlines import Sightlines
 from ..simulators import Synchrotron
 from ..simulators._accuracy import RELIABLE
 from ..simulators._engine import BLOCKS
-from ..simulators._validity import check_dispersion
+from ..simulators._validity import check_dispersion, only_for
 from ..transfer import Light
 from . import _build, _faraday, _schema, _view
 from ._console import BadInput, noted
@@ -48,6 +47,8 @@ class Sky(NamedTuple):
     """The image of a galaxy seen from outside; `pixels` are then its."""
     observer: list[float] | None = None
     """The observer that was asked for, kpc; None where nothing was said."""
+    intensity_alone: bool = False
+    """Whether nothing is made of Q and U, so that nothing is told of them."""
 
     def synchrotron(self, **fields: Any) -> Synchrotron:
         """The simulator of Stokes parameters, with some fields in place of its own."""
@@ -57,8 +58,7 @@ class Sky(NamedTuple):
 
     def brightness(self, rays: Sightlines, frequency: Any) -> np.ndarray:
         """I alone, K: what is told of the polarisation of means does not concern it."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", ".* the turbulence scatters polarisation")
+        with only_for(("I",)):
             return np.asarray(self.synchrotron()(rays, frequency).I)
 
     def rays(self, pixels: np.ndarray) -> Sightlines:
@@ -278,6 +278,8 @@ def compute(
         count = min(size, len(sky.pixels) - start)
         for name in (*sky.outputs, *({DEPTH, SCATTER} & set(found))):
             values = np.asarray(found[name])[..., :count]
+            if name == "stokes" and sky.intensity_alone:
+                values = values[:1]
             shape = (*values.shape[:-1], len(sky.pixels))
             out = results.setdefault(name, np.empty(shape, values.dtype))
             out[..., start : start + count] = values
@@ -309,7 +311,7 @@ def compute(
         finish(*running.pop())
     if lowered is not None and isinstance(run, Together) and run.traced:
         lowered.keep(told)
-    if SCATTER in results:
+    if SCATTER in results and not sky.intensity_alone:
         check_dispersion(jnp.asarray(results[SCATTER]), np.asarray(sky.frequency))
 
     def report() -> dict[str, Any]:
@@ -384,7 +386,7 @@ def _errors(
         if name != "stokes":
             report[name] = _difference(coarse[name], values)
             continue
-        for i, letter in enumerate(STOKES[: len(values)]):
+        for i, letter in enumerate(STOKES[: len(coarse[name])]):
             for k, nu in enumerate(sky.frequency):
                 found = _difference(coarse[name][i, k], values[i, k])
                 report[f"{letter} {label(nu)} GHz"] = found

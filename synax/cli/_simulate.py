@@ -175,15 +175,13 @@ def run(settings: dict[str, Any], talk: bool) -> dict[str, Any]:
 
 
 def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> dict[str, Any]:
-    from . import _faraday, _run, _view, _write
+    from . import _faraday, _run, _survey, _view, _write
     from ._lowered import Lowered
 
     begin = time.perf_counter()
     options = settings["output"]
     survey, wanted = None, settings
     if "survey" in settings:
-        from . import _survey
-
         survey = _survey.load(settings["survey"])
         wanted = _survey.prepared(settings, survey)
     folder, names = Path(options["directory"]), file_names(wanted)
@@ -191,6 +189,8 @@ def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> 
     exact = functools.partial(_run.precision, settings["integration"]["precision"])
     lowered = Lowered.of(wanted, exact)
     sky = _run.prepare(wanted)
+    if survey is not None:
+        sky = sky._replace(intensity_alone=_survey.channels(survey)[0].stokes == ("I",))
     described = _write.describe(sky)
     spectrum = _faraday.check(wanted, sky)
     ready = time.perf_counter()
@@ -208,11 +208,9 @@ def _run_at_precision(settings: dict[str, Any], talk: bool, told: list[str]) -> 
     results = {name: results[name] for name in sky.outputs}
     computed = time.perf_counter()
     _write.check_finite(sky, results)
-    made = {} if sky.view is not None else _write.sky_maps(sky, results, settings)
+    own = {k: x for k, x in results.items() if survey is None or k != "stokes"}
+    made = {} if sky.view is not None else _write.sky_maps(sky, own, settings)
     if survey is not None:
-        made = {k: m for k, m in made.items() if not k.startswith("stokes")}
-        from . import _survey
-
         maps = _survey.seen(survey, sky, results["stokes"], settings)
         made |= zip(_survey.file_names(survey), maps, strict=True)
         found = _faraday.of_survey(found, settings, survey, maps)

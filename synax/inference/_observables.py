@@ -13,6 +13,7 @@ from .._shown import Shown
 from ..fields._field import AbstractField, check_rank
 from ..sightlines._sightlines import Sightlines
 from ..simulators import AbstractSimulator, DispersionMeasure, RotationMeasure, Synchrotron
+from ..simulators._validity import only_for
 from ._data import Read, catalogue_values, sky_rows
 
 COMPONENTS = ("I", "Q", "U", "V", "P")
@@ -116,7 +117,8 @@ class SkyMaps(AbstractObservable):
     def __call__(self, model: Any) -> Float[Array, "n_stokes *freq n_rays"]:
         if isinstance(model, Synchrotron) and not model.self_absorption:
             self._refuse_v()
-        maps = model(self.rays, self.frequency)
+        with only_for(self.stokes):
+            maps = model(self.rays, self.frequency)
         if getattr(maps, "V", None) is None:
             self._refuse_v()
         return jnp.stack([getattr(maps, s) for s in self.stokes])

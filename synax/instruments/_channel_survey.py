@@ -14,6 +14,7 @@ from .._shown import Shown
 from ..inference import GaussianNoise, Likelihood
 from ..maps._skymap import SkyMap
 from ..sightlines._sightlines import Sightlines
+from ..simulators._validity import only_for
 from ._survey import Survey, SurveySky, ring_pixels
 
 
@@ -25,7 +26,8 @@ class ChannelSky(eqx.Module):
     def __call__(self, model: Any) -> Float[Array, "n_channels n_stokes n_pix"]:
         first = self.channels[0]
         nu = [f for one in self.channels for f in one.frequencies]
-        seen = model(first.rays, jnp.asarray(nu, first.rays.direction.dtype))
+        with only_for(first.stokes):
+            seen = model(first.rays, jnp.asarray(nu, first.rays.direction.dtype))
         return self.of(jnp.stack([getattr(seen, s) for s in first.stokes]))
 
     def of(

@@ -17,6 +17,7 @@ from ..inference import Likelihood
 from ..maps._skymap import SkyMap
 from ..maps._units import BRIGHTNESS_UNITS
 from ..sightlines._sightlines import Sightlines
+from ..simulators._validity import only_for
 from ._bandpass import Bandpass
 from ._beams import AbstractBeam
 from ._survey_noise import AbstractSurveyNoise
@@ -38,7 +39,8 @@ class SurveySky(eqx.Module):
     """Pixels that are kept of a whole sky; None: all."""
 
     def __call__(self, model: Any) -> Float[Array, "n_stokes n_pix"]:
-        seen = model(self.rays, jnp.asarray(self.frequencies, self.rays.direction.dtype))
+        with only_for(self.stokes):
+            seen = model(self.rays, jnp.asarray(self.frequencies, self.rays.direction.dtype))
         return self.of(jnp.stack([getattr(seen, s) for s in self.stokes]))
 
     def of(self, values: Float[Array, "n_stokes n_freq n_rays"]) -> Float[Array, "n_stokes _"]:

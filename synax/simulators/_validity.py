@@ -1,6 +1,9 @@
 """Where a simulator leaves out physics that matters: said with the number and the remedy."""
 
 import functools
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 import equinox as eqx
@@ -89,7 +92,20 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
         _tell_free_free(depth, lowest)
 
 
-def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
+_NO_POLARISATION: ContextVar[bool] = ContextVar("no polarisation", default=False)
+
+
+@contextmanager
+def only_for(stokes: tuple[str, ...]) -> Iterator[None]:
+    """Inside, nothing is told that concerns other Stokes parameters than these alone."""
+    token = _NO_POLARISATION.set(_NO_POLARISATION.get() or tuple(stokes) == ("I",))
+    try:
+        yield
+    finally:
+        _NO_POLARISATION.reset(token)
+
+
+def check_dispersion(variance: Any, frequency: Float[Array | np.ndarray, "*freq"]) -> None:
     """Warn where a mean over turbulence has far less polarisation than one sky.
 
     **Arguments:**
@@ -98,6 +114,8 @@ def check_dispersion(variance: Any, frequency: Float[Array, "*freq"]) -> None:
     - `frequency`: GHz.
     """
     if variance is None or checks.is_traced(variance) or checks.is_traced(frequency):
+        return
+    if _NO_POLARISATION.get():
         return
     if not variance.is_fully_addressable:  # rays of other processes
         return
