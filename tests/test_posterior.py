@@ -87,6 +87,73 @@ def test_priors_round_trip_and_keep_their_density(name):
     assert np.all(np.isfinite(gradient)) and np.all(np.diff(value) > 0)
 
 
+EDGES = {
+    "uniform": (dist.Uniform(-3.0, 4.0), (-3.0, 4.0)),
+    "log-uniform": (dist.LogUniform(0.3, 7.7), (0.3, 7.7)),
+    "narrow log-uniform": (dist.LogUniform(1e300, 1.001e300), (1e300, 1.001e300)),
+    "beta": (dist.Beta(0.5, 0.5), (0.0, 1.0)),
+    "truncated": (dist.TruncatedNormal(0.0, 1.0, low=-1.0, high=2.0), (-1.0, 2.0)),
+    "one-sided": (dist.TruncatedNormal(0.0, 1.0, low=0.0), (0.0,)),
+}
+
+
+@pytest.mark.parametrize("dtype", [jnp.float64, jnp.float32])
+@pytest.mark.parametrize("name", EDGES)
+def test_the_bounds_of_a_prior_have_finite_latents_and_densities(name, dtype):
+    """They belong to the support; what is taken is one rounding inside."""
+    prior, edges = EDGES[name]
+    if dtype == jnp.float32 and max(edges) > 1e38:
+        return
+    prior = linear({"y": prior}).blocks[0].prior
+    for edge in edges:
+        edge = jnp.asarray(edge, dtype)
+        latent = prior.latent(edge)
+        back = prior.value(latent)
+        assert latent.dtype == back.dtype == dtype
+        found = (latent, back, prior.log_value(back), prior.log_latent(latent))
+        assert all(np.all(np.isfinite(x)) for x in found)
+        assert np.all(np.isfinite(jax.grad(prior.log_latent)(latent)))
+        rounding = 40.0 * jnp.finfo(dtype).eps
+        np.testing.assert_allclose(back, edge, rtol=rounding, atol=rounding)
+    for far in (-40.0, 40.0)[: len(edges)]:  # and so have all latents
+        value = prior.value(jnp.full(1, far, dtype))
+        assert np.isfinite(prior.log_value(value)) and min(edges) <= value
+        assert len(edges) == 1 or value <= jnp.asarray(max(edges), dtype)
+    for outside in (min(edges) - abs(min(edges)) * 1e-3 - 1e-3, jnp.nan):
+        assert not np.isfinite(prior.latent(jnp.asarray(outside, dtype)))
+
+
+def test_a_start_at_a_bound_is_taken_and_one_beyond_is_refused():
+    priors = {"x": dist.Uniform(-3.0, 4.0), "y": dist.LogUniform(0.3, 7.7)}
+    posterior = linear(priors)
+    start = {"x": jnp.asarray([-3.0, 0.0, 4.0]), "y": 0.3}
+    assert np.isfinite(posterior.logdensity(posterior.unconstrain(start)))
+    mode = posterior.laplace(start, restarts=0)
+    best = posterior.laplace(restarts=0)
+    np.testing.assert_allclose(mode.mode, best.mode, atol=5e-3)
+    for bad in ({"x": jnp.asarray([-3.1, 0.0, 4.0])}, {"y": 7.8}, {"y": np.nan}):
+        with pytest.raises(ValueError, match=f"the prior of '{next(iter(bad))}', .* excludes"):
+            posterior.laplace(start | bad, restarts=0)
+
+
+@pytest.mark.parametrize(
+    "prior",
+    [
+        dist.Uniform(0.0, np.inf),
+        dist.Uniform(-1e308, 1e308),
+        dist.Uniform(1.0, 1.0 + 1e-15),
+        dist.LogUniform(1.0, 1.0 + 2e-16),
+        dist.Normal(0.0, np.inf),
+        dist.Normal(0.0, 5e-324),
+        dist.LogNormal(800.0, 1.0),
+    ],
+    ids=["endless", "overflowing", "no number", "no step", "wide", "narrow", "far"],
+)
+def test_priors_without_a_finite_middle_are_refused(prior):
+    with pytest.raises(ValueError, match="the prior of 'y' is no distribution: "):
+        linear({"y": prior})
+
+
 def test_standardised_latents_are_standard_normal():
     priors = {"x": PRIORS["uniform"], "y": PRIORS["log-uniform"]}
     posterior = linear(priors)

@@ -130,8 +130,8 @@ def _start(value: Any, priors: dict[str, dict[str, list[float]]]) -> dict[str, A
         ((kind, (first, second)),) = priors[path].items()
         number = v.regular(where, v.in_unit(where, item, ""))
         inside = {
-            "uniform": lambda x, a=first, b=second: a < x < b,
-            "loguniform": lambda x, a=first, b=second: a < x < b,
+            "uniform": lambda x, a=first, b=second: a <= x <= b,
+            "loguniform": lambda x, a=first, b=second: a <= x <= b,
             "lognormal": lambda x: x > 0,
             "normal": lambda x: True,
         }[kind]

@@ -17,7 +17,7 @@ import numpy as np
 from jax.scipy.special import ndtr, ndtri
 from jaxtyping import Array, Float, PRNGKeyArray
 
-from .._checks import holds, is_traced, shown, warn
+from .._checks import is_traced, known_values, shown, warn
 from .._shown import number
 
 Latent = Float[Array, " n"]
@@ -115,7 +115,15 @@ class UniformMap(AbstractMap):
         return jnp.where(z < 0, self.low + tail, self.high - tail)
 
     def inverse(self, value):
-        return ndtri((value - self.low) / (self.high - self.low))
+        """Of the bounds themselves, the variate of what is one rounding inside."""
+        width = self.high - self.low
+        fraction = jnp.asarray((value - self.low) / width)
+        eps = jnp.finfo(fraction.dtype).eps
+        # transforms before this one round, by the eps of the bounds
+        near = 4.0 * eps * (1.0 + jnp.maximum(jnp.abs(self.low), jnp.abs(self.high)) / width)
+        fraction = jnp.where((fraction <= 0) & (fraction >= -near), eps, fraction)
+        fraction = jnp.where((fraction >= 1) & (fraction <= 1 + near), 1.0 - eps, fraction)
+        return ndtri(fraction)
 
 
 class CorrelatedMap(AbstractMap):
@@ -147,6 +155,15 @@ class Chained(AbstractMap):
         for transform in reversed(self.transforms):
             value = transform.inv(value)
         return self.base.inverse(value)
+
+
+def _ends(distribution: Any) -> tuple[Any, Any]:
+    """The bounds of a distribution; infinite where it has none."""
+    support = distribution.support
+    while hasattr(support, "base_constraint"):
+        support = support.base_constraint
+    low = getattr(support, "lower_bound", -math.inf)
+    return low, getattr(support, "upper_bound", math.inf)
 
 
 def _standard_map(distribution: Any) -> AbstractMap | None:
@@ -182,7 +199,12 @@ class StandardPrior(AbstractPrior):
         return math.prod(self.shape)
 
     def value(self, latent):
-        return self.map.forward(latent.reshape(self.shape)).astype(latent.dtype)
+        value = self.map.forward(latent.reshape(self.shape)).astype(latent.dtype)
+        if isinstance(self.map, Chained) and isinstance(self.map.base, UniformMap):
+            low, high = _ends(self.distribution)  # which the transforms leave by rounding
+            value = jnp.where(value < low, jnp.asarray(low, value.dtype), value)
+            value = jnp.where(value > high, jnp.asarray(high, value.dtype), value)
+        return value
 
     def latent(self, value):
         return self.map.inverse(value).astype(value.dtype).reshape(-1)
@@ -221,7 +243,13 @@ class UnconstrainedPrior(AbstractPrior):
         return self._bijector()(latent.reshape(self.latent_shape)).astype(latent.dtype)
 
     def latent(self, value):
-        return self._bijector().inv(value).astype(value.dtype).reshape(-1)
+        found = self._bijector().inv(value).astype(value.dtype)
+        support = self.distribution.support
+        if support.event_dim == 0:  # a bound that belongs to it: what is one rounding inside
+            most = -math.log(float(jnp.finfo(found.dtype).eps))
+            at_bound = jnp.isinf(found) & jnp.isfinite(value) & support(value)
+            found = jnp.where(at_bound, jnp.clip(found, -most, most), found)
+        return found.reshape(-1)
 
     def log_latent(self, latent):
         bijector, x = self._bijector(), latent.reshape(self.latent_shape)
@@ -355,6 +383,32 @@ def innermost(distribution: Any) -> Any:
     return distribution
 
 
+def _is_wide(low: Any, high: Any) -> bool:
+    """Whether numbers lie between two bounds, more of them than rounding leaves."""
+    if is_traced(low) or is_traced(high):
+        return True
+    low, high = np.asarray(low, float), np.asarray(high, float)
+    eps = float(jnp.finfo(jnp.result_type(float)).eps)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.all(high - low > 8.0 * eps * np.maximum(np.abs(low), np.abs(high))))
+
+
+def _check_middle(prior: "StandardPrior | UnconstrainedPrior", name: str) -> None:
+    """Refuse a prior that is not finite in its middle: infinite bounds or widths, and overflow."""
+    if any(map(is_traced, jax.tree.leaves(prior))):
+        return
+    with known_values():
+        latent = jnp.zeros(prior.size)
+        value = prior.value(latent)
+        looks = (lambda: value, lambda: prior.latent(value), lambda: prior.log_value(value))
+        finite = all(bool(jnp.all(jnp.isfinite(look()))) for look in looks)
+    if not finite:
+        raise ValueError(
+            f"the prior of {name} is no distribution: {prior!r} has no finite value and density in "
+            "its middle"
+        )
+
+
 def _check_numbers(distribution: Any, name: str) -> None:
     """Refuse, by `ValueError`, numbers that make no distribution: NaN, scales <= 0, low >= high.
 
@@ -380,7 +434,7 @@ def _check_numbers(distribution: Any, name: str) -> None:
                 raise ValueError(f"the prior of {name} is no distribution: {found}")
         support = distribution.support
         low, high = (getattr(support, f"{end}_bound", None) for end in ("lower", "upper"))
-        if low is not None and high is not None and not holds(high - low, lambda x: x > 0):
+        if low is not None and high is not None and not _is_wide(low, high):
             raise ValueError(
                 f"the prior of {name} is no distribution: {kind} from {shown(low)} to {shown(high)}"
             )
@@ -429,9 +483,12 @@ def as_prior(distribution: Any, shape: tuple[int, ...], name: str) -> AbstractPr
         distribution = distribution.expand(shape)
     known = _standard_map(distribution)
     if known is not None:
-        return StandardPrior(distribution, known, shape)
-    latent_shape = dist.biject_to(distribution.support).inverse_shape(shape)
-    return UnconstrainedPrior(distribution, shape, tuple(latent_shape))
+        prior = StandardPrior(distribution, known, shape)
+    else:
+        latent_shape = dist.biject_to(distribution.support).inverse_shape(shape)
+        prior = UnconstrainedPrior(distribution, shape, tuple(latent_shape))
+    _check_middle(prior, name)
+    return prior
 
 
 def check_bounds(prior: AbstractPrior, bounds: Mapping[str, Any], name: str, unit: str) -> None:
@@ -449,11 +506,8 @@ def check_bounds(prior: AbstractPrior, bounds: Mapping[str, Any], name: str, uni
     numbers = jax.tree.leaves(distribution)
     if any(map(is_traced, numbers)):
         return
-    support = distribution.support
-    while hasattr(support, "base_constraint"):
-        support = support.base_constraint
-    least = np.min(np.asarray(getattr(support, "lower_bound", -math.inf), float))
-    most = np.max(np.asarray(getattr(support, "upper_bound", math.inf), float))
+    lowest, highest = _ends(distribution)
+    least, most = np.min(np.asarray(lowest, float)), np.max(np.asarray(highest, float))
     if least >= low and most <= high:
         return
     words = [f"greater than {low:.6g}"] if bounds.get("above") is not None else []
