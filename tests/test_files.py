@@ -284,3 +284,32 @@ def test_damaged_documents_are_named(tmp_path, content):
 def test_temporary_names_keep_the_ending(tmp_path):
     for name, ending in {"a.fits": ".fits", "b": ".partial", "c.d e": ".partial"}.items():
         assert _temporary(tmp_path / name).suffix == ending
+
+
+RAYS = synax.Sightlines.healpix(1)
+WRITERS = {
+    "map": lambda path: synax.SkyMap(np.ones(12), "RM", nside=1).save(path),
+    "depths": lambda path: synax.io.save_depths(path, [1.0, 2.0], np.ones((2, 12), complex), RAYS),
+    "image": lambda path: synax.instruments.View(
+        synax.Sightlines.parallel((2, 2), (9, 9)), distance=100.0
+    ).save(path, np.ones(4), unit="K"),
+}
+
+
+@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS)
+def test_a_name_that_says_another_format_is_refused(write, tmp_path):
+    for name in ("sky.png", "sky.npz", "sky.H5", "sky.csv.gz", "sky.toml"):
+        with pytest.raises(ValueError, match=rf"{name}.*is written as FITS.*in \.fits"):
+            write(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+    for name in ("sky.fits", "sky.FIT", "sky", "sky_23.5GHz", "sky.fits.gz"):
+        write(tmp_path / name)
+        assert (tmp_path / name).stat().st_size > 0
+
+
+def test_a_survey_is_written_as_toml_only(tmp_path):
+    survey = synax.instruments.Survey("one", 1.4)
+    with pytest.raises(ValueError, match=r"survey is written as TOML.*in \.toml, not in \.fits"):
+        survey.save(tmp_path / "one.fits")
+    survey.save(tmp_path / "one.toml")
+    assert synax.instruments.Survey.read(tmp_path / "one.toml").name == "one"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..io._atomic import check_target, together
+from ..io._atomic import check_ending, check_target, together
 from ..io._toml import toml_string as quote
 from ._bandpass import Bandpass
 from ._beams import AbstractBeam, Beams, GaussianBeam, WindowFunction
@@ -197,6 +197,7 @@ def _map(name: Any, folder: Path, key: str) -> np.ndarray:
 def save_survey(survey: Survey, path: str | os.PathLike, *, overwrite: bool) -> None:
     """Write the TOML file, and beside it the arrays that do not belong into one."""
     path = Path(path)
+    check_ending(path, "a survey", "TOML", (".toml",))
     arrays: dict[str, dict[str, np.ndarray]] = {}
     text = "\n".join(_lines(survey, path.stem, arrays)) + "\n"
     for name in (path.name, *arrays):  # before any of them is written

@@ -62,6 +62,31 @@ def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
     return real
 
 
+_FITS = (".fits", ".fit", ".fts", ".fz")
+_ENDINGS = {
+    *_FITS,
+    *(".png", ".pdf", ".svg", ".jpg", ".jpeg", ".npz", ".npy", ".h5", ".hdf5", ".nc", ".vti"),
+    *(".vtk", ".csv", ".tsv", ".ecsv", ".vot", ".xml", ".txt", ".json", ".toml", ".html"),
+}
+"""Endings that say a format."""
+
+
+def check_ending(
+    path: str | os.PathLike, what: str, kind: str = "FITS", endings: tuple[str, ...] = _FITS
+) -> None:
+    """Raise `ValueError` if a file's name says another format than the one it is written in.
+
+    Names without an ending, or with one that says no format (`sky.23GHz`), are anybody's choice.
+    """
+    path = Path(path)
+    found = (path.with_suffix("") if path.suffix.lower() in (".gz", ".bz2") else path).suffix
+    if found.lower() in _ENDINGS and found.lower() not in endings:
+        raise ValueError(
+            f"'{path}': {what} is written as {kind}: give a name that ends in {endings[0]}, not in "
+            f"{found}"
+        )
+
+
 def check_place(folder: str | os.PathLike) -> Path:
     """The folder, if it is there and writable or could be made; makes nothing.
 

@@ -10,7 +10,7 @@ from jaxtyping import Complex, Float, Int
 
 from .._version import __version__
 from ..sightlines._sightlines import Sightlines
-from ._atomic import atomic
+from ._atomic import atomic, check_ending
 
 LARGEST = 998
 """Depths of one file: FITS tables have at most 999 columns."""
@@ -69,6 +69,7 @@ def save_depths(
     """
     from astropy.io import fits
 
+    check_ending(path, "a cube of Faraday spectra")
     phi, cube = np.asarray(phi, float), np.asarray(values)
     if rays.nside is None:
         raise ValueError("rays must come from Sightlines.healpix; images: View.save_faraday")

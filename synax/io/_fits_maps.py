@@ -19,7 +19,7 @@ from ..maps._kinds import ALL_FREQUENCIES, COMPONENTS, FRAMES, UNITS, choose
 from ..maps._skymap import SkyMap
 from ..maps._units import as_frequency, conversion_factor, label
 from . import _fits_cards as header_of
-from ._atomic import atomic
+from ._atomic import atomic, check_ending
 from ._fits_cards import Cards
 from ._fits_columns import (
     NAMES,
@@ -59,10 +59,12 @@ def save_map(
 
     **Raises** `FileExistsError` if the file is there and `overwrite` is not given;
     `FileNotFoundError` or `PermissionError` naming the folder; `ValueError` if a value is infinite
-    (NaN is a missing pixel). A failed write leaves no file.
+    (NaN is a missing pixel), or if the name ends as that of another format does (`sky.png`). A
+    failed write leaves no file.
     """
     from astropy.io import fits
 
+    check_ending(path, "a map")
     sky.check_finite(missing=True)
     sky = sky.to_convention(convention)
     frequencies = sky.frequency if isinstance(sky.frequency, tuple) else (sky.frequency,)

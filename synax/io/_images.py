@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ._atomic import atomic, check_target
+from ._atomic import atomic, check_ending, check_target
 
 
 def check_targets(paths: Sequence[os.PathLike], overwrite: bool) -> None:
@@ -28,6 +28,7 @@ def write_image(
         return
     from astropy.io import fits
 
+    check_ending(path, "an image")
     unit = fits.PrimaryHDU(np.asarray(values))
     for key, value in header.items():
         unit.header[key] = value
