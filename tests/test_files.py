@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 import synax
-from synax.io import save_grid
+from synax.cli._console import BadInput
+from synax.cli._simulate import check_folder
+from synax.io import _atomic, save_grid
 from synax.io._atomic import (
     CannotWrite,
     _temporary,
@@ -155,6 +158,51 @@ def test_a_link_is_followed_and_stays(tmp_path):
     (tmp_path / "link.txt").symlink_to("real.txt")
     write_whole(tmp_path / "link.txt", b"new")
     assert (tmp_path / "link.txt").is_symlink() and (tmp_path / "real.txt").read_text() == "new"
+
+
+def test_two_outputs_that_are_links_to_one_file_are_refused(tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).symlink_to("real.txt")
+    (tmp_path / "real.txt").write_text("old")
+    with pytest.raises(CannotWrite, match="'.*b': another output is '.*real.txt', by a link"):
+        with together(tmp_path, overwrite=True) as stage:
+            for name in ("a", "b"):
+                with stage(name) as temporary:
+                    temporary.write_text(name)
+    assert (tmp_path / "real.txt").read_text() == "old" and names(tmp_path) == ["a", "b", "real.txt"]
+    with pytest.raises(BadInput, match="a and b are links to one file; remove one of them"):
+        check_folder(tmp_path, ["a", "b"], overwrite=True)
+
+
+def test_files_of_two_writers_come_one_after_the_other(tmp_path, monkeypatch):
+    """Without leave to replace, the second fails in one sentence; with it, it has all files."""
+    def write(who, overwrite, meanwhile=lambda: None):
+        with together(tmp_path, overwrite) as stage:
+            for name in ("a", "b"):
+                with stage(name) as temporary:
+                    temporary.write_text(who)
+            meanwhile()
+
+    with pytest.raises(CannotWrite, match="has come into being meanwhile, by another program"):
+        write("one", False, lambda: write("two", False))
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["two", "two"]
+    with pytest.raises(CannotWrite, match="a': it has come into being meanwhile"):
+        write("three", False)
+    place, threads, waited = _atomic._place, [], []
+
+    def slowly(*given):
+        if not threads:  # between the two files of the first, the second wants to place its own
+            threads.append(threading.Thread(target=write, args=("second", True)))
+            threads[0].start()
+            threads[0].join(0.5)
+            waited.append(threads[0].is_alive())
+        place(*given)
+
+    monkeypatch.setattr(_atomic, "_place", slowly)
+    write("first", True)
+    threads[0].join()
+    assert waited == [True]
+    assert [(tmp_path / name).read_text() for name in ("a", "b")] == ["second", "second"]
 
 
 def test_what_comes_meanwhile_is_not_replaced(tmp_path):

@@ -160,8 +160,14 @@ def check_folder(folder: Path, names: list[str], overwrite: bool) -> None:
                 f"output.directory = '{folder}' already holds {', '.join(present)}: choose another "
                 "folder with --output, or --overwrite to replace them"
             )
+        real: dict[Path, str] = {}
         for name in names if folder.exists() else ():
-            check_target(folder / name, overwrite)
+            other = real.setdefault(check_target(folder / name, overwrite), name)
+            if other != name:
+                raise BadInput(
+                    f"output.directory = '{folder}': {other} and {name} are links to one file; "
+                    "remove one of them"
+                )
     except OSError as error:
         raise BadInput(f"output.directory = '{folder}': {error}") from None
 

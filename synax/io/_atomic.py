@@ -31,6 +31,14 @@ class CannotWrite(OSError):
         self.why, self.errno = why, number
 
 
+class CameMeanwhile(CannotWrite, FileExistsError):
+    """Another program has made the file since it was looked for."""
+
+    def __init__(self, path: str | os.PathLike):
+        why = "it has come into being meanwhile, by another program; choose another name or folder"
+        super().__init__(path, why, errno.EEXIST)
+
+
 def check_target(path: str | os.PathLike, overwrite: bool) -> Path:
     """The file that `path` means, links followed; raises if it could not be written.
 
@@ -113,6 +121,8 @@ def writing(path: str | os.PathLike) -> Iterator[None]:
     """Say which file it was when the disk is full, read-only or broken."""
     try:
         yield
+    except CameMeanwhile:
+        raise
     except CannotWrite as error:  # of a temporary name inside
         raise CannotWrite(path, error.why, error.errno) from None
     except OSError as error:
@@ -156,13 +166,20 @@ def together(folder: str | os.PathLike, overwrite: bool = False) -> Iterator[Sta
 
     Yields `stage`; `with stage(name) as temporary` writes one of them. The folder is made if need
     be, and removed again if the block fails.
+
+    **Raises** what `check_target` raises; `CameMeanwhile` for a file that is there without
+    `overwrite`; `CannotWrite` for two names that are links to one file, and if the disk fails.
     """
     folder = check_place(folder)
     pending: dict[Path, Path] = {}
 
     @contextmanager
     def stage(name: str) -> Iterator[Path]:
+        if os.path.lexists(folder / name) and not overwrite:
+            raise CameMeanwhile(folder / name)  # who stages has looked before
         target = check_target(folder / name, overwrite)
+        if target in pending:
+            raise CannotWrite(folder / name, f"another output is '{target}', by a link")
         with writing(target):
             pending[target] = temporary = _temporary(target)
             yield temporary
@@ -172,11 +189,12 @@ def together(folder: str | os.PathLike, overwrite: bool = False) -> Iterator[Sta
     remove_leftovers(folder)
     try:
         yield stage
-        for target, temporary in pending.items():
-            new = not target.exists()
-            with writing(target):
-                _place(temporary, target, overwrite)
-            placed += [target] if new else []
+        with _alone(folder):
+            for target, temporary in pending.items():
+                new = not target.exists()
+                with writing(target):
+                    _place(temporary, target, overwrite)
+                placed += [target] if new else []
     except BaseException:
         for path in placed:
             path.unlink(missing_ok=True)
@@ -186,6 +204,22 @@ def together(folder: str | os.PathLike, overwrite: bool = False) -> Iterator[Sta
             temporary.unlink(missing_ok=True)
         if not placed:
             remove_folders(made)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Others who place files there wait, where folders can be locked: no half of two runs."""
+    handle = None
+    with contextlib.suppress(ImportError, OSError):
+        import fcntl
+
+        handle = os.open(folder, os.O_RDONLY)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+    try:
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
 
 
 def make_folder(folder: Path) -> list[Path]:
@@ -256,8 +290,8 @@ def _place(temporary: Path, target: Path, overwrite: bool) -> None:
             os.link(temporary, target)
             return
         except FileExistsError:
-            raise FileExistsError(f"'{target}' has come into being meanwhile") from None
+            raise CameMeanwhile(target) from None
         except OSError:  # no hard links there
             if os.path.lexists(target):
-                raise FileExistsError(f"'{target}' has come into being meanwhile") from None
+                raise CameMeanwhile(target) from None
     os.replace(temporary, target)
