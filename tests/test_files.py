@@ -164,18 +164,20 @@ def test_two_outputs_that_are_links_to_one_file_are_refused(tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).symlink_to("real.txt")
     (tmp_path / "real.txt").write_text("old")
-    with pytest.raises(CannotWrite, match="'.*b': another output is '.*real.txt', by a link"):
+    with pytest.raises(CannotWrite, match=r"'.*b': another output is '.*real.txt', by a link"):
         with together(tmp_path, overwrite=True) as stage:
             for name in ("a", "b"):
                 with stage(name) as temporary:
                     temporary.write_text(name)
-    assert (tmp_path / "real.txt").read_text() == "old" and names(tmp_path) == ["a", "b", "real.txt"]
+    assert (tmp_path / "real.txt").read_text() == "old"
+    assert names(tmp_path) == ["a", "b", "real.txt"]
     with pytest.raises(BadInput, match="a and b are links to one file; remove one of them"):
         check_folder(tmp_path, ["a", "b"], overwrite=True)
 
 
 def test_files_of_two_writers_come_one_after_the_other(tmp_path, monkeypatch):
     """Without leave to replace, the second fails in one sentence; with it, it has all files."""
+
     def write(who, overwrite, meanwhile=lambda: None):
         with together(tmp_path, overwrite) as stage:
             for name in ("a", "b"):
