@@ -89,6 +89,30 @@ def test_a_quantity_put_into_a_model_by_surgery_is_refused():
         make()(rays, 2.4)
 
 
+FIELD = eqx.tree_at(lambda b: b.b0, magnetic.WMAP(), 0.2 * u.nT)
+DENSITY = eqx.tree_at(lambda n: n.n1, electrons.TwoDisc(), 1e4 / u.m**3)
+TABLE = {"l": [30.0], "b": [5.0], "dm": [20.0]}
+TAKERS = {
+    "grid": lambda: synax.GridField.from_field(FIELD, synax.Box((9.0, 9.0, 5.0)), (2, 2, 2)),
+    "samples": lambda: synax.sample_along(FIELD, RAYS, 2),
+    "slices": lambda: synax.plot.slices(FIELD),
+    "sum": lambda: (magnetic.WMAP() + FIELD)(jnp.zeros(3)),
+    "turbulence": lambda: synax.Turbulence(DENSITY),
+    "distance": lambda: electrons.distance(DENSITY, 30.0, 5.0, 20.0),
+    "distances": lambda: synax.catalogues.distance(TABLE, DENSITY),
+    "dispersion": lambda: synax.catalogues.dispersion_measure(
+        TABLE, DENSITY, observer=(-8.3, 0.0, 0.0)
+    ),
+    "rotation": lambda: synax.catalogues.rotation_measure(TABLE, FIELD, electrons.TwoDisc()),
+}
+
+
+@pytest.mark.parametrize("take", TAKERS.values(), ids=TAKERS)
+def test_whatever_takes_a_field_refuses_a_quantity_in_it(take):
+    with pytest.raises(TypeError, match=r"must be a plain number.*Quantity.*synax.replace"):
+        take()
+
+
 @pytest.mark.parametrize(
     ("name", "wrong", "kind"),
     [

@@ -182,10 +182,9 @@ def distance(
 
 def _place(electrons: Any, observer: Any, *others: Any) -> Any:
     """Where sightlines begin: as given, else the first model's own Sun."""
-    if observer is not None:
-        return observer
     checks.instance("electrons", electrons, AbstractField, "a scalar field")
-    return own_sun(electrons, *others)
+    checks.unitless_leaves("a model", (electrons, *others))
+    return observer if observer is not None else own_sun(electrons, *others)
 
 
 def _rows(

@@ -277,6 +277,7 @@ def check_rank(field: Any, rank: str, name: str) -> None:
     """Raise `TypeError` naming the argument unless `field` is a field of rank 'scalar' or 'vector'.
 
     The rank is the one that the field declares; its value's shape is checked when it is called.
+    A Quantity among its leaves is refused too.
     """
     if not isinstance(field, AbstractField):
         raise TypeError(
@@ -286,6 +287,7 @@ def check_rank(field: Any, rank: str, name: str) -> None:
         raise TypeError(
             f"{name} must be a {rank} field, got {type(field).__name__}, a {field.rank} field"
         )
+    checks.unitless_leaves(name, field)
 
 
 def check_unit(field: Any, unit: str, name: str) -> None:

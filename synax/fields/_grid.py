@@ -155,6 +155,7 @@ class GridField(AbstractField):
           as for the constructor. Differentiable in the field's parameters.
         """
         checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
+        checks.unitless_leaves("field", field)
         checks.instance("box", box, Box, "a synax.Box")
         checks.choice("centering", centering, ("node", "cell"))
         values = _sample(field, box, check_nodes("shape", shape), centering)

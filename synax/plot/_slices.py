@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
+from .._checks import unitless_leaves
 from ..fields._field import AbstractField
 from ..sightlines._sightlines import SUN, Sightlines
 
@@ -108,6 +109,7 @@ def _compiled(field: AbstractField, position: Float[Array, "3 *points"]) -> Floa
 
 
 def _evaluate(field: AbstractField, position: Any) -> np.ndarray:
+    unitless_leaves("field", field)
     return np.asarray(_compiled(field, jnp.asarray(position)))
 
 

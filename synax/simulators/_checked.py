@@ -57,8 +57,8 @@ def check_call(simulator: Any, rays: Any) -> None:
     clumps that may fall between the nodes.
     """
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
-    check_simulator(simulator)  # again: `equinox.tree_at` calls no constructor
     checks.unitless_leaves(type(simulator).__name__, simulator)
+    check_simulator(simulator)  # again: `equinox.tree_at` calls no constructor
     checks.unitless_leaves("rays", rays)
     known = jax.tree.leaves((rays.domain, rays.observer, rays.direction, simulator))
     if any(map(checks.is_traced, known)):

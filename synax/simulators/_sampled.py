@@ -248,6 +248,7 @@ def sample_along(
     which the field has structure.
     """
     checks.instance("field", field, AbstractField, "a field (a synax.AbstractField)")
+    checks.unitless_leaves("field", field)
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     warn_of_place((field,), rays)
     steps = as_steps(steps).resolve(rays)
