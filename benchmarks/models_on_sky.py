@@ -4,9 +4,9 @@
 
 Every combination runs in a process of its own on one core (threads that wait for each other would
 count as work): NSIDE 8, default steps, float64, 2.4 GHz, the sum of Q^2 and U^2 as a loss. Times
-are CPU seconds of the process (best of some repeats) over points, that is, rays x cells x nodes.
-Compilation is cold (no cache), CPU seconds of the first call less a later one. A WMAP + TwoDisc run
-in the same process gives the relative cost.
+are CPU seconds of the process over points, that is, rays x cells x nodes: the best of some rounds,
+in each of which all programs run in turn. Compilation is cold (no cache), CPU seconds of the first
+call less the best later one. WMAP + TwoDisc in the same process gives the relative cost.
 """
 
 import argparse
@@ -25,7 +25,7 @@ MAGNETIC = ("WMAP", "JF12", "JF12Solenoidal", "UF23", "KST24", "TF17", "PT11", "
 ELECTRONS = ("TwoDisc", "YMW16", "NE2001", "NE2025")
 
 
-def measure(combination, nside=8, repeats=4):
+def measure(combination, nside=8, rounds=15):
     """The row of one combination; in a fresh process."""
     import equinox as eqx
     import jax
@@ -45,12 +45,6 @@ def measure(combination, nside=8, repeats=4):
         jax.block_until_ready(jax.tree.leaves(function(*arguments)))
         return time.process_time() - start
 
-    def timed(function, *arguments):
-        """CPU seconds: of the compilation, and the best of the runs after it."""
-        first = seconds(function, *arguments)
-        best = min(seconds(function, *arguments) for _ in range(repeats))
-        return first - best, best
-
     def sky_of(magnetic, electrons):
         make = lambda module, name: getattr(module, name)()
         b, n_e = make(synax.magnetic, magnetic), make(synax.electrons, electrons)
@@ -59,34 +53,40 @@ def measure(combination, nside=8, repeats=4):
     def points(sky):
         return rays.n_rays * sky.cells(synax.Sightlines.healpix(1))[1] * len(sky.quadrature.nodes)
 
-    simple = sky_of("WMAP", "TwoDisc")
-    compile_unit, unit = timed(eqx.filter_jit(loss), simple, rays)
-    unit /= points(simple)
+    def with_respect_to_the_field(sky, rays):
+        of = lambda field: loss(eqx.tree_at(lambda s: s.magnetic, sky, field), rays)
+        return eqx.filter_value_and_grad(of)(sky.magnetic)
+
     sky = sky_of(*combination.split("+"))
+    programs = {
+        "unit": (loss, sky_of("WMAP", "TwoDisc")),
+        "forward": (loss, sky),
+        "all": (eqx.filter_value_and_grad(loss), sky),
+        "field": (with_respect_to_the_field, sky),
+    }
+    programs = {name: (eqx.filter_jit(function), of) for name, (function, of) in programs.items()}
+    if combination == "WMAP+TwoDisc":
+        del programs["forward"]
+    first = {name: seconds(run, of, rays) for name, (run, of) in programs.items()}
+    best = dict(first)
+    for _ in range(rounds):
+        for name, (run, of) in programs.items():
+            best[name] = min(best[name], seconds(run, of, rays))
+    compilation = {name: first[name] - best[name] for name in first}
+    if combination == "WMAP+TwoDisc":
+        best["forward"], compilation["forward"] = best["unit"], compilation["unit"]
     n = points(sky)
-    compile_forward, forward = timed(eqx.filter_jit(loss), sky, rays)
-    if combination == "WMAP+TwoDisc":  # which was compiled as the unit
-        compile_forward = compile_unit
-    compile_all, every = timed(eqx.filter_jit(eqx.filter_value_and_grad(loss)), sky, rays)
-    spec = jax.tree.map(lambda _: False, sky)
-    spec = eqx.tree_at(lambda s: s.magnetic, spec, jax.tree.map(eqx.is_inexact_array, sky.magnetic))
-    free, fixed = eqx.partition(sky, spec)
-    magnetic = eqx.filter_jit(
-        lambda free, rays: eqx.filter_value_and_grad(lambda f: loss(eqx.combine(f, fixed), rays))(
-            free
-        )
-    )
-    compile_magnetic, field = timed(magnetic, free, rays)
+    unit = best["unit"] / points(programs["unit"][1])
     return {
         "combination": combination,
         "cells": n // rays.n_rays // 2,
-        "forward_ns_per_point": 1e9 * forward / n,
-        "relative_to_WMAP_TwoDisc": forward / n / unit,
-        "gradient_all_over_forward": every / forward,
-        "gradient_magnetic_over_forward": field / forward,
-        "compile_forward_s": compile_forward,
-        "compile_gradient_all_s": compile_all,
-        "compile_gradient_magnetic_s": compile_magnetic,
+        "forward_ns_per_point": 1e9 * best["forward"] / n,
+        "relative_to_WMAP_TwoDisc": best["forward"] / n / unit,
+        "gradient_all_over_forward": best["all"] / best["forward"],
+        "gradient_magnetic_over_forward": best["field"] / best["forward"],
+        "compile_forward_s": compilation["forward"],
+        "compile_gradient_all_s": compilation["all"],
+        "compile_gradient_magnetic_s": compilation["field"],
     }
 
 

@@ -446,3 +446,32 @@ def test_warnings_point_at_the_users_line():
     with pytest.warns(RunWarning) as told:
         eqx.filter_jit(lambda: _warn("so"))()
     assert Path(told[0].filename).name == "test_checks.py"
+
+
+def dipping_grid(low, high=1.0):
+    values = jnp.full((4, 4, 4), high).at[1:3, 1:3, 1:3].set(low)
+    box = synax.Box((5.0, 5.0, 5.0), (-8.3, 0.0, 0.0))
+    return synax.GridField(values, box, unit="cm-3")
+
+
+NEAR = synax.Sightlines.healpix(1, domain=synax.Box((5.0, 5.0, 5.0), (-8.3, 0.0, 0.0)))
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("electrons", lambda: synax.DispersionMeasure(dipping_grid(-0.1))),
+        ("electrons", lambda: synax.RotationMeasure(B, -1.0 * synax.electrons.YMW16())),
+        ("cosmic_rays", lambda: synax.Synchrotron(B, None, -1.0 * CR)),
+    ],
+)
+def test_negative_densities_are_told(name, make):
+    sky = make()
+    with pytest.warns(synax.SynaxWarning, match=rf"{name} \(.*cannot be negative.* to -\d"):
+        sky(NEAR, 23.0) if isinstance(sky, synax.Synchrotron) else sky(NEAR)
+
+
+@pytest.mark.parametrize("low", [0.0, 0.2, -0.005])
+def test_of_densities_that_are_not_negative_nothing_is_told(low):
+    """Nor of a swing of less than a hundredth."""
+    assert jnp.all(jnp.isfinite(synax.DispersionMeasure(dipping_grid(low))(NEAR)))

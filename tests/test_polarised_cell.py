@@ -3,6 +3,7 @@
 import math
 from functools import partial
 
+import astropy.units as u
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -270,3 +271,13 @@ def test_wrong_shapes_and_types_are_named():
         synax.transfer.polarised_cell(jnp.ones(4, int), four, three, 1.0, four)
     with pytest.raises(ValueError, match=r"length must not be negative.*got \[1.0, -0.5\]"):
         synax.transfer.polarised_cell(four, four, three, [1.0, -0.5], jnp.ones((4, 1)))
+
+
+@pytest.mark.parametrize("name", ["emission", "absorption", "rotativity", "length", "incoming"])
+def test_a_unit_cannot_be_converted_and_is_refused(name):
+    """Coefficients are per the caller's unit of length."""
+    plain = {"emission": 4, "absorption": 4, "rotativity": 3, "incoming": 4}
+    inputs = {key: np.full(n, 0.1) for key, n in plain.items()} | {"length": 3.0}
+    inputs[name] = inputs[name] * u.pc
+    with pytest.raises(ValueError, match=f"polarised_cell: {name} must be without a unit.*'pc'"):
+        synax.transfer.polarised_cell(**inputs)

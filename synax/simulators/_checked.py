@@ -17,6 +17,7 @@ from ..fields._domain import AbstractDomain, Box
 from ..fields._field import AbstractField, check_rank, check_unit
 from ..fields._surfaces import AbstractSurface, Moved
 from ..sightlines._sightlines import Sightlines
+from ._look import warn_of_negative
 from ._standing import known_surfaces, warn_of_place, warn_of_small_structure, warn_of_surfaces
 
 
@@ -53,8 +54,8 @@ def check_call(simulator: Any, rays: Any) -> None:
     **Raises** `TypeError` for other rays, and for fields and Quantities that surgery on the tree
     has put where they do not belong; `ValueError` for a spectral index that falls to 1/3 on them.
     **Warns** (`synax.SynaxWarning`) of a field on a box that the rays' domain cuts, of an observer
-    on a surface at which a field jumps or off the Sun about which a model has structure, and of
-    clumps that may fall between the nodes.
+    on a surface at which a field jumps or off the Sun about which a model has structure, of clumps
+    that may fall between the nodes, and of negative densities.
     """
     checks.instance("rays", rays, Sightlines, "synax.Sightlines")
     checks.unitless_leaves(type(simulator).__name__, simulator)
@@ -80,6 +81,7 @@ def _check_values(simulator: Any, rays: Sightlines) -> None:
     if faces:
         warn_of_surfaces(tuple(fields.values()), rays, surfaces)
     warn_of_place(tuple(fields.values()), rays)
+    warn_of_negative({name: field for name, field in fields.items() if name != "magnetic"}, rays)
     warn_of_small_structure(tuple(fields.values()), rays, surfaces, faces)
 
 

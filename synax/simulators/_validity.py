@@ -22,6 +22,7 @@ from ..fields._field import AbstractField
 from ..maps._units import HIGHEST_FREQUENCY
 from ..sightlines._sightlines import Sightlines
 from ._columns import EmissionMeasure
+from ._look import QUICKLY, divided, is_published, points, some
 from ._sampled import sampled_fields
 
 ABSORPTION_BELOW = 0.3
@@ -41,9 +42,6 @@ _RAZIN = 19.2e-3  # GHz cm^3 microgauss: the square of the plasma frequency over
 _EXCESS = 1.75
 """I without the Razin effect over I with it is exp(1.75 nu_R/nu), within 5 % below nu_R/nu = 0.5:
 P ~ (1 + a/x)^(-1/2) F(x (1 + a/x)^(3/2)), a = nu_R/nu, over electrons of index 2 to 3."""
-_CELLS = 48
-_QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_passes": True}
-"""Options of the compiler for what is computed once, on few sightlines."""
 
 
 class _LeftOut(NamedTuple):
@@ -80,12 +78,12 @@ def _check_values(sky: Any, rays: Sightlines, frequency: Float[Array, "*freq"]) 
         )
     if sky.free_free is not None:
         _check_gas(sky.free_free, sky.electrons, rays)
-    known = not sampled_fields(sky.fields()) and not _divided(sky)
-    if lowest >= ABSORPTION_BELOW and (not known or all(map(_is_published, sky.fields()))):
+    known = not sampled_fields(sky.fields()) and not divided(sky)
+    if lowest >= ABSORPTION_BELOW and (not known or all(map(is_published, sky.fields()))):
         return
     found = None
     if known:
-        found = _estimated(sky, _some(rays), jnp.asarray(lowest))
+        found = _estimated(sky, some(rays), jnp.asarray(lowest))
         _tell_plasma(sky, found, lowest)
     if sky.electrons is not None and sky.free_free is None:
         depth = _whole_depth(sky, rays, lowest) if found is None else found.free_free
@@ -136,7 +134,7 @@ def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) ->
     low = high = thermal.temperature
     unsure = [f for f in thermal.fields() if not isinstance(f, FluctuationFilling)]
     if unsure and not sampled_fields((thermal, electrons)):
-        low, high, filling = map(float, _gas(thermal, electrons, _some(rays)))
+        low, high, filling = map(float, _gas(thermal, electrons, some(rays)))
         if not filling > 0.0:
             raise ValueError(
                 "free_free: filling_factor must be positive where there are electrons; the field "
@@ -152,18 +150,6 @@ def _check_gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) ->
             "factor is known; beyond, it goes on with the classical formula's slope (1 % off at "
             "150000 K; at 1000 K 0.5 % at 1 GHz, 10 % at 100 GHz)"
         )
-
-
-def _is_published(field: AbstractField) -> bool:
-    """Whether it is a published model of the Galaxy: no grid, no field of one's own."""
-    info = getattr(field, "info", None)
-    return info is not None and not info.toy
-
-
-def _divided(sky: Any) -> bool:
-    """Whether parts of it lie on several devices: the sightlines looked at are on one."""
-    arrays = (x for x in jax.tree.leaves(sky) if isinstance(x, jax.Array))
-    return any(len(x.sharding.device_set) > 1 for x in arrays)
 
 
 def _whole_depth(sky: Any, rays: Sightlines, frequency: float) -> Float[Array, " n_rays"]:
@@ -202,25 +188,10 @@ def _tell_plasma(sky: Any, found: _LeftOut, frequency: float) -> None:
         )
 
 
-def _some(rays: Sightlines, n: int = 64) -> Sightlines:
-    """At most `n` of the sightlines, on one device."""
-    count = min(n, rays.n_rays)
-    return rays.take(np.linspace(0, rays.n_rays - 1, count).astype(int))
-
-
-def _points(rays: Sightlines) -> tuple[Float[Array, "3 n_points n_rays"], Float[Array, " n_rays"]]:
-    """Near ends, middles of equal cells behind them, and the length of the cells."""
-    near, far = rays.span()
-    length = (far - near) / _CELLS
-    middles = (jnp.arange(_CELLS) + 0.5)[:, None] * length
-    distance = near + jnp.concatenate([jnp.zeros_like(length)[None], middles])
-    return rays.origin[:, None] + distance * rays.direction[:, None], length
-
-
 @eqx.filter_jit
 def _gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> tuple[Array, ...]:
     """Lowest and highest temperature and lowest filling factor, where there is gas."""
-    position, length = _points(rays)
+    position, length = points(rays)
     there = (electrons.prepare()(position) > 0) & (length > 0)
     temperature, filling = (at(x, position) for x in (thermal.temperature, thermal.filling_factor))
     return (
@@ -230,11 +201,11 @@ def _gas(thermal: FreeFree, electrons: AbstractField, rays: Sightlines) -> tuple
     )
 
 
-@functools.partial(eqx.filter_jit, compiler_options=_QUICKLY)
+@functools.partial(eqx.filter_jit, compiler_options=QUICKLY)
 def _estimated(sky: Any, rays: Sightlines, frequency: Float[Array, ""]) -> _LeftOut:
     """By coarse midpoint sums; relativistic electrons by a power law of index 3 that touches their
     spectrum at the energy that shines at this frequency."""
-    position, length = _points(rays)
+    position, length = points(rays)
     field = sky.magnetic.prepare()(position)
     along = jnp.sum(field * rays.direction[:, None], axis=0)
     square = jnp.maximum(jnp.sum(field * field, axis=0) - along * along, 0.0)

@@ -21,6 +21,7 @@ from .. import _checks as checks
 from .._numerics._everywhere import everywhere
 from .._numerics._linear import linear_call
 from .._numerics._math import sincos, stored
+from .._parameters import without_unit
 from ._cell_functions import Depths, Weights, cell_functions
 from ._faint_functions import faint_functions, is_faint
 
@@ -277,8 +278,13 @@ def _bent(bend: _Bend, *emissions: Stokes4) -> tuple[Stokes4, ...]:
     return tuple(map(one, emissions))
 
 
+def _plain(name: str, value: Any) -> Array:
+    """An array of numbers: coefficients are per any unit of length, so none can be converted."""
+    return jnp.asarray(without_unit(value, "", f"polarised_cell: {name}"))
+
+
 def _checked(name: str, value: Any, count: int) -> Array:
-    value = jnp.asarray(value)
+    value = _plain(name, value)
     if value.ndim < 1 or value.shape[0] != count:
         raise ValueError(
             f"polarised_cell: {name} must have its {count} components first, shape ({count}, ...), "
@@ -309,8 +315,9 @@ def polarised_cell(
 
     **Returns** I, Q, U, V (4, ...) where it leaves (near side, towards the observer).
 
-    **Raises** `ValueError` for another number of components, for shapes that do not broadcast and
-    for negative lengths (where they are known, so not inside `jit`), `TypeError` for integers.
+    **Raises** `ValueError` for a Quantity (lengths and coefficients are plain numbers in units that
+    go together), for another number of components, for shapes that do not broadcast and for
+    negative lengths (where they are known, so not inside `jit`), `TypeError` for integers.
 
     **Reference:** Landi Degl'Innocenti & Landolfi 2004, Polarization in Spectral Lines, ch. 8.
     """
@@ -318,7 +325,7 @@ def polarised_cell(
     absorption = _checked("absorption", absorption, 4)
     rotativity = _checked("rotativity", rotativity, 3)
     incoming = _checked("incoming", incoming, 4)
-    length = jnp.asarray(length)
+    length = _plain("length", length)
     if not checks.holds(length, lambda x: ~(x < 0)):
         raise ValueError(
             "polarised_cell: length must not be negative, light leaves a cell where it has "
