@@ -377,7 +377,8 @@ def _law(name):
 
 def models_on_sky():
     lines = []
-    for name, row in rows("benchmark_models_on_sky", "combination").items():
+    records = ("benchmark_models_on_sky", "benchmark_models_on_sky_slower")
+    for name, row in (pair for one in records for pair in rows(one, "combination").items()):
         if name == "WMAP+TwoDisc":  # the unit itself
             continue
         ratios = [row[f"gradient_{k}_over_forward"] for k in ("all", "magnetic")]

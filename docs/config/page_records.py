@@ -51,6 +51,7 @@ _PROGRAMS = {
     "precision": "laws.py --only precision",
     "calls": "laws.py --only calls",
     "galaxy": "laws.py --only galaxy",
+    "models_on_sky_slower": "models_on_sky.py --combinations WMAP+TwoDisc ...",
 }
 """What wrote a record that is not called as its program is."""
 
