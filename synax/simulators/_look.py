@@ -20,7 +20,7 @@ QUICKLY = {"xla_backend_optimization_level": 0, "xla_llvm_disable_expensive_pass
 TOLERATED_DIP = 0.01
 """How far a density may fall below 0, over its largest value, of which nothing is said: a cubic
 interpolation swings."""
-_CELLS = 48
+_CELLS, _FEW = 48, 16
 
 
 def is_published(field: AbstractField) -> bool:
@@ -53,12 +53,13 @@ def points(rays: Sightlines) -> tuple[Float[Array, "3 n_points n_rays"], Float[A
 def warn_of_negative(densities: Mapping[str, AbstractField], rays: Sightlines) -> None:
     """Warn (`synax.SynaxWarning`) of densities below 0, by the names of the arguments.
 
-    Published models, and fields that are known along the rays only, are left alone.
+    At most 16 sightlines are looked at: it is done at each call. Published models, and fields that
+    are known along the rays only, are left alone.
     """
     for name, field in densities.items():
         if is_published(field) or sampled_fields(field) or divided(field):
             continue
-        lowest, highest = map(float, _extremes(field, some(rays)))
+        lowest, highest = map(float, _extremes(field, some(rays, _FEW)))
         if lowest < 0.0 and lowest < -TOLERATED_DIP * highest:
             warn(
                 f"{name} ({type(field).__name__}): a density cannot be negative, and this falls "
