@@ -1,6 +1,6 @@
 """Cost of the models people use, in the march: forward, gradients, compilation.
 
-    python benchmarks/models_on_sky.py [--combinations JF12+YMW16 ...] [--json FILE]
+    python benchmarks/models_on_sky.py [--combinations JF12+YMW16 ...] [--plain-sums] [--json FILE]
 
 Every combination runs in a process of its own on one core (threads that wait for each other would
 count as work): NSIDE 8, default steps, float64, 2.4 GHz, the sum of Q^2 and U^2 as a loss. Times
@@ -25,7 +25,11 @@ MAGNETIC = ("WMAP", "JF12", "JF12Solenoidal", "UF23", "KST24", "TF17", "PT11", "
 ELECTRONS = ("TwoDisc", "YMW16", "NE2001", "NE2025")
 
 
-def measure(combination, nside=8, rounds=15):
+PLAIN_SUMS = {"xla_disable_hlo_passes": "tree_reduction_rewriter"}
+"""Compiler options with which XLA adds up in a plain loop."""
+
+
+def measure(combination, plain_sums, nside=8, rounds=15):
     """The row of one combination; in a fresh process."""
     import equinox as eqx
     import jax
@@ -64,7 +68,10 @@ def measure(combination, nside=8, rounds=15):
         "all": (eqx.filter_value_and_grad(loss), sky),
         "field": (with_respect_to_the_field, sky),
     }
-    programs = {name: (eqx.filter_jit(function), of) for name, (function, of) in programs.items()}
+    options = {"compiler_options": PLAIN_SUMS} if plain_sums else {}
+    programs = {
+        name: (eqx.filter_jit(function, **options), of) for name, (function, of) in programs.items()
+    }
     if combination == "WMAP+TwoDisc":
         del programs["forward"]
     first = {name: seconds(run, of, rays) for name, (run, of) in programs.items()}
@@ -96,13 +103,14 @@ def main():
     parser.add_argument("--combinations", nargs="+", default=every, help="as JF12+YMW16")
     parser.add_argument("--json", help="write the rows to this file")
     parser.add_argument("--jobs", type=int, default=1, help="combinations at a time, a core each")
+    parser.add_argument("--plain-sums", action="store_true", help="sums without XLA's trees")
     parser.add_argument("--one", nargs=2, metavar=("NAME", "CORE"), help=argparse.SUPPRESS)
     args = parser.parse_args()
     if args.one:
         name, core = args.one
         if hasattr(os, "sched_setaffinity"):  # not on every system
             os.sched_setaffinity(0, {int(core)})
-        print(json.dumps(measure(name)))
+        print(json.dumps(measure(name, args.plain_sums)))
         return
     environment = {k: v for k, v in os.environ.items() if k != "JAX_COMPILATION_CACHE_DIR"}
     known = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else range(args.jobs)
@@ -113,6 +121,7 @@ def main():
     def one(combination):
         core = cores.get()
         command = [sys.executable, __file__, "--one", combination, str(core)]
+        command += ["--plain-sums"] * args.plain_sums
         out = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
         cores.put(core)
         return json.loads(out.stdout.splitlines()[-1]) if out.returncode == 0 else None
